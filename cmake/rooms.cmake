@@ -86,6 +86,9 @@ function(sy_finish_library)
   foreach(room IN LISTS rooms)
     target_link_libraries(switchyard PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${room}>")
   endforeach()
+  # Rooms link each other as well; this makes those mentions whole archives too, as CMake demands.
+  list(JOIN rooms "," joined)
+  set_property(TARGET switchyard PROPERTY LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${joined}")
   target_include_directories(switchyard PUBLIC "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>"
     "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
   target_compile_features(switchyard PUBLIC cxx_std_20)
