@@ -20,14 +20,22 @@ set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 set(CMAKE_LINK_DEPENDS_NO_SHARED ON)
-# Optimised, with debug information, with the library's assertions (no -DNDEBUG).
-set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+# Optimised, with debug information, with the library's assertions (no -DNDEBUG). Sanitized code is optimised less,
+# so that reports name the right lines.
+if(SWITCHYARD_SANITIZE)
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+else()
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+endif()
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 
+# ccache: precompiled headers need its sloppiness (and -fno-pch-timestamp); the base folder lets another clone of the
+# repository share the cache.
 find_program(SWITCHYARD_CCACHE ccache)
 if(SWITCHYARD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${SWITCHYARD_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_NOHASHDIR=1
+    "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" "${SWITCHYARD_CCACHE}")
 endif()
 find_program(SWITCHYARD_LLD ld.lld-19)
 if(SWITCHYARD_LLD)

@@ -3,18 +3,47 @@
 
 set(SWITCHYARD_ROOMS "" CACHE INTERNAL "")
 
-# Tests compile without optimisation and with one precompiled header: they are many and short.
-function(sy_test_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
-  find_package(GTest REQUIRED)
-  add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
-  target_compile_options(${name} PRIVATE -O0)
-  target_precompile_headers(${name} PRIVATE <gtest/gtest.h> <string> <vector> <chrono>)
+# How tests are compiled: without optimisation (they are many and short; with sanitizers a little, for the size of
+# frames), and without a time stamp in the precompiled header, so that ccache can share it.
+function(sy_test_options name)
+  target_link_libraries(${name} PRIVATE GTest::gtest GTest::gmock)
+  if(SWITCHYARD_SANITIZE)
+    target_compile_options(${name} PRIVATE -O1)
+  else()
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
+  target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
   target_compile_definitions(${name} PRIVATE SWITCHYARD_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     SWITCHYARD_BINARY_DIR="${CMAKE_BINARY_DIR}")
+endfunction()
+
+# A test program; all share the precompiled header of sy_test_pch. Registered with ctest and with ./check.
+function(sy_test_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  if(NOT TARGET sy_test_pch)
+    find_package(GTest REQUIRED)
+    file(WRITE "${CMAKE_BINARY_DIR}/test_pch.cpp" "int main() {}\n")
+    add_executable(sy_test_pch "${CMAKE_BINARY_DIR}/test_pch.cpp")  # compiled with -fPIE, as its users are
+    sy_test_options(sy_test_pch)
+    target_precompile_headers(sy_test_pch PRIVATE <gtest/gtest.h> <gmock/gmock.h>
+      <chrono> <functional> <memory> <optional> <string> <vector>)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
+  sy_test_options(${name})
+  target_precompile_headers(${name} REUSE_FROM sy_test_pch)
+  add_test(NAME ${name} COMMAND ${name})
   set_property(GLOBAL APPEND PROPERTY SWITCHYARD_TEST_PROGRAMS ${name})
 endfunction()
+
+# build/PRESET/test_programs.txt: what ./check runs. Written when everything is configured.
+function(sy_write_test_programs)
+  get_property(programs GLOBAL PROPERTY SWITCHYARD_TEST_PROGRAMS)
+  list(JOIN programs "\n" lines)
+  file(WRITE "${CMAKE_BINARY_DIR}/test_programs.txt" "${lines}\n")
+endfunction()
+enable_testing()
+cmake_language(DEFER DIRECTORY "${CMAKE_SOURCE_DIR}" CALL sy_write_test_programs)
 
 function(sy_room name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
