@@ -1,0 +1,121 @@
+// One PostgreSQL connection on one loop: it runs one operation at a time (several statements of one operation are
+// pipelined), keeps its prepared statements, cancels over the same kind of transport, and is reset before somebody else
+// gets it. The pool owns sessions; leases and routes use them.
+#pragma once
+
+#include <switchyard/base/bytes.hpp>
+#include <switchyard/base/export.hpp>
+#include <switchyard/base/result.hpp>
+#include <switchyard/base/time.hpp>
+#include <switchyard/runtime/task.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace switchyard::inline v0::session {
+
+class OperationState;
+struct ConnectPlan;
+
+/// A server that leaves a cancel request unanswered this long loses the session.
+inline constexpr Duration kCancelPatience = std::chrono::seconds(1);
+
+struct SessionSettings {
+  /// Prepared statements kept per session; 0 sends every statement unnamed (for poolers that can't prepare).
+  std::size_t statement_cache_size = 256;
+};
+
+class SWITCHYARD_API Session {
+ public:
+  /// Who is told when something happens. Calls come from inside the loop turn; they may start the next operation, close
+  /// or destroy the session.
+  class Owner {
+   public:
+    /// The operation (or reset, or ping) ended and the session waits for the next one. Cancel requests have settled.
+    virtual void on_idle(Session& session) noexcept = 0;
+    /// The session is gone; its operation has been failed. It may be destroyed from here.
+    virtual void on_closed(Session& session, const Error& reason) noexcept = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+  /// Receives NOTIFY messages and notices of this session.
+  class Listener {
+   public:
+    virtual void on_notification(std::int32_t server_pid, std::string_view channel,
+                                 std::string_view payload) noexcept = 0;
+    virtual void on_notice(const ServerFields& notice) noexcept { (void)notice; }
+
+   protected:
+    ~Listener() = default;
+  };
+
+  /// Connects by the plan: hosts in order, TLS, authentication, target_session_attrs. Errors: Unavailable (stage
+  /// connecting) with each host's reason, Server for refusals of the server, Config for a plan that can't work.
+  static Task<Result<std::unique_ptr<Session>>> open(std::shared_ptr<const ConnectPlan> plan, TimePoint deadline);
+
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void set_owner(Owner* owner) noexcept;
+  void set_listener(Listener* listener) noexcept;
+
+  /// Sends the operation. Requires idle(). Takes a reference until the operation has ended.
+  void run(OperationState& operation) noexcept;
+  /// Nobody wants the answer: rows are discarded and the server is asked to cancel. on_idle follows when all has settled.
+  void abandon(OperationState& operation) noexcept;
+  /// Asks the server to cancel the running operation; it ends with the server's answer, or with the session when the
+  /// server stays silent for kCancelPatience.
+  void cancel() noexcept;
+
+  // COPY FROM STDIN of the running operation, after its on_copy_in(). Bytes are buffered; see unsent().
+  void copy_data(ByteView data) noexcept;
+  void copy_done() noexcept;
+  void copy_fail(std::string_view reason) noexcept;
+  /// Bytes not yet taken by the kernel. The operation's on_drained() tells when they have gone.
+  [[nodiscard]] std::size_t unsent() const noexcept;
+
+  /// Backpressure for the running operation: nothing more is read, no further row delivered.
+  void pause_reading() noexcept;
+  void resume_reading() noexcept;
+
+  /// Puts the session into its initial state, keeping prepared statements (open transaction rolled back, roles, settings,
+  /// cursors, LISTEN, advisory locks, temporary tables). on_idle follows; a failure closes the session.
+  void start_reset() noexcept;
+  /// One empty round trip. on_idle follows; a failure closes the session.
+  void start_ping() noexcept;
+  /// Says goodbye and closes. The owner is not told.
+  void close() noexcept;
+
+  /// Nothing runs and the server waits for a statement.
+  [[nodiscard]] bool idle() const noexcept;
+  [[nodiscard]] bool closed() const noexcept;
+  /// 'I' idle, 'T' in a transaction, 'E' in a failed one (manual chapter 55.7, ReadyForQuery).
+  [[nodiscard]] char transaction_status() const noexcept;
+  /// Something may be left on the session: it must be reset before another caller gets it.
+  [[nodiscard]] bool needs_reset() const noexcept;
+  /// The next release resets the session whatever ran.
+  void mark_dirty() noexcept;
+
+  [[nodiscard]] std::int32_t server_pid() const noexcept;
+  /// As SHOW server_version_num, e.g. 150020; 0 when unknown.
+  [[nodiscard]] int server_version() const noexcept;
+  /// The last value the server reported (ParameterStatus), or empty.
+  [[nodiscard]] std::string_view parameter(std::string_view name) const noexcept;
+  /// The server says it may be written to: not in recovery and not read-only by default.
+  [[nodiscard]] bool is_primary() const noexcept;
+  /// "db1.example:5432" or "/run/postgresql:5432".
+  [[nodiscard]] std::string_view endpoint() const noexcept;
+  [[nodiscard]] bool uses_tls() const noexcept;
+
+ private:
+  class Impl;
+  friend class Connector;
+  explicit Session(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace switchyard::inline v0::session
