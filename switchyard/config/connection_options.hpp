@@ -128,9 +128,13 @@ struct SWITCHYARD_API ConnectionOptions {
   std::string service;               ///< name of the service that supplied values, if any
   std::vector<std::string> ignored;  ///< JDBC-only parameters that were understood and have no meaning here
 
-  /// True if anything but defaults was said: which options were given, in libpq's names.
-  [[nodiscard]] bool was_given(std::string_view keyword) const noexcept;
+  /// Why something that was found is not used ("password file ... has group or world access"): add these to an
+  /// authentication error.
+  std::vector<std::string> warnings;
+
+  /// Which options anybody gave (string, service file or variable), in libpq's names.
   std::vector<std::string> given;
+  [[nodiscard]] bool was_given(std::string_view keyword) const noexcept;
 
   /// "postgresql://wellwon:********@localhost:5432/wellwon": the password is masked, whatever the spelling was.
   [[nodiscard]] std::string display() const;
