@@ -71,8 +71,8 @@ class KeywordParser {
     skip_spaces();
     if (at_ == text_.size() || text_[at_] != '=') {
       const bool show = !after_secret_ && is_known(name);
-      Error error = grammar_error("missing '=' after the " + (show ? "option '" + std::string(name) + "'" : "word") +
-                                  at_position(name_at));
+      Error error = grammar_error("missing '=' after the " +
+                                  (show ? "option '" + std::string(name) + "'" : "word") + at_position(name_at));
       return error.with_hint(after_secret_ ? "quote a value with spaces: password='my secret'"
                                            : "write keyword=value pairs, or a URI: postgresql://user@host/dbname");
     }
@@ -146,9 +146,9 @@ constexpr std::array kJdbcNames{
     JdbcName{"gssEncMode", "gssencmode"},
     JdbcName{"requireAuth", "require_auth"},
     JdbcName{"kerberosServerName", "krbsrvname"},
-    JdbcName{"targetServerType", ""},   // translated by value
-    JdbcName{"loadBalanceHosts", ""},   // translated by value
-    JdbcName{"tcpKeepAlive", ""},       // translated by value
+    JdbcName{"targetServerType", ""},  // translated by value
+    JdbcName{"loadBalanceHosts", ""},  // translated by value
+    JdbcName{"tcpKeepAlive", ""},      // translated by value
     JdbcName{"socketTimeout", ""},
     JdbcName{"cancelSignalTimeout", ""},
     JdbcName{"prepareThreshold", ""},
@@ -231,7 +231,8 @@ class UriParser {
         hosts += text_.substr(begin, end - begin);
         at_ = end + 1;
         if (at_ < text_.size() && std::string_view(":/?,").find(text_[at_]) == std::string_view::npos) {
-          return grammar_error("unexpected character" + at_position(at_) + ": after an IPv6 address ':', ',', '/' or "
+          return grammar_error("unexpected character" + at_position(at_) +
+                               ": after an IPv6 address ':', ',', '/' or "
                                "'?' is expected");
         }
       } else {

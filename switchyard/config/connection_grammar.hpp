@@ -1,5 +1,5 @@
-// The two grammars of connection strings, with the place of every value in the text. Internal: connection_string.hpp
-// is the door.
+// The two grammars of connection strings, with the place of every value in the text. Internal:
+// connection_string.hpp is the door.
 #pragma once
 
 #include <switchyard/base/result.hpp>

@@ -122,9 +122,8 @@ std::string encoded(std::string_view text, std::string_view also_plain = {}) {
 std::string ConnectionOptions::display() const {
   std::string out = "postgresql://";
   if (!user.empty()) out += encoded(user);
-  const bool has_password = !password.empty() || std::any_of(hosts.begin(), hosts.end(), [](const HostSpec& h) {
-    return !h.password.empty();
-  });
+  const bool has_password = !password.empty() || std::any_of(hosts.begin(), hosts.end(),
+                                                             [](const HostSpec& h) { return !h.password.empty(); });
   if (has_password) out += ":" + std::string(Secret("x").masked());
   if (!user.empty() || has_password) out += '@';
   std::string sockets, socket_ports;

@@ -116,14 +116,16 @@ class Completion {
     auto options = config::load_service(*service, file, environment_);
     if (!options.ok()) return options.error();
     out_.service = *service;
-    for (ConnectionKeyword& option : *options) values_.try_emplace(std::move(option.keyword), std::move(option.value));
+    for (ConnectionKeyword& option : *options)
+      values_.try_emplace(std::move(option.keyword), std::move(option.value));
     return {};
   }
 
   void add_variables() {
     for (const config::ConnectionKeywordSpec& spec : config::connection_keyword_specs()) {
       if (spec.variable.empty()) continue;
-      if (const std::string* value = variable(spec.variable)) values_.try_emplace(std::string(spec.keyword), *value);
+      if (const std::string* value = variable(spec.variable))
+        values_.try_emplace(std::string(spec.keyword), *value);
     }
     if (const std::string* old = variable("PGREQUIRESSL"); old != nullptr && old->starts_with('1')) {
       values_.try_emplace("sslmode", "require");
@@ -165,7 +167,8 @@ class Completion {
         address_list.empty() ? std::vector<std::string>() : split_commas(address_list);
     const std::size_t count = !addresses.empty() ? addresses.size() : !hosts.empty() ? hosts.size() : 1;
     if (count > kMostHosts) {
-      return option_error("it names " + std::to_string(count) + " hosts; the limit is " + std::to_string(kMostHosts));
+      return option_error("it names " + std::to_string(count) + " hosts; the limit is " +
+                          std::to_string(kMostHosts));
     }
     if (!addresses.empty() && !hosts.empty() && hosts.size() != addresses.size()) {
       return option_error("it gives " + std::to_string(hosts.size()) + " hosts and " +
@@ -204,7 +207,8 @@ class Completion {
   }
 
   [[nodiscard]] std::string socket_folder() const {
-    return environment_.socket_directory.empty() ? std::string(kDefaultSocketFolder) : environment_.socket_directory;
+    return environment_.socket_directory.empty() ? std::string(kDefaultSocketFolder)
+                                                 : environment_.socket_directory;
   }
 
   Result<void> number(std::string_view keyword, std::optional<std::int32_t>& out) {
@@ -245,7 +249,8 @@ class Completion {
   }
 
   template <class E, std::size_t N>
-  Result<void> choice(std::string_view keyword, const std::array<Named<E>, N>& names, E& out, Case how = Case::exact) {
+  Result<void> choice(std::string_view keyword, const std::array<Named<E>, N>& names, E& out,
+                      Case how = Case::exact) {
     const std::string* value = find(keyword);
     if (value == nullptr) return {};
     std::vector<std::string_view> spellings;
@@ -293,13 +298,14 @@ class Completion {
   Result<void> read_require_auth() {
     const std::string list = text("require_auth");
     if (list.empty()) return {};
-    static constexpr std::array<Named<RequireAuth::Method>, 7> kMethods{{{"none", RequireAuth::none},
-                                                                         {"password", RequireAuth::password},
-                                                                         {"md5", RequireAuth::md5},
-                                                                         {"gss", RequireAuth::gss},
-                                                                         {"sspi", RequireAuth::sspi},
-                                                                         {"scram-sha-256", RequireAuth::scram_sha_256},
-                                                                         {"oauth", RequireAuth::oauth}}};
+    static constexpr std::array<Named<RequireAuth::Method>, 7> kMethods{
+        {{"none", RequireAuth::none},
+         {"password", RequireAuth::password},
+         {"md5", RequireAuth::md5},
+         {"gss", RequireAuth::gss},
+         {"sspi", RequireAuth::sspi},
+         {"scram-sha-256", RequireAuth::scram_sha_256},
+         {"oauth", RequireAuth::oauth}}};
     std::uint16_t named = 0;
     std::optional<bool> negated;
     for (const std::string& item : split_commas(list)) {
@@ -311,10 +317,12 @@ class Completion {
             .with_hint("list what is allowed, or what is forbidden, not both");
       }
       negated = minus;
-      const auto* known = std::find_if(kMethods.begin(), kMethods.end(), [&](const auto& m) { return m.name == method; });
+      const auto* known =
+          std::find_if(kMethods.begin(), kMethods.end(), [&](const auto& m) { return m.name == method; });
       if (known == kMethods.end()) {
-        return bad_value("require_auth", method, "none, password, md5, gss, sspi, scram-sha-256, oauth, each with or "
-                                                 "without '!'");
+        return bad_value("require_auth", method,
+                         "none, password, md5, gss, sspi, scram-sha-256, oauth, each with or "
+                         "without '!'");
       }
       if ((named & known->value) != 0) {
         return option_error("require_auth names '" + std::string(method) + "' twice");
@@ -493,7 +501,8 @@ std::string redact_bluntly(std::string_view text) {
     std::string out(text.substr(0, start));
     std::string_view rest = text.substr(start);
     if (at != std::string_view::npos && at >= start) {
-      if (colon != std::string_view::npos && colon < at) out += std::string(text.substr(start, colon - start)) + ":";
+      if (colon != std::string_view::npos && colon < at)
+        out += std::string(text.substr(start, colon - start)) + ":";
       out += std::string(kMask) + "@";
       rest = text.substr(at + 1);
     }
@@ -560,8 +569,8 @@ ConnectionEnvironment process_connection_environment() {
   if (const auto home = out.variables.find("HOME"); home != out.variables.end() && !home->second.empty()) {
     out.home_directory = home->second;  // as libpq does
   }
-  out.socket_directory = std::string(exists(std::string(kDefaultSocketFolder)) ? kDefaultSocketFolder
-                                                                               : kFallbackSocketFolder);
+  out.socket_directory =
+      std::string(exists(std::string(kDefaultSocketFolder)) ? kDefaultSocketFolder : kFallbackSocketFolder);
   return out;
 }
 

@@ -46,7 +46,7 @@ std::optional<Secret> find_password(std::string_view contents, const PasswordQue
 }
 
 PasswordFile read_password_file(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (path.empty() || ::stat(path.c_str(), &info) != 0) return {};
   if (!S_ISREG(info.st_mode)) return {std::nullopt, "password file \"" + path + "\" is not a plain file"};
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {

@@ -56,9 +56,10 @@ Result<std::optional<std::vector<ConnectionKeyword>>> find_service(std::string_v
       return line_error(path, number, "unknown option '" + std::string(keyword) + "'")
           .with_hint(did_you_mean(keyword, known));
     }
-    const bool repeated = std::any_of(out.begin(), out.end(),
-                                      [&](const ConnectionKeyword& k) { return k.keyword == keyword; });
-    if (!repeated) out.push_back({std::string(keyword), std::string(line.substr(equals + 1)), 0});  // the first wins
+    const bool repeated =
+        std::any_of(out.begin(), out.end(), [&](const ConnectionKeyword& k) { return k.keyword == keyword; });
+    if (!repeated)
+      out.push_back({std::string(keyword), std::string(line.substr(equals + 1)), 0});  // the first wins
   }
   if (!found) return std::optional<std::vector<ConnectionKeyword>>();
   return std::optional(std::move(out));

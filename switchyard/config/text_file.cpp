@@ -29,7 +29,7 @@ Result<std::string> read_text_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return file_error(path, errno);
   const Descriptor closer{fd};
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) return file_error(path, errno);
   if (S_ISDIR(info.st_mode)) return file_error(path, EISDIR);
   std::string out;
