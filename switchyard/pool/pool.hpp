@@ -1,0 +1,83 @@
+// The sessions of one endpoint on one shard: the pool machine, with connections. Callers come as Requests (links that
+// they own, no allocation) and get a session; a coroutine uses acquire() and a Lease.
+#pragma once
+
+#include <switchyard/base/error.hpp>
+#include <switchyard/base/export.hpp>
+#include <switchyard/base/result.hpp>
+#include <switchyard/base/time.hpp>
+#include <switchyard/pool/permits.hpp>
+#include <switchyard/pool/settings.hpp>
+#include <switchyard/pool/stats.hpp>
+#include <switchyard/pool/waiter.hpp>
+#include <switchyard/runtime/task.hpp>
+#include <switchyard/session/session.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace switchyard::inline v0::pool {
+
+class Pool;
+
+/// One caller's wish for a session. The caller keeps it in place until it was answered or taken back.
+class Request : public Waiter {
+ public:
+  /// The session is the caller's until it is idle again: with autocommit operations the pool takes it back by itself at
+  /// Session::Owner::on_idle; a holder that keeps it makes himself the owner and calls Pool::release(). Called from
+  /// within acquire() when a session was idle, else later from the loop.
+  virtual void on_granted(session::Session& session, Duration waited) noexcept = 0;
+  virtual void on_failed(const Error& error) noexcept = 0;
+
+ protected:
+  ~Request() = default;
+};
+
+/// Events of a pool that somebody may want to log or count.
+class Observer {
+ public:
+  virtual void on_near_exhaustion(std::uint32_t in_use, std::uint32_t max) noexcept { (void)in_use, (void)max; }
+  virtual void on_leak(const char* site, Duration held) noexcept { (void)site, (void)held; }
+  virtual void on_connected(session::Session& session, Duration took) noexcept { (void)session, (void)took; }
+  virtual void on_connect_failed(const Error& error) noexcept { (void)error; }
+
+ protected:
+  ~Observer() = default;
+};
+
+/// Opens one session; usually session::Session::open with the endpoint's plan.
+using Connector = std::function<Task<Result<std::unique_ptr<session::Session>>>(TimePoint deadline)>;
+
+class SWITCHYARD_API Pool {
+ public:
+  /// `permits` is shared by the pools of all shards (and outlives them); `observer` may be null.
+  Pool(PoolSettings settings, Connector connect, std::shared_ptr<PermitCounter> permits, Observer* observer);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  void acquire(Request& request) noexcept;
+  /// Takes a request back that was not answered yet. It hears nothing afterwards.
+  void abandon(Request& request) noexcept;
+  /// Gives back a session whose owner somebody else was. It is reset first if it needs it, closed if it is not idle.
+  void release(session::Session& session) noexcept;
+
+  /// Opens sessions up to `min`; done when they are open or have failed (then the error of the last failure).
+  Task<Result<void>> warm_up(TimePoint deadline);
+  /// No new requests (they fail with Closed); done when the last session is closed or the deadline has passed, which
+  /// closes what is left.
+  Task<void> close(TimePoint deadline);
+
+  [[nodiscard]] PoolStats stats() const noexcept;
+  [[nodiscard]] const PoolSettings& settings() const noexcept;
+  /// Of the last failed connect; null after a success.
+  [[nodiscard]] const Error* last_connect_error() const noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace switchyard::inline v0::pool
