@@ -29,7 +29,8 @@ Result<std::optional<Account>> server_account(std::string_view wanted) {
   if (geteuid() != 0) return std::optional<Account>{};
   if (!wanted.empty()) {
     auto account = look_up(std::string(wanted));
-    if (!account) return Error(ErrorKind::Config, "there is no account '" + std::string(wanted) + "' to run PostgreSQL");
+    if (!account)
+      return Error(ErrorKind::Config, "there is no account '" + std::string(wanted) + "' to run PostgreSQL");
     if (account->uid == 0) {
       return Error(ErrorKind::Config, "PostgreSQL refuses to run as '" + account->name + "' (uid 0)")
           .with_hint("choose another account, for example postgres");
@@ -39,7 +40,8 @@ Result<std::optional<Account>> server_account(std::string_view wanted) {
   for (const char* name : {"postgres", "nobody"}) {
     if (auto account = look_up(name); account && account->uid != 0) return account;
   }
-  return Error(ErrorKind::Config, "PostgreSQL refuses to run as root and there is no account 'postgres' or 'nobody'")
+  return Error(ErrorKind::Config,
+               "PostgreSQL refuses to run as root and there is no account 'postgres' or 'nobody'")
       .with_hint("run this as another user, or: adduser --system --group postgres");
 }
 

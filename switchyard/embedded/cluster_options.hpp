@@ -42,7 +42,8 @@ struct ClusterOptions {
   std::map<std::string, std::string> settings;
   std::string locale = "C.UTF-8";
   std::string superuser = "postgres";
-  /// Also listen on 127.0.0.1, on this port (0: any free one). TCP asks for a password (SCRAM) unless `hba` differs.
+  /// Also listen on 127.0.0.1, on this port (0: any free one). TCP asks for a password (SCRAM) unless `hba`
+  /// differs.
   std::optional<std::uint16_t> tcp_port;
   /// The superuser's password for TCP; empty: a random one, see PrivateServer::tcp_endpoint.
   Secret superuser_password;

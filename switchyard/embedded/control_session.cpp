@@ -149,8 +149,10 @@ Result<ControlSession> ControlSession::connect(const std::string& socket_file, s
 
   std::string body;
   append_be(body, std::uint32_t{3} << 16);
-  const std::pair<std::string_view, std::string_view> parameters[] = {
-      {"user", user}, {"database", database}, {"application_name", "switchyard-embedded"}, {"client_encoding", "UTF8"}};
+  const std::pair<std::string_view, std::string_view> parameters[] = {{"user", user},
+                                                                      {"database", database},
+                                                                      {"application_name", "switchyard-embedded"},
+                                                                      {"client_encoding", "UTF8"}};
   for (auto [name, value] : parameters) {
     body.append(name).push_back('\0');
     body.append(value).push_back('\0');
@@ -165,8 +167,9 @@ Result<ControlSession> ControlSession::connect(const std::string& socket_file, s
     if (!type.ok()) return type.error();
     if (*type == 'E') return server_error(body).with_session_lost();
     if (*type == 'R' && Reader(body).integer<std::int32_t>() != 0) {
-      return Error(ErrorKind::Config, "the private server asks its superuser for a password: pg_hba.conf must trust "
-                                      "the Unix socket");
+      return Error(ErrorKind::Config,
+                   "the private server asks its superuser for a password: pg_hba.conf must trust "
+                   "the Unix socket");
     }
     if (*type == 'Z') return session;
   }
@@ -203,8 +206,10 @@ Result<SqlResult> ControlSession::execute(std::string_view sql, TimePoint deadli
         const int count = reader.integer<std::int16_t>();
         for (int i = 0; i < count && reader.ok(); ++i) {
           const auto length = reader.integer<std::int32_t>();
-          if (length < 0) row.emplace_back();
-          else row.emplace_back(reader.bytes(static_cast<std::size_t>(length)));
+          if (length < 0)
+            row.emplace_back();
+          else
+            row.emplace_back(reader.bytes(static_cast<std::size_t>(length)));
         }
         break;
       }

@@ -47,7 +47,8 @@ std::string key_of(const PostgresBinaries& binaries, const std::optional<Account
 
 class FolderLock {
  public:
-  explicit FolderLock(const fs::path& file) : file_(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+  explicit FolderLock(const fs::path& file)
+      : file_(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
   ~FolderLock() {

@@ -1,7 +1,7 @@
 // Makes the data folder of a new server.
 //
-// `initdb` takes half a second, a copy of its result a twentieth. The results are kept, one for each version and set
-// of options, in /var/cache/switchyard/clusters for root and ~/.cache/switchyard/clusters for others.
+// `initdb` takes half a second, a copy of its result a twentieth. The results are kept, one for each version and
+// set of options, in /var/cache/switchyard/clusters for root and ~/.cache/switchyard/clusters for others.
 #pragma once
 
 #include <switchyard/base/result.hpp>

@@ -107,8 +107,7 @@ std::string text_of(int error) { return std::generic_category().message(error); 
 Error describe(const LaunchSpec& spec, Failure failure) {
   const std::string who = spec.account ? "account '" + spec.account->name + "'" : "this account";
   switch (failure.step) {
-    case Step::account:
-      return Error(ErrorKind::Config, "cannot become " + who + ": " + text_of(failure.error));
+    case Step::account: return Error(ErrorKind::Config, "cannot become " + who + ": " + text_of(failure.error));
     case Step::folder:
       return Error(ErrorKind::Config,
                    who + " cannot enter folder " + spec.working_folder + ": " + text_of(failure.error))
@@ -239,8 +238,10 @@ bool Process::running() noexcept {
   if (result == 0) return true;
   ended_ = true;
   // ECHILD: the application ignores SIGCHLD or waits for every child; then the status is unknown.
-  if (result < 0) exit_code_ = 0;
-  else exit_code_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  if (result < 0)
+    exit_code_ = 0;
+  else
+    exit_code_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   return false;
 }
 

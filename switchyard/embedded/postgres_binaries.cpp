@@ -33,8 +33,9 @@ std::string variable(const char* name) {
 }
 
 std::optional<std::string> ask(const std::string& program, std::vector<std::string> arguments) {
-  auto answer = run_program({.program = program, .arguments = std::move(arguments), .environment = clean_environment("/")},
-                            Clock::now() + kAskTimeout);
+  auto answer =
+      run_program({.program = program, .arguments = std::move(arguments), .environment = clean_environment("/")},
+                  Clock::now() + kAskTimeout);
   if (!answer.ok()) return {};
   return *answer;
 }
@@ -147,7 +148,7 @@ std::vector<PostgresBinaries> list_postgres(const PostgresSearch& search) {
   if (found.empty()) {
     for (const fs::path& folder : folders_on_path()) add_usable(folder, search.major, found);
   }
-  std::ranges::stable_sort(found, std::ranges::greater{}, &PostgresBinaries::major);
+  std::ranges::sort(found, std::ranges::greater{}, &PostgresBinaries::major);
   add_usable(own_installation(), search.major, found);
   return found;
 }
@@ -155,11 +156,13 @@ std::vector<PostgresBinaries> list_postgres(const PostgresSearch& search) {
 Result<PostgresBinaries> find_postgres(const PostgresSearch& search) {
   auto found = list_postgres(search);
   if (!found.empty()) return found.front();
-  const std::string what =
-      search.major == 0 ? "PostgreSQL server programs" : "PostgreSQL " + std::to_string(search.major) + " server programs";
+  const std::string what = search.major == 0 ? "PostgreSQL server programs"
+                                             : "PostgreSQL " + std::to_string(search.major) + " server programs";
   std::string where = "in /usr/lib/postgresql/*/bin, on PATH, or in " + own_installation().string();
-  if (!search.folder.empty()) where = "in " + search.folder;
-  else if (auto named = variable("SWITCHYARD_PG_BIN"); !named.empty()) where = "in SWITCHYARD_PG_BIN=" + named;
+  if (!search.folder.empty())
+    where = "in " + search.folder;
+  else if (auto named = variable("SWITCHYARD_PG_BIN"); !named.empty())
+    where = "in SWITCHYARD_PG_BIN=" + named;
   return Error(ErrorKind::Config, what + " (postgres, initdb, pg_basebackup) were not found " + where)
       .with_hint(std::string(kInstallHint));
 }

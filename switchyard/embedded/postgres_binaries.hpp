@@ -12,10 +12,10 @@ namespace switchyard::inline v0::embedded {
 
 /// One installation of the server programs: `initdb`, `postgres`, `pg_basebackup`.
 struct PostgresBinaries {
-  std::string folder;     ///< the bin folder, absolute
-  int major = 0;          ///< 15, 18
-  std::string version;    ///< as `postgres --version` says after "postgres (PostgreSQL) ": "15.20 (Debian ...)"
-  bool has_tls = false;   ///< built with OpenSSL: `ssl = on` and SCRAM channel binding work
+  std::string folder;    ///< the bin folder, absolute
+  int major = 0;         ///< 15, 18
+  std::string version;   ///< as `postgres --version` says after "postgres (PostgreSQL) ": "15.20 (Debian ...)"
+  bool has_tls = false;  ///< built with OpenSSL: `ssl = on` and SCRAM channel binding work
   bool has_stat_statements = false;  ///< pg_stat_statements can be preloaded
 
   [[nodiscard]] std::string program(std::string_view name) const { return folder + "/" + std::string(name); }

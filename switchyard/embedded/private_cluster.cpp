@@ -29,7 +29,8 @@ constexpr int kPortAttempts = 8;
 
 bool plain_name(std::string_view name) {
   if (name.empty() || name.size() > kLongestReplicaName || name[0] < 'a' || name[0] > 'z') return false;
-  return std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+  return std::ranges::all_of(name,
+                             [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 /// A port nobody listens on now. Somebody may take it before the server does: callers try again.
@@ -169,8 +170,8 @@ Result<std::unique_ptr<PrivateCluster>> PrivateCluster::start(ClusterOptions opt
                                        : ServerFolder::open(options.folder, *account);
   if (!folder.ok()) return folder.error();
   if (folder->path().string().find_first_of("'\"\n,") != std::string::npos) {
-    return Error(ErrorKind::Config, "the folder's name must not contain quotes, commas or line ends: " +
-                                        folder->path().string());
+    return Error(ErrorKind::Config,
+                 "the folder's name must not contain quotes, commas or line ends: " + folder->path().string());
   }
   if (options.tcp_port && options.superuser_password.empty()) options.superuser_password = random_password();
 
@@ -205,8 +206,10 @@ Result<std::unique_ptr<PrivateCluster>> PrivateCluster::start(ClusterOptions opt
   std::vector<fs::path> kept;
   std::error_code error;
   for (fs::directory_iterator at(made.replica_folder(), error), end; !error && at != end; at.increment(error)) {
-    if (at->path().extension() == ".new") fs::remove_all(at->path(), error);  // a base backup that was cut short
-    else if (at->is_directory(error) && version_of_data(at->path()) != 0) kept.push_back(at->path());
+    if (at->path().extension() == ".new")
+      fs::remove_all(at->path(), error);  // a base backup that was cut short
+    else if (at->is_directory(error) && version_of_data(at->path()) != 0)
+      kept.push_back(at->path());
   }
   std::ranges::sort(kept);
   for (const fs::path& replica : kept) {
@@ -249,7 +252,8 @@ Result<PrivateServer*> PrivateCluster::add_replica(std::string_view name) {
 
   const std::string slot = quote_literal(name);
   auto dropped = impl_->primary->execute(
-      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name = " + slot);
+      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name = " +
+      slot);
   if (!dropped.ok()) return dropped.error();
 
   std::error_code error;
@@ -260,12 +264,12 @@ Result<PrivateServer*> PrivateCluster::add_replica(std::string_view name) {
   SY_TRY(make_folder(making, 0700, impl_->account));
   const ServerEndpoint from = impl_->primary->endpoint();
   // No -R: it would fix today's socket folder in postgresql.auto.conf; the upstream is in our postgresql.conf.
-  LaunchSpec backup{.program = impl_->binaries.program("pg_basebackup"),
-                    .arguments = {"-h", from.host, "-p", std::to_string(from.port), "-U", from.user, "-D",
-                                  making.string(), "-X", "stream", "-c", "fast", "-C", "-S", std::string(name),
-                                  "--no-password", "--no-manifest"},
-                    .environment = clean_environment(making.string()),
-                    .account = impl_->account};
+  LaunchSpec backup{
+      .program = impl_->binaries.program("pg_basebackup"),
+      .arguments = {"-h", from.host, "-p", std::to_string(from.port), "-U", from.user, "-D", making.string(), "-X",
+                    "stream", "-c", "fast", "-C", "-S", std::string(name), "--no-password", "--no-manifest"},
+      .environment = clean_environment(making.string()),
+      .account = impl_->account};
   if (!impl_->options.durable) backup.arguments.emplace_back("--no-sync");
   auto ran = run_program(std::move(backup), Clock::now() + kMakeTimeout);
   Result<void> made = ran.ok() ? write_file(making, "standby.signal", "", impl_->account) : ran.error();
@@ -293,8 +297,10 @@ Result<void> PrivateCluster::drop_replica(std::string_view name) {
   std::error_code error;
   fs::remove_all(data, error);
   fs::remove(log, error);
-  auto dropped = impl_->primary->execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
-                                         "WHERE slot_name = " + quote_literal(name));
+  auto dropped = impl_->primary->execute(
+      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+      "WHERE slot_name = " +
+      quote_literal(name));
   if (!dropped.ok()) return dropped.error();
   return {};
 }

@@ -41,8 +41,8 @@ class SWITCHYARD_API PrivateCluster {
   /// Null if there is none of this name.
   [[nodiscard]] PrivateServer* replica(std::string_view name);
 
-  /// Adds a streaming replica (pg_basebackup, a replication slot of the same name) and starts it. A replica that the
-  /// folder already holds is returned as it is. Names: a letter, then letters, digits and '_', lower case, at
+  /// Adds a streaming replica (pg_basebackup, a replication slot of the same name) and starts it. A replica that
+  /// the folder already holds is returned as it is. Names: a letter, then letters, digits and '_', lower case, at
   /// most 40.
   [[nodiscard]] Result<PrivateServer*> add_replica(std::string_view name);
   /// Stops a replica, removes its data and drops its slot on the primary.

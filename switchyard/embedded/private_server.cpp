@@ -63,7 +63,8 @@ std::string read_from(const std::string& file, std::size_t start) {
 std::string last_lines(std::string text, std::size_t lines) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   std::size_t at = text.size();
-  for (std::size_t line = 0; line < lines && at != std::string::npos && at > 0; ++line) at = text.rfind('\n', at - 1);
+  for (std::size_t line = 0; line < lines && at != std::string::npos && at > 0; ++line)
+    at = text.rfind('\n', at - 1);
   return at == std::string::npos || at == 0 ? text : text.substr(at + 1);
 }
 
@@ -142,7 +143,8 @@ std::string PrivateServer::Impl::configuration() const {
     // In the data folder, so that they go with it even after SIGKILL.
     all["dynamic_shared_memory_type"] = "mmap";
   }
-  if (options.stat_statements && binaries.has_stat_statements) all["shared_preload_libraries"] = "pg_stat_statements";
+  if (options.stat_statements && binaries.has_stat_statements)
+    all["shared_preload_libraries"] = "pg_stat_statements";
   if (options.tls) {
     all["ssl"] = "on";
     all["ssl_cert_file"] = "sy-server.crt";
@@ -152,7 +154,8 @@ std::string PrivateServer::Impl::configuration() const {
   }
   if (!upstream_host.empty()) {
     all["primary_conninfo"] = "host=" + conninfo_value(upstream_host) + " port=" + std::to_string(upstream_port) +
-                              " user=" + conninfo_value(options.superuser) + " application_name=" + conninfo_value(name);
+                              " user=" + conninfo_value(options.superuser) +
+                              " application_name=" + conninfo_value(name);
     all["primary_slot_name"] = slot;
   }
   for (const auto& [setting, value] : options.settings) all[setting] = value;
@@ -196,12 +199,14 @@ Result<void> PrivateServer::Impl::write_files() {
 
 Result<void> PrivateServer::Impl::wait_until_ready(std::size_t log_start, TimePoint deadline) {
   const auto with_log = [&](std::string what) {
-    return Error(ErrorKind::Unavailable, "private server '" + name + "' " + std::move(what) + "; its log " + log +
-                                             " ends with:\n" + last_lines(read_from(log, log_start), 20),
+    return Error(ErrorKind::Unavailable,
+                 "private server '" + name + "' " + std::move(what) + "; its log " + log + " ends with:\n" +
+                     last_lines(read_from(log, log_start), 20),
                  ErrorStage::connecting);
   };
   for (;;) {
-    if (!process.running()) return with_log("did not start (exit code " + std::to_string(process.exit_code()) + ")");
+    if (!process.running())
+      return with_log("did not start (exit code " + std::to_string(process.exit_code()) + ")");
     if (says_ready(data, process.pid())) {
       auto session = ControlSession::connect(socket_file(), options.superuser, "postgres", deadline);
       if (session.ok()) return {};
@@ -362,8 +367,8 @@ Result<std::string> PrivateServer::query_value(std::string_view sql, std::string
   auto result = execute(sql, database, timeout);
   if (!result.ok()) return result.error();
   if (result->rows.size() != 1 || result->rows[0].size() != 1) {
-    return Error(ErrorKind::Mapping, "expected one value, got " + std::to_string(result->rows.size()) + " rows of " +
-                                         std::to_string(result->columns.size()) + " columns");
+    return Error(ErrorKind::Mapping, "expected one value, got " + std::to_string(result->rows.size()) +
+                                         " rows of " + std::to_string(result->columns.size()) + " columns");
   }
   return result->rows[0][0].value_or("");
 }
@@ -410,8 +415,9 @@ Result<bool> PrivateServer::in_recovery() {
 
 Result<void> PrivateServer::follow(PrivateServer& upstream) {
   const std::string slot = quote_literal(impl_->name);
-  auto made = upstream.execute("SELECT pg_create_physical_replication_slot(" + slot +
-                               ", true) WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = " + slot + ")");
+  auto made = upstream.execute(
+      "SELECT pg_create_physical_replication_slot(" + slot +
+      ", true) WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = " + slot + ")");
   if (!made.ok()) return made.error();
   std::lock_guard lock(impl_->mutex);
   impl_->upstream_host = upstream.impl_->sockets;
@@ -434,7 +440,8 @@ Result<void> PrivateServer::catch_up(PrivateServer& upstream, Duration timeout) 
     if (!there.ok()) return there.error();
     if (*there == "t") return {};
     if (Clock::now() >= deadline) {
-      return Error(ErrorKind::Deadline, "replica '" + impl_->name + "' did not replay up to " + *target + " in time");
+      return Error(ErrorKind::Deadline,
+                   "replica '" + impl_->name + "' did not replay up to " + *target + " in time");
     }
     std::this_thread::sleep_for(kReplayPoll);
   }

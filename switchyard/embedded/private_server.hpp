@@ -31,8 +31,8 @@ struct DatabaseOptions {
 
 /// CREATE ROLE.
 struct RoleOptions {
-  Secret password;                      ///< empty: none
-  std::string attributes = "LOGIN";     ///< "LOGIN CREATEDB CONNECTION LIMIT 10"
+  Secret password;                   ///< empty: none
+  std::string attributes = "LOGIN";  ///< "LOGIN CREATEDB CONNECTION LIMIT 10"
   std::vector<std::string> member_of;
 };
 
@@ -75,8 +75,8 @@ class SWITCHYARD_API PrivateServer {
   void freeze();
   void thaw();
 
-  /// Changes a setting for good (as ClusterOptions::settings does) and reloads. A setting that needs a restart gets it
-  /// with the next restart().
+  /// Changes a setting for good (as ClusterOptions::settings does) and reloads. A setting that needs a restart gets
+  /// it with the next restart().
   [[nodiscard]] Result<void> set(std::string_view setting, std::string_view value);
 
   /// Runs statements on a session of their own. Rows come as text; server errors keep their SQLSTATE.

@@ -75,7 +75,8 @@ int lock_mark(const fs::path& folder, int flags) {
   // A reaper may have removed the folder between open and flock.
   struct stat locked{};
   struct stat named{};
-  if (error == 0 && (fstat(lock, &locked) != 0 || stat(file.c_str(), &named) != 0 || locked.st_ino != named.st_ino)) {
+  if (error == 0 &&
+      (fstat(lock, &locked) != 0 || stat(file.c_str(), &named) != 0 || locked.st_ino != named.st_ino)) {
     error = ESTALE;
   }
   if (error == 0) return lock;
@@ -98,6 +99,17 @@ std::string read_mark(const fs::path& folder) {
   return text.str();
 }
 
+/// Removes a folder of ours, its mark last: what a crash leaves in between can still be recognised.
+void remove_marked(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().filename() == kLockName) continue;
+    fs::remove_all(at->path(), error);
+    if (error) return;
+  }
+  fs::remove_all(folder, error);
+}
+
 Result<std::pair<fs::path, int>> make_marked_folder(const std::optional<Account>& account) {
   for (const fs::path& parent : temporary_parents()) {
     if (!fits(parent / "sy-XXXXXX" / "run")) continue;
@@ -114,19 +126,9 @@ Result<std::pair<fs::path, int>> make_marked_folder(const std::optional<Account>
       break;
     }
   }
-  return Error(ErrorKind::Config, "no temporary folder can be made under TMPDIR or /tmp that the servers' account may enter")
+  return Error(ErrorKind::Config,
+               "no temporary folder can be made under TMPDIR or /tmp that the servers' account may enter")
       .with_hint("set TMPDIR to a short path of a writable folder, or give a data folder");
-}
-
-/// Removes a folder of ours, its mark last: what a crash leaves in between can still be recognised.
-void remove_marked(const fs::path& folder) {
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (at->path().filename() == kLockName) continue;
-    fs::remove_all(at->path(), error);
-    if (error) return;
-  }
-  fs::remove_all(folder, error);
 }
 
 struct PostmasterFile {
@@ -207,8 +209,10 @@ Result<void> write_file(const fs::path& folder, const std::string& file, std::st
   int error = out < 0 ? errno : 0;
   while (error == 0 && !text.empty()) {
     const ssize_t written = write(out, text.data(), text.size());
-    if (written < 0) error = errno;
-    else text.remove_prefix(static_cast<std::size_t>(written));
+    if (written < 0)
+      error = errno;
+    else
+      text.remove_prefix(static_cast<std::size_t>(written));
   }
   if (error == 0 && account && fchown(out, account->uid, account->gid) != 0) error = errno;
   if (out >= 0) close(out);
@@ -232,9 +236,11 @@ std::vector<pid_t> processes_in(const fs::path& data_folder) {
     const ssize_t size = readlink(link.c_str(), target.data(), target.size());
     if (size <= 0) continue;  // gone, a zombie, or somebody else's
     std::string_view folder(target.data(), static_cast<std::size_t>(size));
-    if (constexpr std::string_view kGone = " (deleted)"; folder.ends_with(kGone)) folder.remove_suffix(kGone.size());
+    if (constexpr std::string_view kGone = " (deleted)"; folder.ends_with(kGone))
+      folder.remove_suffix(kGone.size());
     // A person's shell may stand in the folder too.
-    if (folder == wanted && runs_postgres(entry->d_name) && !zombie(static_cast<pid_t>(pid))) found.push_back(static_cast<pid_t>(pid));
+    if (folder == wanted && runs_postgres(entry->d_name) && !zombie(static_cast<pid_t>(pid)))
+      found.push_back(static_cast<pid_t>(pid));
   }
   closedir(processes);
   return found;
@@ -360,9 +366,12 @@ ServerFolder::ServerFolder(ServerFolder&& other) noexcept
 ServerFolder::~ServerFolder() {
   if (lock_ < 0) return;
   std::error_code ignored;
-  if (keep_ == Keep::temporary) remove_marked(path_);
-  else if (socket_lock_ >= 0) remove_marked(sockets_.parent_path());
-  else if (!sockets_.empty()) fs::remove_all(sockets_, ignored);
+  if (keep_ == Keep::temporary)
+    remove_marked(path_);
+  else if (socket_lock_ >= 0)
+    remove_marked(sockets_.parent_path());
+  else if (!sockets_.empty())
+    fs::remove_all(sockets_, ignored);
   // Unlocked last: nobody may take a folder that is half removed.
   if (socket_lock_ >= 0) close(socket_lock_);
   close(lock_);

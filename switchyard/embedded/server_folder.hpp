@@ -47,7 +47,8 @@ class ServerFolder {
   [[nodiscard]] const std::filesystem::path& sockets() const noexcept { return sockets_; }
 
  private:
-  ServerFolder(std::filesystem::path path, Keep keep, int lock) : path_(std::move(path)), keep_(keep), lock_(lock) {}
+  ServerFolder(std::filesystem::path path, Keep keep, int lock)
+      : path_(std::move(path)), keep_(keep), lock_(lock) {}
   Result<void> make_sockets(const std::optional<Account>& account);
 
   std::filesystem::path path_;
