@@ -14,8 +14,8 @@
 
 namespace switchyard::inline v0::runtime {
 
-/// One timer and one posted handler drive the Loop; both go through the executor, whether it is our own context's or
-/// the user's. Handlers keep the object alive; after close() they do nothing.
+/// One timer and one posted handler drive the Loop; both go through the executor, whether it is our own context's
+/// or the user's. Handlers keep the object alive; after close() they do nothing.
 class AsioLoop final : public Loop, public std::enable_shared_from_this<AsioLoop> {
  public:
   /// With a context of its own.
@@ -43,6 +43,8 @@ class AsioLoop final : public Loop, public std::enable_shared_from_this<AsioLoop
   void refuse_nested_run() const;
 
   std::optional<boost::asio::io_context> context_;
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
+      work_;  // only stop() stops
   boost::asio::any_io_executor executor_;
   std::optional<boost::asio::steady_timer> wake_timer_;
   bool closed_ = false;

@@ -1,4 +1,5 @@
-// Intrusive doubly linked list: an element takes itself out when it is destroyed, in O(1), without knowing its list.
+// Intrusive doubly linked list: an element takes itself out when it is destroyed, in O(1), without knowing its
+// list.
 #pragma once
 
 #include <switchyard/base/assert.hpp>

@@ -14,6 +14,7 @@ namespace asio = boost::asio;
 
 AsioLoop::AsioLoop(Shard* shard) : Loop(Clock::now(), shard) {
   context_.emplace(1);  // one thread runs it: no wake-ups between threads
+  work_.emplace(context_->get_executor());
   executor_ = context_->get_executor();
   wake_timer_.emplace(executor_);
 }
@@ -55,7 +56,8 @@ void AsioLoop::post(std::function<void()> fn) {
 }
 
 void AsioLoop::refuse_nested_run() const {
-  if (!context_) throw Error(ErrorKind::Usage, "this shard runs on an executor of the application, which drives it");
+  if (!context_)
+    throw Error(ErrorKind::Usage, "this shard runs on an executor of the application, which drives it");
   if (Loop* running = current_or_null(); running != nullptr && (running != this || in_turn())) {
     throw Error(ErrorKind::Usage, "a blocking call was made from inside a running loop")
         .with_hint("co_await the operation instead");
@@ -65,7 +67,6 @@ void AsioLoop::refuse_nested_run() const {
 void AsioLoop::run() {
   refuse_nested_run();
   const NoScope none;
-  const asio::executor_work_guard<asio::io_context::executor_type> work(context_->get_executor());
   context_->run();
   context_->restart();
 }
@@ -73,7 +74,6 @@ void AsioLoop::run() {
 void AsioLoop::run_until(const bool& done) {
   refuse_nested_run();
   const NoScope none;
-  const asio::executor_work_guard<asio::io_context::executor_type> work(context_->get_executor());
   while (!done && context_->run_one() != 0) {
   }
   if (done) return;
@@ -89,6 +89,7 @@ void AsioLoop::close() noexcept {
   end();
   closed_ = true;
   wake_timer_.reset();
+  work_.reset();
   if (context_) {
     // Handlers hold this object, which holds the context: they have to go first.
     context_->restart();

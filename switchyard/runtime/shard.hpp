@@ -45,8 +45,8 @@ class SWITCHYARD_API Shard {
   /// Makes run() return. Any thread.
   void stop() noexcept;
 
-  /// Runs the loop on this thread until the task is done, and gives its value or throws what it threw. Other work of
-  /// the shard goes on meanwhile and stays where it is afterwards. Errors as run().
+  /// Runs the loop on this thread until the task is done, and gives its value or throws what it threw. Other work
+  /// of the shard goes on meanwhile and stays where it is afterwards. Errors as run().
   template <class T>
   T run_until_complete(Task<T> task) {
     if constexpr (std::is_void_v<T>) {

@@ -25,8 +25,8 @@
 
 namespace switchyard::inline v0 {
 
-/// Runs the task on this shard without anybody waiting for it. It starts from the ready list and is dropped when the
-/// shard ends. An exception that leaves it goes to the hook below.
+/// Runs the task on this shard without anybody waiting for it. It starts from the ready list and is dropped when
+/// the shard ends. An exception that leaves it goes to the hook below.
 SWITCHYARD_API void spawn(Task<void> task);
 
 /// Called with what left a spawned task. The hook must not throw.
@@ -57,7 +57,8 @@ Task<std::tuple<task_detail::Stored<Ts>...>> all(Task<Ts>... tasks) {
       outcomes);
   join.rethrow();
   co_return std::apply(
-      [](auto&... outcome) { return std::tuple<task_detail::Stored<Ts>...>(std::move(*outcome.value)...); }, outcomes);
+      [](auto&... outcome) { return std::tuple<task_detail::Stored<Ts>...>(std::move(*outcome.value)...); },
+      outcomes);
 }
 
 /// The same for any number of tasks of one type, in their order.
@@ -80,8 +81,8 @@ Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
 }
 SWITCHYARD_API Task<void> all(std::vector<Task<void>> tasks);
 
-/// The first task to end decides: its value (std::monostate for none) at its place in the variant, or its exception.
-/// The others are dropped.
+/// The first task to end decides: its value (std::monostate for none) at its place in the variant, or its
+/// exception. The others are dropped.
 template <class... Ts>
   requires(sizeof...(Ts) > 0)
 Task<std::variant<task_detail::Stored<Ts>...>> any(Task<Ts>... tasks) {
@@ -93,8 +94,8 @@ Task<std::variant<task_detail::Stored<Ts>...>> any(Task<Ts>... tasks) {
       },
       outcomes);
   join.rethrow();
-  co_return task_detail::first_value<std::variant<task_detail::Stored<Ts>...>>(
-      outcomes, std::index_sequence_for<Ts...>());
+  co_return task_detail::first_value<std::variant<task_detail::Stored<Ts>...>>(outcomes,
+                                                                               std::index_sequence_for<Ts...>());
 }
 
 /// Which task of a vector was first, and its value.

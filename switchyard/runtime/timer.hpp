@@ -11,8 +11,8 @@ namespace switchyard::inline v0::runtime {
 
 class TimerWheel;
 
-/// Calls `fn(context)` once when its deadline has passed: never early, late by about a millisecond. It belongs to the
-/// shard on which it is armed. The callback may arm, disarm and destroy any timer, this one included.
+/// Calls `fn(context)` once when its deadline has passed: never early, late by about a millisecond. It belongs to
+/// the shard on which it is armed. The callback may arm, disarm and destroy any timer, this one included.
 class Timer : private Link {
  public:
   using Function = void (*)(void* context) noexcept;

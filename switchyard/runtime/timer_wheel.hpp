@@ -19,8 +19,8 @@ class TimerWheel {
   TimerWheel& operator=(const TimerWheel&) = delete;
   ~TimerWheel() = default;
 
-  /// Arms `timer` and answers when advance() has to be called at the latest on its behalf; a moment that is not after
-  /// `now` means: at once.
+  /// Arms `timer` and answers when advance() has to be called at the latest on its behalf; a moment that is not
+  /// after `now` means: at once.
   TimePoint insert(Timer& timer, TimePoint deadline, TimePoint now) noexcept;
   void remove(Timer& timer) noexcept;
   /// Calls every timer whose deadline is not after `now`.
