@@ -1,5 +1,5 @@
-// The sessions of one endpoint on one shard: the pool machine, with connections. Callers come as Requests (links that
-// they own, no allocation) and get a session; a coroutine uses acquire() and a Lease.
+// The sessions of one endpoint on one shard: the pool machine, with connections. Callers come as Requests (links
+// that they own, no allocation) and get a session; a coroutine uses acquire() and a Lease.
 #pragma once
 
 #include <switchyard/base/error.hpp>
@@ -25,9 +25,9 @@ class Pool;
 /// One caller's wish for a session. The caller keeps it in place until it was answered or taken back.
 class Request : public Waiter {
  public:
-  /// The session is the caller's until it is idle again: with autocommit operations the pool takes it back by itself at
-  /// Session::Owner::on_idle; a holder that keeps it makes himself the owner and calls Pool::release(). Called from
-  /// within acquire() when a session was idle, else later from the loop.
+  /// The session is the caller's until it is idle again: with autocommit operations the pool takes it back by
+  /// itself at Session::Owner::on_idle; a holder that keeps it makes himself the owner and calls Pool::release().
+  /// Called from within acquire() when a session was idle, else later from the loop.
   virtual void on_granted(session::Session& session, Duration waited) noexcept = 0;
   virtual void on_failed(const Error& error) noexcept = 0;
 
@@ -61,13 +61,14 @@ class SWITCHYARD_API Pool {
   void acquire(Request& request) noexcept;
   /// Takes a request back that was not answered yet. It hears nothing afterwards.
   void abandon(Request& request) noexcept;
-  /// Gives back a session whose owner somebody else was. It is reset first if it needs it, closed if it is not idle.
+  /// Gives back a session whose owner somebody else was. It is reset first if it needs it, closed if it is not
+  /// idle.
   void release(session::Session& session) noexcept;
 
   /// Opens sessions up to `min`; done when they are open or have failed (then the error of the last failure).
   Task<Result<void>> warm_up(TimePoint deadline);
-  /// No new requests (they fail with Closed); done when the last session is closed or the deadline has passed, which
-  /// closes what is left.
+  /// No new requests (they fail with Closed); done when the last session is closed or the deadline has passed,
+  /// which closes what is left.
   Task<void> close(TimePoint deadline);
 
   [[nodiscard]] PoolStats stats() const noexcept;
