@@ -169,8 +169,8 @@ TEST(Text, NamesFollowOpenTelemetrysRules) {
   EXPECT_EQ(name(Metric::Kind::gauge, "2nd-try", ""), "_2nd_try");
 }
 
-/// A change of golden/exposition.txt is a change for every dashboard. `promtool check metrics` reads it with one remark:
-/// OpenTelemetry's name db.client.connection.count ends in _count.
+/// A change of golden/exposition.txt is a change for every dashboard. `promtool check metrics` reads it with one
+/// remark: OpenTelemetry's name db.client.connection.count ends in _count.
 TEST(Text, TheExpositionIsTheGoldenFile) {
   constexpr Metric kUp{.kind = Metric::Kind::gauge,
                        .name = "switchyard.up",
