@@ -1,0 +1,33 @@
+// SIGINT and SIGTERM for programs; the library itself installs no handler.
+#pragma once
+
+#include <switchyard/base/export.hpp>
+#include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/shard.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace switchyard::inline v0::runtime {
+
+/// The first signal asks for an orderly end, the second for an immediate one.
+class SWITCHYARD_API SignalWatch {
+ public:
+  /// Watches from now on, on `shard`. `on_second` is called on the shard with the signal's number, for example to
+  /// exit with 130; the loop must not be blocked then.
+  SignalWatch(Shard& shard, std::function<void(int)> on_second);
+  ~SignalWatch();
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  /// Set by the first signal.
+  [[nodiscard]] AsyncEvent& first() noexcept;
+  /// Its number, 0 before.
+  [[nodiscard]] int signal() const noexcept;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace switchyard::inline v0::runtime

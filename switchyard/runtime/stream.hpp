@@ -1,0 +1,107 @@
+// A connected byte stream, TCP or Unix-domain, with or without TLS. It knows nothing about messages: received bytes
+// are handed to a handler, bytes to send are appended to a buffer and written once a turn.
+//
+// A stream belongs to the shard on which it was made. It may be destroyed at any time, also from within its
+// handler's callbacks; the handler is never called afterwards.
+#pragma once
+
+#include <switchyard/base/buffer.hpp>
+#include <switchyard/base/error.hpp>
+#include <switchyard/base/export.hpp>
+#include <switchyard/base/result.hpp>
+#include <switchyard/base/time.hpp>
+#include <switchyard/runtime/address.hpp>
+#include <switchyard/runtime/task.hpp>
+#include <switchyard/runtime/tls.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace switchyard::inline v0::runtime {
+
+/// How a connection is made. Zero means the system's default.
+struct ConnectOptions {
+  std::string host;  ///< what the user wrote, for messages: "localhost" where the address says 127.0.0.1
+  bool keepalives = true;
+  Duration keepalives_idle{};
+  Duration keepalives_interval{};
+  int keepalives_count = 0;
+  Duration tcp_user_timeout{};
+};
+
+class SWITCHYARD_API Stream {
+ public:
+  /// Called by the loop, never from inside a call to the stream. A callback schedules coroutines, it resumes none.
+  class Handler {
+   public:
+    /// New bytes are in. What is not consumed stays and is shown again with the next bytes.
+    virtual void on_data(base::ReadBuffer& in) noexcept = 0;
+    /// Once, after the last on_data(): the peer closed or reset the connection, TLS failed, memory ran out.
+    virtual void on_closed(const Error& error) noexcept = 0;
+    /// Everything has been sent after the peer was too slow to take it at once.
+    virtual void on_drained() noexcept {}
+
+   protected:
+    ~Handler() = default;
+  };
+
+  /// One recv() takes at most this much: what the cache can hold until it is decoded.
+  static constexpr std::size_t kLargestRead = 128 * 1024;
+
+  /// Connects on the current shard. Errors are of kind Unavailable, stage connecting, in libpq's words:
+  /// `connection to server at "127.0.0.1", port 5432 failed: Connection refused`; `timeout expired` at the
+  /// deadline.
+  [[nodiscard]] static Task<Result<std::unique_ptr<Stream>>> connect(SocketAddress address, ConnectOptions options,
+                                                                     TimePoint deadline);
+  /// Takes over a connected socket (from a listener or a socketpair) on the current shard.
+  [[nodiscard]] static Result<std::unique_ptr<Stream>> adopt(int fd);
+
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  /// Begins to read. The handler outlives the stream or is replaced.
+  void start(Handler* handler) noexcept;
+  /// From now on `handler` is called, first with the bytes that are left, if any. Null: reading pauses.
+  void set_handler(Handler* handler) noexcept;
+
+  /// What is to be sent. Append, then flush.
+  [[nodiscard]] base::WriteBuffer& out() noexcept;
+  /// Writes at the end of this turn, once for everybody who appended.
+  void flush_soon() noexcept;
+  /// Writes now as much as the socket takes; the rest follows by itself.
+  void flush_now() noexcept;
+  /// Bytes that the socket has not taken yet.
+  [[nodiscard]] std::size_t unsent() const noexcept;
+
+  /// After pause_reading() no callback comes until resume_reading(), and once the socket's buffer is full the peer
+  /// has to wait. A close of the peer is noticed after resuming only.
+  void pause_reading() noexcept;
+  void resume_reading() noexcept;
+
+  /// Changes to TLS; works before start() (direct TLS) and after it. Bytes of the peer that were received before
+  /// are fatal: nobody may speak in the clear then. On error the stream is closed. Errors: Unavailable for what the
+  /// network or the peer did, Config for a certificate that is not trusted or does not fit; stage connecting.
+  [[nodiscard]] Task<Result<void>> start_tls(std::shared_ptr<const TlsContext> context, TlsOptions options,
+                                             TimePoint deadline);
+  [[nodiscard]] bool is_tls() const noexcept { return tls() != nullptr; }
+  /// Null without TLS.
+  [[nodiscard]] const TlsInfo* tls() const noexcept;
+
+  /// Ends the connection without further callbacks. What was flushed and taken by the socket is still sent.
+  void close() noexcept;
+  [[nodiscard]] bool is_open() const noexcept;
+
+  /// For socket options and credentials; -1 when closed. The stream keeps it.
+  [[nodiscard]] int native_handle() const noexcept;
+  [[nodiscard]] const SocketAddress& peer() const noexcept;
+
+ private:
+  class Impl;
+  friend class StreamFactory;
+  explicit Stream(std::shared_ptr<Impl> impl) noexcept;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace switchyard::inline v0::runtime
