@@ -20,6 +20,8 @@ inline constexpr std::uint32_t kMaxShortClientMessageSize = 10'000;
 inline constexpr std::uint32_t kMaxClientTokenSize = 65'535;
 /// Bind counts its parameters in 16 unsigned bits.
 inline constexpr std::size_t kMaxParameters = 65'535;
+/// Steps that may wait for their answers on one session: 16 MB of bookkeeping.
+inline constexpr std::size_t kMaxOutstandingSteps = std::size_t{1} << 20;
 /// Protocol 3.2 allows keys of 4 to 256 bytes; protocol 3.0 has exactly 4.
 inline constexpr std::size_t kMinCancelKeySize = 4;
 inline constexpr std::size_t kMaxCancelKeySize = 256;

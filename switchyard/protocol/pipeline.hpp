@@ -65,7 +65,8 @@ class SWITCHYARD_API Pipeline {
     sync_required,      ///< a simple query behind extended steps needs a sync between: an error before it would
                         ///< make the server swallow it without an answer
     contains_nul,       ///< a name or text holds a zero byte
-    too_many,           ///< more than kMaxParameters parameters, or formats that don't match them
+    too_many,           ///< more than kMaxParameters parameters, formats that don't match them, or more than
+                        ///< kMaxOutstandingSteps steps
     message_too_large,  ///< above max_message_size
     out_of_memory,      ///< the outgoing buffer could not grow: the session must be closed
   };
@@ -148,6 +149,7 @@ class SWITCHYARD_API Pipeline {
   [[nodiscard]] bool copy_in_active() const noexcept { return copy_ == Copy::in; }
   /// The sink whose answer is due next, or null. A discarded one is null.
   [[nodiscard]] const ResponseSink* head() const noexcept;
+  /// Nothing can be submitted any more.
   [[nodiscard]] bool closed() const noexcept { return closed_; }
   /// Why on_bytes() did not return ok; null before.
   [[nodiscard]] const Error* error() const noexcept { return error_ ? &*error_ : nullptr; }
@@ -156,46 +158,65 @@ class SWITCHYARD_API Pipeline {
   struct Step {
     ResponseSink* sink;
     StepKind kind;
-    std::int16_t columns;
+    std::int32_t columns;
   };
-  /// What the step at the head waits for, where its kind alone does not say.
+  /// How far the answer of the step at the head has come, where its kind alone does not say.
   enum class Phase : std::uint8_t {
-    start,      ///< the first message of the answer
-    described,  ///< describe_statement: after ParameterDescription; query: after RowDescription, rows follow
-    rows,       ///< execute: at least one row came
-    copy,       ///< a COPY is under way
-    copy_end,   ///< COPY data is complete: CommandComplete follows
-    failed,     ///< query: after ErrorResponse; sync: likewise. Only ReadyForQuery follows
-    empty,      ///< query: after EmptyQueryResponse
+    start,      ///< nothing came
+    described,  ///< describe_statement: ParameterDescription came
+    rows,       ///< a row came, or for a query the description of rows
+    copy,       ///< CopyInResponse or CopyOutResponse came
+    copy_end,   ///< CopyDone of the server came
+    completed,  ///< query: CommandComplete or EmptyQueryResponse came; another result or ReadyForQuery follows
+    failed,     ///< query, sync: ErrorResponse came; only ReadyForQuery follows
   };
   enum class Copy : std::uint8_t { none, in, in_ended, in_failed, out };
 
+  // Each handles one message; false ends the session, with outcome_ and error_ set.
   [[nodiscard]] bool on_message(char type, ByteView body, SessionEvents& events);
-  [[nodiscard]] bool on_any_time(char type, ByteView body, SessionEvents& events);
-  [[nodiscard]] bool on_data_row(ByteView body) noexcept;
+  [[nodiscard]] bool on_data_row(ByteView body);
+  [[nodiscard]] bool on_notice(ByteView body, SessionEvents& events);
+  [[nodiscard]] bool on_parameter_status(ByteView body, SessionEvents& events);
+  [[nodiscard]] bool on_notification(ByteView body, SessionEvents& events);
   [[nodiscard]] bool on_error_response(ByteView body, SessionEvents& events);
   [[nodiscard]] bool on_ready_for_query(ByteView body);
-  [[nodiscard]] bool on_row_description(ByteView body);
+  [[nodiscard]] bool on_bodyless(char type, ByteView body);
   [[nodiscard]] bool on_parameter_description(ByteView body);
+  [[nodiscard]] bool on_row_description(ByteView body);
+  [[nodiscard]] bool on_no_data();
+  [[nodiscard]] bool on_result_end(char type);
   [[nodiscard]] bool on_command_complete(ByteView body);
-  [[nodiscard]] bool on_copy_response(char type, ByteView body);
-  [[nodiscard]] bool on_simple_answer(char type, ByteView body);
-  bool unexpected(char type);
-  bool malformed(std::string_view message, std::string_view why);
-  bool protocol_error(std::string text);
+  [[nodiscard]] bool on_copy_in(ByteView body);
+  [[nodiscard]] bool on_copy_out(ByteView body);
+  [[nodiscard]] bool on_copy_data(ByteView body);
+  [[nodiscard]] bool on_copy_done();
+  [[nodiscard]] bool end_session(Error error, Outcome outcome);
+  [[nodiscard]] bool unexpected(char type);
+  [[nodiscard]] std::string_view expected() const noexcept;
 
   [[nodiscard]] Step& at(std::uint32_t index) noexcept { return ring_[index & mask_]; }
   [[nodiscard]] const Step& at(std::uint32_t index) const noexcept { return ring_[index & mask_]; }
   [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
+  /// The head is a step of this kind whose answer is due.
+  [[nodiscard]] bool due(StepKind kind) const noexcept { return !empty() && !skipping_ && at(head_).kind == kind; }
+  [[nodiscard]] bool due(StepKind kind, Phase phase) const noexcept { return due(kind) && phase_ == phase; }
+  [[nodiscard]] bool begin_rows() noexcept;
+  [[nodiscard]] bool result_begins() const noexcept;
+  [[nodiscard]] bool skip_to_sync() noexcept;
+  ResponseSink& finish_head() noexcept;
   [[nodiscard]] bool reserve(std::size_t steps) noexcept;
   void push(StepKind kind, ResponseSink* sink, int columns) noexcept;
-  void pop() noexcept;
-  void skip_to_sync() noexcept;
+
+  struct Room {
+    char* at = nullptr;
+    Submitted refusal = Submitted::ok;
+  };
   [[nodiscard]] Submitted admit(std::size_t steps) noexcept;
-  [[nodiscard]] Submitted named_step(char message, char what, StepKind kind, std::string_view name,
-                                     ResponseSink* sink) noexcept;
-  [[nodiscard]] Submitted copy_end(char message, std::string_view reason) noexcept;
-  [[nodiscard]] char* message(char type, std::uint64_t body) noexcept;
+  [[nodiscard]] Room room(std::uint64_t bytes) noexcept;
+  [[nodiscard]] Submitted targeted(char type, char target, StepKind kind, std::string_view name,
+                                   ResponseSink* sink) noexcept;
+  [[nodiscard]] Submitted check_arguments(const BindArguments& arguments,
+                                          std::span<const std::int16_t> result_formats) const noexcept;
 
   base::WriteBuffer& out_;
   std::unique_ptr<Step[]> ring_;
@@ -211,7 +232,7 @@ class SWITCHYARD_API Pipeline {
   bool closed_ = false;
   bool in_callback_ = false;
   bool hold_ = false;
-  bool malformed_row_ = false;
+  bool malformed_row_ = false;  ///< set by the cursor of a RowView
   std::size_t need_ = 5;
   int columns_ = kAnyColumns;  ///< of the result being received
   std::optional<Error> error_;

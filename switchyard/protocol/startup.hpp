@@ -62,43 +62,66 @@ class SWITCHYARD_API StartupMachine {
   [[nodiscard]] bool used_password() const noexcept { return used_password_; }
 
  private:
-  enum class State : std::uint8_t;
-  struct Sasl;
+  enum class State : std::uint8_t {
+    closed,          ///< before start(), or after a result
+    ssl_answer,      ///< SSLRequest sent
+    tls_handshake,   ///< the owner does the handshake
+    authentication,  ///< StartupMessage sent; the server says how we have to prove ourselves
+    password,        ///< the owner looks for a password
+    answered,        ///< a password was sent: AuthenticationOk or an error must follow
+    sasl_first,      ///< SCRAM: client-first-message sent
+    sasl_final,      ///< SCRAM: client-final-message sent
+    sasl_done,       ///< SCRAM: the server has proved itself; AuthenticationOk must follow
+    settings,        ///< AuthenticationOk came: settings and key until ReadyForQuery
+    ready,
+  };
 
-  StartupAction begin(bool with_tls);
+  template <class F>
+  StartupAction guarded(F&& f) noexcept;
+  StartupAction attempt();
   StartupAction send_startup_message();
   StartupAction on_ssl_answer(base::ReadBuffer& in);
   StartupAction on_message(char type, ByteView body, SessionEvents& events);
+  StartupAction on_setting(char type, ByteView body, SessionEvents& events);
   StartupAction on_authentication(ByteView body);
   StartupAction on_authentication_ok();
-  StartupAction on_error_response(ByteView body, SessionEvents& events);
+  StartupAction on_error_response(ByteView body);
   StartupAction on_negotiate(ByteView body);
-  StartupAction on_sasl(ByteView mechanisms);
+  StartupAction authenticate();
+  StartupAction send_cleartext();
+  StartupAction send_md5();
+  StartupAction send_sasl_first();
   StartupAction on_sasl_continue(ByteView data);
   StartupAction on_sasl_final(ByteView data);
-  StartupAction answer_password();
-  StartupAction ask_password();
+  StartupAction reconnect(Error error);
   StartupAction fail(Error error);
-  StartupAction fail(ErrorKind kind, std::string message);
-  StartupAction fail_or_fall_back(Error error, bool fall_back);
-  [[nodiscard]] std::string waiting_for() const;
+  StartupAction refuse(std::string text);
+  StartupAction violated(std::string text);
+  [[nodiscard]] std::optional<Error> check_options() const;
+  [[nodiscard]] std::string check_method(std::int32_t code) const;
+  [[nodiscard]] bool tls_possible() const noexcept;
+  [[nodiscard]] bool try_tls() const noexcept;
+  [[nodiscard]] std::string_view waiting_for() const noexcept;
 
   StartupOptions options_;
   base::WriteBuffer& out_;
   NonceSource nonce_;
-  State state_;
-  bool tls_ = false;
-  bool fell_back_ = false;
-  bool negotiated_ = false;
+  State state_ = State::closed;
+  bool tls_ = false;         ///< the connection is encrypted
+  bool second_ = false;      ///< this is the second attempt of sslmode allow or prefer
+  bool negotiated_ = false;  ///< NegotiateProtocolVersion came
   bool used_password_ = false;
-  bool password_finished_ = false;
+  bool bound_ = false;  ///< SCRAM with channel binding
+  bool has_key_ = false;
   char status_ = 'I';
   ProtocolVersion version_ = kProtocol30;
   std::size_t parameters_ = 0;
   std::string_view method_ = "trust";
+  std::int32_t request_ = 0;  ///< the authentication request to be answered, and its data
+  std::string request_data_;
   TlsEndpoint endpoint_;
   BackendKey key_;
-  std::unique_ptr<Sasl> sasl_;
+  std::optional<ScramClient> scram_;
   std::optional<Error> first_error_;
   std::optional<Error> error_;
 };
