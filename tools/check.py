@@ -47,19 +47,12 @@ SANITIZER_ENVIRONMENT = {
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
 
 
-def postgresql_installations():
-    """{major version: folder of its programs}: Debian's, and 18 where tools/install-postgresql-18 puts it."""
-    found = {}
-    for folder in sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin")):
-        if (folder / "postgres").exists() and (folder / "initdb").exists():
-            found[folder.parent.name] = folder
-    installer = TOOLS / "install-postgresql-18"
-    if installer.exists():
-        asked = subprocess.run([installer, "--print-bin"], capture_output=True, text=True, check=False)
-        folder = pathlib.Path(asked.stdout.strip() or "/nonexistent")
-        if asked.returncode == 0 and (folder / "postgres").exists():
-            found["18"] = folder
-    return found
+def postgresql_versions():
+    """Major versions of the servers installed here: Debian's, and 18 where tools/install-postgresql-18 puts it."""
+    found = [folder.parent.name for folder in sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
+             if (folder / "postgres").exists() and (folder / "initdb").exists()]
+    asked = subprocess.run([TOOLS / "install-postgresql-18", "--print-bin"], capture_output=True, check=False)
+    return found + (["18"] if asked.returncode == 0 and "18" not in found else [])
 
 
 @dataclasses.dataclass
@@ -129,27 +122,27 @@ class Check:
 
     def gtest_units(self):
         units = []
-        servers = postgresql_installations()
+        servers = postgresql_versions()
         factor = 1 if self.preset == "release" else SANITIZER_FACTOR
         for name in self.programs(self.build):
             program = str(self.build / "bin" / name)
             if name.endswith("_pgtest"):
-                for version, folder in servers.items():
+                for version in servers:
                     units.append(Unit(f"{name}@{version}", "gtest", [program], PG_UNIT_SECONDS * factor,
-                                      {"SWITCHYARD_TEST_PG": str(folder)}))
+                                      {"SWITCHYARD_TEST_PG": version}))
             else:
                 units.append(Unit(name, "gtest", [program], UNIT_SECONDS * factor))
         return units
 
     def script_units(self):
         units = []
-        servers = postgresql_installations()
+        servers = postgresql_versions()
         for script in sorted((ROOT / "tests").glob("*.py")):
             command = [sys.executable, str(script)]
             if re.search(r"^# on: postgresql$", script.read_text(encoding="utf-8"), re.MULTILINE):
-                for version, folder in servers.items():
+                for version in servers:
                     units.append(Unit(f"{script.stem}@{version}", "script", command, PG_UNIT_SECONDS,
-                                      {"SWITCHYARD_TEST_PG": str(folder)}))
+                                      {"SWITCHYARD_TEST_PG": version}))
             else:
                 units.append(Unit(script.stem, "script", command, PG_UNIT_SECONDS))
         return units
@@ -180,7 +173,7 @@ class Check:
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(("PG", "POSTGRES_", "SWITCHYARD_TEST_"))}
         environment.update(SANITIZER_ENVIRONMENT, TMPDIR=str(folder), SWITCHYARD_BUILD_DIR=str(self.build),
-                           XDG_CACHE_HOME=str(self.scratch / "cache"), **unit.environment)
+                           **unit.environment)
         command = list(unit.command)
         if unit.kind == "gtest":
             command += [f"--gtest_output=json:{results}", f"--gtest_filter={self.args.gtest}"]
@@ -279,8 +272,6 @@ class Check:
         # Under /tmp, whatever TMPDIR says: socket paths must stay short, and PostgreSQL's account must reach it.
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="sycheck.", dir="/tmp"))
         self.scratch.chmod(0o755)
-        (self.scratch / "cache").mkdir()
-        (self.scratch / "cache").chmod(0o1777)
         order = {"script": 0, "gtest": 1, "fuzz": 2}
         units = sorted(units, key=lambda unit: ("_pgtest" not in unit.name, order[unit.kind], unit.name))
         try:
