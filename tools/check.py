@@ -317,6 +317,9 @@ class Check:
             raise SystemExit(f"check: no unit matches '{self.args.only}'. ./check --list shows them")
         self.build_for(units)
         self.run_all(units)
+        if self.args.mode != "fuzz" and "18" not in postgresql_versions():
+            self.total.skipped += 1
+            print("skip PostgreSQL 18: not installed (tools/install-postgresql-18 tells why)")
         if self.failed_units:
             print(f"failed: {' '.join(self.failed_units)}   (again: ./check {self.again()})")
         print(f"{self.total.passed} passed, {self.total.failed} failed, {self.total.skipped} skipped")
