@@ -23,9 +23,9 @@ std::string describe_limit(const PoolSettings& settings, const AcquireFailure& f
     case Limit::max:
       if (stats.max == 0) return "the pool may hold no session (max 0)";
       return "all " + sessions(stats.max) + " in use (max)";
-    case Limit::other_shards:
-      return "the process holds its " + sessions(stats.max) + " (max), " + std::to_string(stats.max - stats.total) +
-             " of them in other shards";
+    case Limit::elsewhere:
+      return "the process holds its " + sessions(failure.process_max) + " (max), " +
+             std::to_string(failure.elsewhere) + " of them in other pools of this database";
     case Limit::connects_slowed: return "new connections are slowed down after repeated connection errors";
     case Limit::concurrent_connects:
       return "all " + std::to_string(settings.max_concurrent_connects) +
@@ -68,7 +68,7 @@ std::string advice(const PoolSettings& settings, const AcquireFailure& failure) 
       }
       return text;
     }
-    case Limit::other_shards: return raise_max + " or use fewer shards";
+    case Limit::elsewhere: return raise_max + " or use fewer shards";
     case Limit::connects_slowed:
       return "see the connection error; callers wait as long as " + names.acquire_timeout;
     case Limit::concurrent_connects:

@@ -15,7 +15,7 @@ namespace switchyard::inline v0::pool {
 /// What stood between the caller and a session.
 enum class Limit : std::uint8_t {
   max,                  ///< all `max` sessions are in use
-  other_shards,         ///< the process holds `max` sessions, other shards have the rest
+  elsewhere,            ///< the process holds `max` sessions, other pools on these permits have the rest
   connects_slowed,      ///< connection attempts fail and are spaced out
   concurrent_connects,  ///< max_concurrent_connects attempts are under way
   connecting,           ///< a session is being opened, checked or reset and was not ready in time
@@ -27,6 +27,9 @@ enum class Limit : std::uint8_t {
 struct AcquireFailure {
   Limit limit = Limit::max;
   PoolStats stats;
+  /// Sessions the other pools on these permits hold, and what all may hold together.
+  std::uint32_t elsewhere = 0;
+  std::uint32_t process_max = 0;
   Duration waited{};
   /// The caller's own deadline ended the wait, not acquire_timeout.
   bool by_deadline = false;

@@ -52,7 +52,7 @@ struct LeakSuspected {
   const char* site;
   Duration held;
 };
-/// More than 90 % of the process's sessions are in use.
+/// More than exhaustion_share of the process's sessions are in use.
 struct NearExhaustion {
   std::uint32_t in_use;
   std::uint32_t max;

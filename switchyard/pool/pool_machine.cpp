@@ -36,10 +36,9 @@ PoolMachine::PoolMachine(PoolSettings settings, PermitCounter& permits, Random r
       leak_threshold_(or_forever(settings.leak_threshold)),
       permits_(permits),
       member_(permits.join()),
-      alarm_above_(static_cast<std::uint32_t>(std::uint64_t{settings.max} * 9 / 10)),
+      alarm_above_(static_cast<std::uint32_t>(static_cast<double>(permits.max()) * settings.exhaustion_share)),
       settings_(std::move(settings)),
       random_(random) {
-  SY_ASSERT(permits.max() == settings_.max);
   if (!member_) throw Error(ErrorKind::Usage, "more shards share a pool than PermitCounter::kMaxMembers");
   settings_.min = std::min(settings_.min, settings_.max);
   for (SlotIndex i = settings_.max; i-- > 0;) {
@@ -144,8 +143,8 @@ void PoolMachine::release_slowly(Slot& slot, Disposition disposition, TimePoint 
 }
 
 void PoolMachine::settle(Slot& slot, TimePoint now, Actions& actions) noexcept {
-  const bool at_max = permits_.taken() >= settings_.max;
-  const bool others_need_it = waiters_.empty() && at_max && permits_.starving() > 0;
+  const bool at_max = !room();
+  const bool others_need_it = waiters_.empty() && others_starve();
   const bool change_under_way = connecting_ > 0 || closing_ > 0 || slowed_;
   std::optional<CloseReason> reason;
   if (slot.lost) {
@@ -230,7 +229,7 @@ bool PoolMachine::connect_succeeded(SlotRef slot, TimePoint now, Actions& action
   const Duration took = now - found->since;
   usual_connect_ += usual_connect_ == Duration::zero() ? took : (took - usual_connect_) / 4;
   slowed_ = false;
-  recent_error_ = false;
+  last_connect_error_.reset();
   backoff_step_ = 0;
   found->state = State::leased;
   found->lost = false;
@@ -253,8 +252,8 @@ void PoolMachine::connect_failed(SlotRef slot, const Error& error, TimePoint now
   Slot* found = find(slot, State::connecting);
   if (!found) return;
   ++counters_.connect_errors;
-  last_connect_error_ = error;
   slow_down(found->since, now);
+  last_connect_error_ = error;
   --connecting_;
   free_slot(*found);
   const bool nothing_open = leased_ + idle_ + pinging_ + resetting_ == 0;
@@ -274,9 +273,8 @@ void PoolMachine::fail_for_connect_error(const Error& error, Actions& actions) n
 }
 
 void PoolMachine::slow_down(TimePoint started, TimePoint now) noexcept {
-  const bool again = recent_error_ && now - last_error_at_ <= kErrorWindow;
+  const bool again = last_connect_error_ && now - last_error_at_ <= kErrorWindow;
   last_error_at_ = now;
-  recent_error_ = true;
   if (!again) return;
   // Attempts that were under way when the pool slowed down tell nothing new.
   if (slowed_ && started <= slowed_at_) return;
@@ -389,7 +387,7 @@ void PoolMachine::grow(TimePoint now, Actions& actions) noexcept {
 }
 
 bool PoolMachine::wants_connect(TimePoint now, Actions& actions) noexcept {
-  // A shard with callers comes before another shard's reserve.
+  // A pool with callers comes before another pool's reserve.
   const bool others_need_it = permits_.starving() > (starving_ ? 1U : 0U);
   if (permits_.taken() - closing_ < settings_.min && !others_need_it) return true;
   const std::uint32_t coming = pinging_ + resetting_;
@@ -411,8 +409,8 @@ bool PoolMachine::queue_outlasts_a_connect(TimePoint now) const noexcept {
 }
 
 void PoolMachine::set_starving(bool starving) noexcept {
-  // With all permits in this shard nobody else can help.
-  if (starving && total() >= settings_.max) return;
+  // With all permits in this pool nobody else can help.
+  if (starving && (unused_ == kNoSlot || total() >= permits_.max())) return;
   if (starving_ == starving) return;
   starving_ = starving;
   permits_.set_starving(*member_, starving);
@@ -427,14 +425,13 @@ void PoolMachine::retire_idle(TimePoint now, Actions& actions) noexcept {
     if (now < slot.soft_expiry) continue;
     const bool missed_by_nobody = idle_ > 1 || now - slot.since > 1s;
     const bool spare = open_sessions() > settings_.min && missed_by_nobody;
-    const bool room = permits_.taken() < settings_.max;
     const bool change_under_way = connecting_ > 0 || closing_ > 0 || slowed_;
-    if (now >= slot.hard_expiry || spare || (!room && !change_under_way)) {
+    if (now >= slot.hard_expiry || spare || (!room() && !change_under_way)) {
       close_slot(slot, CloseReason::lifetime, actions);
       continue;
     }
     retiring_ = true;
-    replacement_wanted_ = replacement_wanted_ || room;
+    replacement_wanted_ = replacement_wanted_ || room();
   }
 }
 
@@ -451,8 +448,7 @@ void PoolMachine::on_timer(TimePoint now, Actions& actions) noexcept {
 }
 
 void PoolMachine::on_permits_changed(TimePoint now, Actions& actions) noexcept {
-  const bool others_need_it = permits_.starving() > 0 && permits_.taken() >= settings_.max;
-  if (mode_ == Mode::running && waiters_.empty() && idle_bottom_ != kNoSlot && others_need_it) {
+  if (mode_ == Mode::running && waiters_.empty() && idle_bottom_ != kNoSlot && others_starve()) {
     close_slot(slots_[idle_bottom_], CloseReason::given_away, actions);
   }
   pump(now, actions);
@@ -496,10 +492,10 @@ void PoolMachine::report_leaks(TimePoint now, Actions& actions) noexcept {
 
 void PoolMachine::note_utilisation(TimePoint now, Actions& actions) noexcept {
   const std::uint32_t in_use = permits_.in_use();
-  if (in_use == settings_.max) ++counters_.exhausted;
+  if (in_use == permits_.max()) ++counters_.exhausted;
   if (in_use <= alarm_above_ || now < next_exhaustion_report_) return;
   next_exhaustion_report_ = deadline_after(now, settings_.exhaustion_report_interval);
-  actions.emplace_back(NearExhaustion{in_use, settings_.max});
+  actions.emplace_back(NearExhaustion{in_use, permits_.max()});
 }
 
 // ---- pause and shutdown --------------------------------------------------------------------------------------
@@ -567,7 +563,7 @@ PoolStats PoolMachine::stats() const noexcept {
 Limit PoolMachine::current_limit() const noexcept {
   if (mode_ == Mode::paused) return Limit::paused;
   if (leased_ == settings_.max) return Limit::max;
-  if (permits_.taken() >= settings_.max && total() < settings_.max && connecting_ == 0) return Limit::other_shards;
+  if (permits_.taken() >= permits_.max() && total() < permits_.max() && connecting_ == 0) return Limit::elsewhere;
   if (slowed_) return Limit::connects_slowed;
   if (connecting_ >= settings_.max_concurrent_connects) return Limit::concurrent_connects;
   if (total() == settings_.max && connecting_ + pinging_ + resetting_ + closing_ < leased_) return Limit::max;
@@ -578,9 +574,11 @@ AcquireFailure PoolMachine::describe(const Waiter& waiter, Limit limit, TimePoin
   AcquireFailure failure;
   failure.limit = limit;
   failure.stats = stats();
+  failure.elsewhere = permits_.taken() - total();
+  failure.process_max = permits_.max();
   failure.waited = now - waiter.since_;
   failure.by_deadline = waiter.deadline < deadline_after(waiter.since_, settings_.acquire_timeout);
-  if (recent_error_) {
+  if (last_connect_error_) {
     failure.last_connect_error = last_connect_error_;
     failure.since_connect_error = now - last_error_at_;
   }

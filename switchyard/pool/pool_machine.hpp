@@ -35,8 +35,8 @@ namespace switchyard::inline v0::pool {
 /// The pool of one endpoint in one shard. Times must not go backwards from one event to the next.
 class SWITCHYARD_API PoolMachine {
  public:
-  /// `permits` counts the sessions of the process: it is shared by the machines of all shards and has max() equal
-  /// to settings.max.
+  /// `permits` counts the sessions of the process: it is shared by the machines of all shards, and by those of
+  /// several endpoints that have one limit together.
   PoolMachine(PoolSettings settings, PermitCounter& permits, Random random);
   PoolMachine(const PoolMachine&) = delete;
   PoolMachine& operator=(const PoolMachine&) = delete;
@@ -89,6 +89,7 @@ class SWITCHYARD_API PoolMachine {
 
   [[nodiscard]] PoolStats stats() const noexcept;
   [[nodiscard]] const PoolSettings& settings() const noexcept { return settings_; }
+  /// Of the last failed attempt; none after a success.
   [[nodiscard]] const std::optional<Error>& last_connect_error() const noexcept { return last_connect_error_; }
   /// True once a Drained action was given.
   [[nodiscard]] bool drained() const noexcept { return drained_; }
@@ -168,6 +169,12 @@ class SWITCHYARD_API PoolMachine {
   [[nodiscard]] Limit current_limit() const noexcept;
   /// Sessions of the process that are open, as far as this shard can know.
   [[nodiscard]] std::uint32_t open_sessions() const noexcept { return permits_.taken() - connecting_ - closing_; }
+  /// A further session may exist.
+  [[nodiscard]] bool room() const noexcept { return permits_.taken() < permits_.max() && unused_ != kNoSlot; }
+  /// Another pool on these permits has callers and can't open a session.
+  [[nodiscard]] bool others_starve() const noexcept {
+    return permits_.starving() > (starving_ ? 1U : 0U) && permits_.taken() >= permits_.max();
+  }
   /// Slots of this shard that hold a permit.
   [[nodiscard]] std::uint32_t total() const noexcept {
     return leased_ + idle_ + connecting_ + pinging_ + resetting_ + closing_;
@@ -208,8 +215,7 @@ class SWITCHYARD_API PoolMachine {
   TimePoint next_connect_{};  // while slowed_
   TimePoint slowed_at_{};
   TimePoint last_error_at_{};
-  std::optional<Error> last_connect_error_;
-  bool recent_error_ = false;  // since the last success
+  std::optional<Error> last_connect_error_;  // none since the last success
   TimePoint next_exhaustion_report_{};
   PoolStats counters_;
 

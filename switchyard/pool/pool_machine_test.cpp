@@ -668,7 +668,7 @@ TEST(PoolShards, AReturnedSessionIsGivenAwayWhenOnlyAnotherShardHasCallers) {
   EXPECT_TRUE(caller.granted);
 }
 
-TEST(PoolShards, TheErrorSaysThatOtherShardsHaveTheSessions) {
+TEST(PoolShards, TheErrorSaysThatOtherPoolsHaveTheSessions) {
   PermitCounter permits(1);
   MachineTester one(sizes(0, 1), permits);
   MachineTester two(sizes(0, 1), permits);
@@ -677,7 +677,8 @@ TEST(PoolShards, TheErrorSaysThatOtherShardsHaveTheSessions) {
   Caller& caller = two.acquire("b");
   two.advance(30s);
   ASSERT_TRUE(caller.failed);
-  EXPECT_THAT(caller.failed->what(), HasSubstr("the process holds its 1 session (max), 1 of them in other shards"));
+  EXPECT_THAT(caller.failed->what(),
+              HasSubstr("the process holds its 1 session (max), 1 of them in other pools of this database"));
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ struct PoolSettings {
   std::uint32_t max_waiters = 10'000;
   /// A lease held longer is reported once, with the place that took it. 0: no watch.
   Duration leak_threshold = Duration::zero();
+  /// Share of the process's sessions in use above which "[POOL EXHAUSTION]" is reported.
+  double exhaustion_share = 0.9;
   /// "[POOL EXHAUSTION]" is reported at most once in this time.
   Duration exhaustion_report_interval = std::chrono::seconds(60);
   SettingNames setting_names;
