@@ -1,5 +1,5 @@
-// The sessions of one endpoint on one shard: the pool machine, with connections. Callers come as Requests (links
-// that they own, no allocation) and get a session; a coroutine uses acquire() and a Lease.
+// The sessions of one endpoint on one shard: the pool machine (its rules), with connections. Callers come as
+// Requests: links that they own, so that a session at hand is lent without an allocation and without a coroutine.
 #pragma once
 
 #include <switchyard/base/error.hpp>
@@ -13,7 +13,6 @@
 #include <switchyard/runtime/task.hpp>
 #include <switchyard/session/session.hpp>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,8 +26,10 @@ class Request : public Waiter {
  public:
   /// The session is the caller's until it is idle again: with autocommit operations the pool takes it back by
   /// itself at Session::Owner::on_idle; a holder that keeps it makes himself the owner and calls Pool::release().
-  /// Called from within acquire() when a session was idle, else later from the loop.
+  /// Called from within acquire() when a session was idle, else later from the loop. The request may be used again
+  /// or destroyed from here.
   virtual void on_granted(session::Session& session, Duration waited) noexcept = 0;
+  /// PoolExhausted, Unavailable, Deadline, Closed; see acquire_error.hpp. As on_granted.
   virtual void on_failed(const Error& error) noexcept = 0;
 
  protected:
@@ -47,13 +48,26 @@ class Observer {
   ~Observer() = default;
 };
 
-/// Opens one session; usually session::Session::open with the endpoint's plan.
-using Connector = std::function<Task<Result<std::unique_ptr<session::Session>>>(TimePoint deadline)>;
+/// Opens the sessions of a pool; asked for each of them, so that rotated credentials are seen.
+class Connector {
+ public:
+  /// Keeps the deadline by itself. The pool may drop the task at any time and keeps the connector alive meanwhile.
+  virtual Task<Result<std::unique_ptr<session::Session>>> open(TimePoint deadline) = 0;
+  virtual ~Connector() = default;
+};
 
+/// The usual one: session::Session::open with the endpoint's plan.
+[[nodiscard]] SWITCHYARD_API std::shared_ptr<Connector> make_connector(
+    std::shared_ptr<const session::ConnectPlan> plan);
+
+/// Belongs to the shard on which it was made: all calls come from there. It may not be destroyed from within one of
+/// its own callbacks.
 class SWITCHYARD_API Pool {
  public:
-  /// `permits` is shared by the pools of all shards (and outlives them); `observer` may be null.
-  Pool(PoolSettings settings, Connector connect, std::shared_ptr<PermitCounter> permits, Observer* observer);
+  /// `permits` is shared by the pools of all shards; `observer` may be null and outlives the pool.
+  Pool(PoolSettings settings, std::shared_ptr<Connector> connector, std::shared_ptr<PermitCounter> permits,
+       Observer* observer);
+  /// Closes what is open without waiting: sessions end, requests fail with Closed.
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -61,12 +75,17 @@ class SWITCHYARD_API Pool {
   void acquire(Request& request) noexcept;
   /// Takes a request back that was not answered yet. It hears nothing afterwards.
   void abandon(Request& request) noexcept;
-  /// Gives back a session whose owner somebody else was. It is reset first if it needs it, closed if it is not
-  /// idle.
+  /// Gives back a session whose owner somebody else was. It is reset first if it needs it; if an operation still
+  /// runs on it, it is taken back when that has ended. A session that was closed under its holder (by close()) is
+  /// destroyed here.
   void release(session::Session& session) noexcept;
 
-  /// Opens sessions up to `min`; done when they are open or have failed (then the error of the last failure).
+  /// Opens sessions up to `min`; done when they are open, or with the connection error when attempts fail twice or
+  /// the deadline has passed. The pool goes on trying.
   Task<Result<void>> warm_up(TimePoint deadline);
+  /// Callers queue and sessions are closed as they come back, until resume().
+  void pause() noexcept;
+  void resume() noexcept;
   /// No new requests (they fail with Closed); done when the last session is closed or the deadline has passed,
   /// which closes what is left.
   Task<void> close(TimePoint deadline);
