@@ -150,10 +150,17 @@ class Check:
 
     def fuzz_units(self, seconds):
         names = sorted(path.stem for path in (ROOT / "switchyard").rglob("*_fuzz.cpp"))
-        folder = ROOT / "build" / "fuzz" / "fuzz"
-        return [Unit(name, "fuzz", [str(folder / name), f"-max_total_time={seconds}", f"-max_len={FUZZ_INPUT_BYTES}",
-                                    "-print_final_stats=1", "-verbosity=0", f"-artifact_prefix={self.logs}/{name}-"],
-                     UNIT_SECONDS + seconds) for name in names]
+        folder = ROOT / "build" / "fuzz"
+        units = []
+        for name in names:
+            command = [str(folder / "fuzz" / name), f"-max_total_time={seconds}", f"-max_len={FUZZ_INPUT_BYTES}",
+                       "-print_final_stats=1", "-verbosity=0", f"-artifact_prefix={self.logs}/{name}-"]
+            if self.args.mode == "fuzz":  # what was found is kept for the next time
+                corpus = folder / "corpus" / name
+                corpus.mkdir(parents=True, exist_ok=True)
+                command.append(str(corpus))
+            units.append(Unit(name, "fuzz", command, UNIT_SECONDS + seconds))
+        return units
 
     def selected(self, units):
         return [unit for unit in units if re.search(self.args.only, unit.name)]
@@ -208,7 +215,8 @@ class Check:
         outcome.problems += [f"left a process behind: {process}" for process in end["left"]]
         outcome.problems += [f"left a file behind: {path.name}" for path in sorted(folder.iterdir())]
         shutil.rmtree(folder, ignore_errors=True)
-        outcome.failed += len(outcome.problems) if outcome.failed == 0 else 0
+        if outcome.problems and outcome.failed == 0:
+            outcome.failed = 1
         self.show(unit, outcome, seconds, text, log)
 
     @staticmethod
