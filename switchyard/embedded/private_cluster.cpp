@@ -166,7 +166,7 @@ Result<std::unique_ptr<PrivateCluster>> PrivateCluster::start(ClusterOptions opt
         .with_hint("use the distribution's server package");
   }
 
-  auto folder = options.folder.empty() ? ServerFolder::make_temporary(*account)
+  auto folder = options.folder.empty() ? ServerFolder::make_temporary(*account, options.storage)
                                        : ServerFolder::open(options.folder, *account);
   if (!folder.ok()) return folder.error();
   if (folder->path().string().find_first_of("'\"\n,") != std::string::npos) {

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +32,8 @@ constexpr std::string_view kPrefix = "sy-";
 constexpr const char* kLockName = "switchyard.lock";
 constexpr std::string_view kMark = "switchyard private cluster\n";
 constexpr int kAttempts = 16;
+constexpr const char* kMemory = "/dev/shm";
+constexpr std::uint64_t kRoomInMemory = 1024UL * 1024 * 1024;
 /// A temporary folder without a mark is one being made just now, or the leftover of a crash in that instant.
 constexpr auto kUnmarkedLeftover = 10min;
 constexpr auto kFastEnd = 5s;
@@ -58,8 +61,15 @@ bool fits(const fs::path& socket_folder) {
   return socket_folder.string().size() + kSocketNameLength <= kLongestSocketPath;
 }
 
-std::vector<fs::path> temporary_parents() {
+bool memory_has_room() {
+  struct statvfs room{};
+  return statvfs(kMemory, &room) == 0 && std::uint64_t{room.f_bavail} * room.f_frsize >= kRoomInMemory;
+}
+
+/// The best first. The reaper looks in all of them.
+std::vector<fs::path> temporary_parents(Storage storage) {
   std::vector<fs::path> parents;
+  if (storage == Storage::memory) parents.emplace_back(kMemory);
   const char* named = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe)
   if (named != nullptr && *named == '/') parents.emplace_back(named);
   parents.emplace_back("/tmp");
@@ -110,8 +120,9 @@ void remove_marked(const fs::path& folder) {
   fs::remove_all(folder, error);
 }
 
-Result<std::pair<fs::path, int>> make_marked_folder(const std::optional<Account>& account) {
-  for (const fs::path& parent : temporary_parents()) {
+Result<std::pair<fs::path, int>> make_marked_folder(const std::optional<Account>& account, Storage storage) {
+  for (const fs::path& parent : temporary_parents(storage)) {
+    if (parent == kMemory && !memory_has_room()) continue;
     if (!fits(parent / "sy-XXXXXX" / "run")) continue;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       std::string name = (parent / "sy-XXXXXX").string();
@@ -278,7 +289,7 @@ void end_servers_in(const fs::path& data_folder) {
 
 std::size_t reap_abandoned_folders() {
   std::size_t reaped = 0;
-  for (const fs::path& parent : temporary_parents()) {
+  for (const fs::path& parent : temporary_parents(Storage::memory)) {
     std::error_code error;
     for (fs::directory_iterator at(parent, error), end; !error && at != end; at.increment(error)) {
       const fs::path folder = at->path();
@@ -302,8 +313,8 @@ std::size_t reap_abandoned_folders() {
   return reaped;
 }
 
-Result<ServerFolder> ServerFolder::make_temporary(const std::optional<Account>& account) {
-  auto made = make_marked_folder(account);
+Result<ServerFolder> ServerFolder::make_temporary(const std::optional<Account>& account, Storage storage) {
+  auto made = make_marked_folder(account, storage);
   if (!made.ok()) return made.error();
   ServerFolder folder(made->first, Keep::temporary, made->second);
   SY_TRY(folder.make_sockets(account));
@@ -347,7 +358,7 @@ Result<void> ServerFolder::make_sockets(const std::optional<Account>& account) {
   sockets_ = path_ / "run";
   if (!fits(sockets_)) {
     // The data may lie deep, the sockets may not: they get a marked folder of their own under /tmp.
-    auto made = make_marked_folder(account);
+    auto made = make_marked_folder(account, Storage::disk);
     if (!made.ok()) return made.error();
     sockets_ = made->first / "run";
     socket_lock_ = made->second;

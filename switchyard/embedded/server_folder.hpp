@@ -13,6 +13,7 @@
 #include <switchyard/base/result.hpp>
 #include <switchyard/base/time.hpp>
 #include <switchyard/embedded/account.hpp>
+#include <switchyard/embedded/cluster_options.hpp>
 
 #include <sys/types.h>
 
@@ -31,8 +32,9 @@ enum class Keep {
 
 class ServerFolder {
  public:
-  /// A fresh folder under TMPDIR, or under /tmp where TMPDIR is too long for socket paths or closed to the account.
-  [[nodiscard]] static Result<ServerFolder> make_temporary(const std::optional<Account>& account);
+  /// A fresh folder where `storage` says; under /tmp where TMPDIR is too long for socket paths or closed to the
+  /// account.
+  [[nodiscard]] static Result<ServerFolder> make_temporary(const std::optional<Account>& account, Storage storage);
   /// A folder of the user's: made if absent, refused if it holds anything else than one of ours, or is in use.
   [[nodiscard]] static Result<ServerFolder> open(const std::filesystem::path& folder,
                                                  const std::optional<Account>& account);

@@ -64,6 +64,7 @@ std::string template_for(std::string_view setup) {
 ClusterOptions test_options() {
   ClusterOptions options;
   options.name = "test";
+  options.storage = Storage::memory;
   options.tcp_port = 0;
   options.binaries.major = wanted_version();
   return options;

@@ -19,7 +19,7 @@
 
 namespace switchyard::inline v0::embedded {
 
-/// The options that TestCluster uses: fast, not durable, TCP on any free port, of the version that
+/// The options that TestCluster uses: not durable, in memory, TCP on any free port, of the version that
 /// SWITCHYARD_TEST_PG asks for. For tests that need a cluster of their own.
 [[nodiscard]] SWITCHYARD_API ClusterOptions test_options();
 
