@@ -207,7 +207,8 @@ class MachineTester {
         permits.taken() - stats.connecting - stats.closing > settings.min) {
       TimePoint oldest = kNever;
       for (SlotIndex index : in(Phase::idle)) oldest = std::min(oldest, sessions.at(index).idle_since);
-      ASSERT_LE(armed, oldest + settings.idle_timeout) << "an idle session above min would never close";
+      ASSERT_LE(armed, std::max(now, oldest + settings.idle_timeout))
+          << "an idle session above min would never close";
     }
   }
 
@@ -262,6 +263,7 @@ class MachineTester {
     Session& session = expect(action.slot.index, Phase::idle);
     session.phase = Phase::pinging;
     session.slot = action.slot;
+    ASSERT_LE(in(Phase::pinging).size(), queue.size()) << "more pings than callers";
     log.push_back("ping " + std::to_string(action.slot.index));
   }
   void apply(Reset& action) {

@@ -379,6 +379,15 @@ TEST(PoolPing, APingedSessionNobodyWantsAnyMoreIsIdleAgain) {
   EXPECT_TRUE(pool.try_acquire());
 }
 
+TEST(PoolPing, NoMoreSessionsArePingedThanCallersWait) {
+  WarmPool pool(sizes(3, 3));
+  pool.now += 2s;
+  pool.acquire("a");
+  EXPECT_THAT(pool.take(), ElementsAre("ping 2"));
+  pool.acquire("b");
+  EXPECT_THAT(pool.take(), ElementsAre("ping 1"));
+}
+
 TEST(PoolReset, ADirtySessionIsResetBeforeTheNextCallerGetsIt) {
   WarmPool pool(sizes(1, 1));
   const SlotRef lease = pool.try_acquire();
@@ -439,6 +448,21 @@ TEST(PoolIdle, SessionsAboveMinCloseAfterIdleTimeoutAndThoseBelowStay) {
   pool.close_all();
   pool.advance(30min);
   EXPECT_EQ(pool.machine.stats().total, 1U);
+}
+
+TEST(PoolIdle, AnOldIdleSessionClosesAsSoonAsALateAttemptMakesItSurplus) {
+  auto settings = sizes(1, 2);
+  settings.idle_timeout = 1s;
+  WarmPool pool(settings);
+  const SlotRef lease = pool.try_acquire();
+  Caller& caller = pool.acquire("a");
+  pool.release(lease);
+  pool.release(caller.granted);
+  pool.advance(2s);
+  pool.take();
+  pool.connected(1);
+  pool.advance(0s);
+  EXPECT_THAT(pool.take(), ElementsAre("close 0 idle_timeout"));
 }
 
 TEST(PoolIdle, ZeroMeansNever) {
@@ -666,6 +690,17 @@ TEST(PoolShards, AReturnedSessionIsGivenAwayWhenOnlyAnotherShardHasCallers) {
   two.permits_changed();
   two.connect_all();
   EXPECT_TRUE(caller.granted);
+}
+
+TEST(PoolShards, ACallerThatGivesUpTakesItsWishForAPermitBack) {
+  PermitCounter permits(1);
+  MachineTester one(sizes(0, 1), permits);
+  MachineTester two(sizes(0, 1), permits);
+  one.acquire("a");
+  Caller& caller = two.acquire("b");
+  EXPECT_EQ(permits.starving(), 1U);
+  two.abandon(caller);
+  EXPECT_EQ(permits.starving(), 0U);
 }
 
 TEST(PoolShards, TheErrorSaysThatOtherPoolsHaveTheSessions) {
