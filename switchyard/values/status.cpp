@@ -8,6 +8,7 @@ std::string_view describe(DecodeStatus status) noexcept {
     case DecodeStatus::null_value: return "is NULL";
     case DecodeStatus::null_element: return "holds a NULL, and its element type is not std::optional";
     case DecodeStatus::malformed: return "is malformed";
+    case DecodeStatus::not_text: return "is of a user type whose binary form is not text";
     case DecodeStatus::out_of_range: return "is out of range";
     case DecodeStatus::element_type: return "has elements or fields of another type";
     case DecodeStatus::dimensions: return "has more than one dimension";

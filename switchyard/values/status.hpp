@@ -24,6 +24,7 @@ enum class DecodeStatus : std::uint8_t {
   null_value,      ///< NULL into a type that can't hold it
   null_element,    ///< a NULL inside an array, range or composite whose element can't hold it
   malformed,       ///< the bytes are no value of the type
+  not_text,        ///< the binary form of a user type read as text holds a zero byte: it is no text
   out_of_range,    ///< a value of the type that the C++ type can't hold
   element_type,    ///< an element or a field of a composite has a type that does not fit
   dimensions,      ///< a multi-dimensional array into std::vector

@@ -1,0 +1,94 @@
+#include <switchyard/values/parameters.hpp>
+
+#include <switchyard/values/codec_text.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace switchyard::inline v0 {
+
+void Parameters::begin(std::span<const Oid> types, std::span<const std::int16_t> formats) noexcept {
+  bytes_.clear();
+  types_ = types;
+  formats_ = formats;
+  appended_ = 0;
+  failed_at_ = 0;
+  failure_ = EncodeStatus::ok;
+  // One format code stands for all parameters if they agree (Bind, manual chapter 55.7).
+  const bool same = !formats.empty() && std::ranges::all_of(formats, [&](auto f) { return f == formats.front(); });
+  const std::span<const std::int16_t> sent = same ? formats.first(1) : formats;
+  bytes_.put_u16(static_cast<std::uint16_t>(sent.size()));
+  for (std::int16_t format : sent) bytes_.put_i16(format);
+  bytes_.put_u16(static_cast<std::uint16_t>(types.size()));
+}
+
+void Parameters::append_null() noexcept {
+  ++appended_;
+  bytes_.put_i32(-1);
+}
+
+void Parameters::close(std::size_t mark, EncodeStatus status) noexcept {
+  ++appended_;
+  if (bytes_.failed()) {
+    if (failed_at_ == 0) failed_at_ = appended_;
+    return;
+  }
+  const std::size_t size = bytes_.mark() - mark - 4;
+  if (status != EncodeStatus::ok || size > kMaxValueBytes) {
+    if (failed_at_ == 0) {
+      failed_at_ = appended_;
+      failure_ = status;
+    }
+    // What is behind a failure is not sent: no reason to keep it.
+    bytes_.truncate(mark + 4);
+    return;
+  }
+  bytes_.patch_i32(mark, static_cast<std::int32_t>(size));
+}
+
+Result<void> Parameters::finish() {
+  if (failed_at_ == 0 && !bytes_.failed() && bytes_.size() <= kMaxValueBytes) return {};
+  std::string message;
+  if (failed_at_ == 0) {
+    message = bytes_.failed() ? "out of memory for the parameters"
+                              : "the parameters together are larger than 1 GB, the limit of a message";
+  } else {
+    message = "parameter $" + std::to_string(failed_at_) + " ";
+    if (bytes_.failed()) {
+      message += "does not fit into memory";
+    } else if (failure_ == EncodeStatus::ok) {
+      message += "is larger than 1 GB, the limit of a PostgreSQL value";
+    } else {
+      message += describe(failure_);
+    }
+  }
+  clear();
+  return Error(ErrorKind::Usage, std::move(message));
+}
+
+Result<void> Parameters::encode_texts(std::span<const std::optional<std::string_view>> texts) {
+  if (texts.size() > kMaxParameters) {
+    clear();
+    return Error(ErrorKind::Usage, std::to_string(texts.size()) + " parameters given, a statement has at most " +
+                                       std::to_string(kMaxParameters));
+  }
+  own_types_.assign(texts.size(), oids::unspecified);
+  own_formats_.assign(texts.size(), kText);
+  begin(own_types_, own_formats_);
+  for (const auto& text : texts) append<std::optional<std::string_view>>(text);
+  return finish();
+}
+
+void Parameters::clear() noexcept {
+  bytes_.clear();
+  types_ = {};
+  formats_ = {};
+}
+
+void Parameters::shrink(std::size_t keep) noexcept {
+  if (bytes_.capacity() <= keep) return;
+  bytes_ = base::WriteBuffer();
+  clear();
+}
+
+}  // namespace switchyard::inline v0
