@@ -1,5 +1,5 @@
-// Arrays: std::vector<T> for one dimension, Array<T> for any number of them with lower bounds (manual chapter 8.15).
-// T may be std::optional, then elements may be NULL. An empty array has no dimensions.
+// Arrays: std::vector<T> for one dimension, Array<T> for any number of them with lower bounds (manual
+// chapter 8.15). T may be std::optional, then elements may be NULL. An empty array has no dimensions.
 #pragma once
 
 #include <switchyard/values/codec.hpp>
@@ -126,8 +126,7 @@ DecodeStatus decode_spaced_vector(ByteView text, Oid type, std::vector<T>& to) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(' '), text.size());
     T value{};
-    const DecodeStatus status =
-        decode_text_field<T>(text.data(), static_cast<std::int32_t>(end), element, &value);
+    const DecodeStatus status = decode_text_field<T>(text.data(), static_cast<std::int32_t>(end), element, &value);
     if (status != DecodeStatus::ok) return status;
     to.push_back(std::move(value));
     text.remove_prefix(std::min(end + 1, text.size()));
@@ -187,7 +186,8 @@ template <class T>
   return is_optional<T>;
 }
 
-inline void encode_array_head(base::WriteBuffer& out, std::int32_t dimensions, bool nullable, Oid element) noexcept {
+inline void encode_array_head(base::WriteBuffer& out, std::int32_t dimensions, bool nullable,
+                              Oid element) noexcept {
   out.put_i32(dimensions);
   out.put_i32(nullable ? 1 : 0);
   out.put_u32(element);
@@ -373,7 +373,8 @@ struct Codec<Array<T>> {
     out += '=';
   }
 
-  static EncodeStatus append_dimension(std::string& out, const Array<T>& value, std::size_t depth, std::size_t& at) {
+  static EncodeStatus append_dimension(std::string& out, const Array<T>& value, std::size_t depth,
+                                       std::size_t& at) {
     out += '{';
     const std::int32_t extent = depth < value.dimensions.size() ? value.dimensions[depth].extent : 0;
     for (std::int32_t i = 0; i < extent; ++i) {

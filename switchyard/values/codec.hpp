@@ -5,8 +5,8 @@
 // of an untyped Row). It does no I/O.
 //
 // Codec<T> is how one C++ type travels. The library has it for integers, floats, bool, text, Bytes, Numeric, Uuid,
-// dates and times, std::chrono, Json, Inet, Lsn, std::optional, std::vector and Array, Range and Multirange, and for
-// structs as composites. User types have three ways in, the smallest first:
+// dates and times, std::chrono, Json, Inet, Lsn, std::optional, std::vector and Array, Range and Multirange, and
+// for structs as composites. User types have three ways in, the smallest first:
 //
 //   // 1. An enum: list its labels.
 //   template <> struct switchyard::EnumLabels<Mood> {
@@ -20,8 +20,8 @@
 //   };
 //   // 3. A full codec: specialise Codec<T> with the members that `Encodable` and `Decodable` below ask for.
 //
-// A parameter whose codec has `oid == 0` is sent as text with its type unspecified, so that the server infers it from
-// the statement, as with libpq: strings, Json, enums, composites and arrays of those fit any column. All other
+// A parameter whose codec has `oid == 0` is sent as text with its type unspecified, so that the server infers it
+// from the statement, as with libpq: strings, Json, enums, composites and arrays of those fit any column. All other
 // parameters are sent in binary under their own type.
 #pragma once
 

@@ -32,8 +32,8 @@ concept SignedInteger = std::signed_integral<T> && sizeof(T) >= 2 && !std::same_
 
 /// unsigned int, and unsigned long where that has 4 bytes.
 template <class T>
-concept Unsigned32 = std::unsigned_integral<T> && sizeof(T) == 4 && !std::same_as<T, char32_t> &&
-                     !std::same_as<T, wchar_t>;
+concept Unsigned32 =
+    std::unsigned_integral<T> && sizeof(T) == 4 && !std::same_as<T, char32_t> && !std::same_as<T, wchar_t>;
 
 }  // namespace values
 
@@ -94,7 +94,9 @@ struct Codec<T> {
     }
     return DecodeStatus::malformed;
   }
-  static DecodeStatus decode_text(ByteView text, Oid, T& value) noexcept { return values::parse_number(text, value); }
+  static DecodeStatus decode_text(ByteView text, Oid, T& value) noexcept {
+    return values::parse_number(text, value);
+  }
 };
 
 /// Object and transaction identifiers, the only unsigned types of PostgreSQL. Counts and sizes are signed there:
@@ -132,7 +134,9 @@ struct Codec<T> {
     value = base::load_be<T>(bytes.data());
     return DecodeStatus::ok;
   }
-  static DecodeStatus decode_text(ByteView text, Oid, T& value) noexcept { return values::parse_number(text, value); }
+  static DecodeStatus decode_text(ByteView text, Oid, T& value) noexcept {
+    return values::parse_number(text, value);
+  }
 };
 
 template <>

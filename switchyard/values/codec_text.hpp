@@ -11,8 +11,8 @@ namespace switchyard::inline v0 {
 namespace values {
 
 /// Types whose binary form is their text: text, varchar, bpchar, name, "char", json, xml, unknown, refcursor, ...;
-/// jsonb and jsonpath too, behind one byte. User types (enum, citext, ...) are accepted as well, since the server does
-/// not say what they are; read_text() refuses the values that show to be something else.
+/// jsonb and jsonpath too, behind one byte. User types (enum, citext, ...) are accepted as well, since the server
+/// does not say what they are; read_text() refuses the values that show to be something else.
 [[nodiscard]] inline bool is_text(Oid type) noexcept {
   switch (type) {
     case oids::text:
@@ -74,7 +74,8 @@ struct Codec<std::string> {
   }
 };
 
-/// A view into the row: valid as long as the row is, hence refused by query<T>, which returns after the row has gone.
+/// A view into the row: valid as long as the row is, hence refused by query<T>, which returns after the row has
+/// gone.
 template <>
 struct Codec<std::string_view> {
   static constexpr Oid oid = oids::unspecified;

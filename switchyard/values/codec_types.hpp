@@ -117,7 +117,9 @@ struct Codec<Uuid> {
     std::memcpy(value.bytes.data(), bytes.data(), value.bytes.size());
     return DecodeStatus::ok;
   }
-  static DecodeStatus decode_text(ByteView text, Oid, Uuid& value) { return values::take(Uuid::parse(text), value); }
+  static DecodeStatus decode_text(ByteView text, Oid, Uuid& value) {
+    return values::take(Uuid::parse(text), value);
+  }
 };
 
 template <>
@@ -131,7 +133,9 @@ struct Codec<Inet> {
     values::encode_inet(out, value);
     return EncodeStatus::ok;
   }
-  static DecodeStatus decode(ByteView bytes, Oid, Inet& value) noexcept { return values::decode_inet(bytes, value); }
+  static DecodeStatus decode(ByteView bytes, Oid, Inet& value) noexcept {
+    return values::decode_inet(bytes, value);
+  }
   static DecodeStatus decode_text(ByteView text, Oid type, Inet& value) {
     const DecodeStatus status = values::take(Inet::parse(text), value);
     value.is_network = type == oids::cidr;
@@ -211,7 +215,9 @@ struct Codec<BitString> {
   static EncodeStatus encode(base::WriteBuffer& out, const BitString& value) noexcept {
     return values::encode_bits(out, value.bits);
   }
-  static DecodeStatus decode(ByteView bytes, Oid, BitString& value) { return values::decode_bits(bytes, value.bits); }
+  static DecodeStatus decode(ByteView bytes, Oid, BitString& value) {
+    return values::decode_bits(bytes, value.bits);
+  }
   static DecodeStatus decode_text(ByteView text, Oid, BitString& value) {
     value.bits.assign(text.data(), text.size());
     return text.find_first_not_of("01") == ByteView::npos ? DecodeStatus::ok : DecodeStatus::malformed;
@@ -259,7 +265,9 @@ struct Codec<Date> {
     value = Date::from_days(days);
     return status;
   }
-  static DecodeStatus decode_text(ByteView text, Oid, Date& value) { return values::take(Date::parse(text), value); }
+  static DecodeStatus decode_text(ByteView text, Oid, Date& value) {
+    return values::take(Date::parse(text), value);
+  }
 };
 
 template <>
@@ -280,7 +288,9 @@ struct Codec<Time> {
     value = Time::from_microseconds(micros);
     return DecodeStatus::ok;
   }
-  static DecodeStatus decode_text(ByteView text, Oid, Time& value) { return values::take(Time::parse(text), value); }
+  static DecodeStatus decode_text(ByteView text, Oid, Time& value) {
+    return values::take(Time::parse(text), value);
+  }
 };
 
 template <>
@@ -446,7 +456,8 @@ struct Codec<std::chrono::year_month_day> : values::ChronoCodec<std::chrono::yea
 
 /// A duration is an interval of microseconds. On the way in a day counts as 24 hours; months are refused.
 template <class Rep, class Period>
-struct Codec<std::chrono::duration<Rep, Period>> : values::ChronoCodec<std::chrono::duration<Rep, Period>, Interval> {
+struct Codec<std::chrono::duration<Rep, Period>>
+    : values::ChronoCodec<std::chrono::duration<Rep, Period>, Interval> {
   using Duration = std::chrono::duration<Rep, Period>;
   static EncodeStatus encode(base::WriteBuffer& out, const Duration& value) {
     return values::ChronoCodec<Duration, Interval>::encode_wire(out, Interval::from(value));

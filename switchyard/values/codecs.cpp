@@ -101,7 +101,8 @@ DecodeStatus decode_inet(ByteView bytes, Inet& value) noexcept {
   constexpr std::size_t kHeader = 4;
   if (bytes.size() < kHeader) return DecodeStatus::malformed;
   const auto family = static_cast<std::uint8_t>(bytes[0]);
-  if (family != static_cast<std::uint8_t>(Inet::Family::v4) && family != static_cast<std::uint8_t>(Inet::Family::v6)) {
+  if (family != static_cast<std::uint8_t>(Inet::Family::v4) &&
+      family != static_cast<std::uint8_t>(Inet::Family::v6)) {
     return DecodeStatus::malformed;
   }
   value.family = static_cast<Inet::Family>(family);

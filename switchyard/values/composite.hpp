@@ -23,8 +23,8 @@ template <class T>
   requires values::Composite<T>
 struct Codec<T> {
   static constexpr bool is_composite = true;
-  // A row type has no identifier that is known here, and its binary form names the types of its fields: as a parameter
-  // it is sent as text, "(1,abc)", which the server reads as whatever row type the statement asks for.
+  // A row type has no identifier that is known here, and its binary form names the types of its fields: as a
+  // parameter it is sent as text, "(1,abc)", which the server reads as whatever row type the statement asks for.
   static constexpr Oid oid = oids::unspecified;
   static constexpr Oid array_oid = oids::unspecified;
 

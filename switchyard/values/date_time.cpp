@@ -19,9 +19,9 @@ constexpr std::int64_t kMicros1970To2000 = kDays1970To2000 * kMicrosPerDay;
 
 // The ends of PostgreSQL's ranges (manual table 8.9): 4714-11-24 BC is Julian day 0.
 constexpr std::int64_t kFirstDay = -2451545;
-constexpr std::int64_t kEndDateDay = 2145031949;                      // 5874898-01-01, exclusive
+constexpr std::int64_t kEndDateDay = 2145031949;  // 5874898-01-01, exclusive
 constexpr std::int64_t kFirstMicros = kFirstDay * kMicrosPerDay;
-constexpr std::int64_t kEndMicros = 9'223'371'331'200'000'000;        // 294277-01-01, exclusive
+constexpr std::int64_t kEndMicros = 9'223'371'331'200'000'000;  // 294277-01-01, exclusive
 
 struct Civil {
   std::int64_t year;  // astronomical: 0 is 1 BC
@@ -395,8 +395,7 @@ Result<Interval> Interval::parse(std::string_view text) {
       }
       // Accumulated with its sign, because the most negative value has no positive counterpart.
       const std::int64_t sign = negative ? -1 : 1;
-      const std::int64_t below_an_hour =
-          minutes * kMicrosPerMinute + seconds * kMicrosPerSecond + fraction;
+      const std::int64_t below_an_hour = minutes * kMicrosPerMinute + seconds * kMicrosPerSecond + fraction;
       if (__builtin_mul_overflow(n * sign, kMicrosPerHour, &micros) ||
           __builtin_add_overflow(micros, sign * below_an_hour, &out.microseconds)) {
         return values::out_of_range_error("interval");

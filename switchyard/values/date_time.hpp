@@ -1,7 +1,8 @@
 // PostgreSQL's date and time types with their full range: infinity, years BC, microseconds since 2000-01-01
 // (manual chapter 8.5). Conversion to std::chrono is checked, because chrono's types hold less.
 //
-// parse() reads ISO 8601 as the server writes it with DateStyle ISO; to_string() writes the same, timestamptz in UTC.
+// parse() reads ISO 8601 as the server writes it with DateStyle ISO; to_string() writes the same, timestamptz in
+// UTC.
 #pragma once
 
 #include <switchyard/base/result.hpp>
@@ -133,7 +134,8 @@ class BasicTimestamp {
   [[nodiscard]] constexpr bool is_finite() const noexcept {
     return micros_ != infinity().micros_ && micros_ != negative_infinity().micros_;
   }
-  /// Fails for the infinities (and for the last years of PostgreSQL's range, which overflow chrono's epoch of 1970).
+  /// Fails for the infinities (and for the last years of PostgreSQL's range, which overflow chrono's epoch of
+  /// 1970).
   [[nodiscard]] SWITCHYARD_API Result<TimePointOf<std::chrono::microseconds>> to_time_point() const;
   [[nodiscard]] SWITCHYARD_API std::string to_string() const;
 

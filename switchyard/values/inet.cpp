@@ -19,8 +19,8 @@ void append_v4(std::string& out, const std::uint8_t* bytes) {
   }
 }
 
-/// As the server writes it: the longest run of two or more zero words becomes "::", and addresses that carry an IPv4
-/// address end in its dotted form.
+/// As the server writes it: the longest run of two or more zero words becomes "::", and addresses that carry an
+/// IPv4 address end in its dotted form.
 void append_v6(std::string& out, const std::array<std::uint8_t, 16>& bytes) {
   constexpr int kWords = 8;
   unsigned words[kWords];

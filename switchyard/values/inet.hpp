@@ -16,9 +16,9 @@ struct Inet {
   enum class Family : std::uint8_t { v4 = 2, v6 = 3 };  // PGSQL_AF_INET, PGSQL_AF_INET6: as on the wire
 
   Family family = Family::v4;
-  std::uint8_t prefix = 32;                 ///< bits of the network: 0 to 32 or 128
-  bool is_network = false;                  ///< came as cidr: its text shows the prefix always
-  std::array<std::uint8_t, 16> address{};   ///< the first 4 or all 16 bytes
+  std::uint8_t prefix = 32;                ///< bits of the network: 0 to 32 or 128
+  bool is_network = false;                 ///< came as cidr: its text shows the prefix always
+  std::array<std::uint8_t, 16> address{};  ///< the first 4 or all 16 bytes
 
   [[nodiscard]] std::size_t size() const noexcept { return family == Family::v4 ? 4 : 16; }
   /// "192.168.1.5", "10.0.0.0/8", "2001:db8::1/64".

@@ -42,8 +42,8 @@ class JsonChecker {
 
  private:
   void spaces() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t' || rest_.front() == '\n' ||
-                              rest_.front() == '\r')) {
+    while (!rest_.empty() &&
+           (rest_.front() == ' ' || rest_.front() == '\t' || rest_.front() == '\n' || rest_.front() == '\r')) {
       rest_.remove_prefix(1);
     }
   }
@@ -164,9 +164,7 @@ void append_json_string(std::string& out, std::string_view text) {
         case '\t': out += "\\t"; break;
         case '\b': out += "\\b"; break;
         case '\f': out += "\\f"; break;
-        default:
-          out += "\\u00";
-          values::append_hex_byte(out, byte);
+        default: out += "\\u00"; values::append_hex_byte(out, byte);
       }
     } else if (byte < 0x80 || clean) {
       out += c;

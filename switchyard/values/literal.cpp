@@ -97,7 +97,8 @@ void append_record_field_text(std::string& out, std::string_view field) {
 void append_range_bound(std::string& out, std::string_view bound) {
   bool quote = bound.empty();
   for (char c : bound) {
-    quote = quote || c == '"' || c == '\\' || c == '(' || c == ')' || c == '[' || c == ']' || c == ',' || is_space(c);
+    quote =
+        quote || c == '"' || c == '\\' || c == '(' || c == ')' || c == '[' || c == ']' || c == ',' || is_space(c);
   }
   if (quote) {
     append_doubled(out, bound);

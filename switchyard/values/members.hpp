@@ -1,10 +1,10 @@
 // Reflection of plain structs: how many members, their names and types, without macros and in C++20.
 //
-// A struct qualifies if it is an aggregate without base classes, C arrays and references, default constructible, with
-// at most 64 members. What does not qualify is refused by a static_assert that says what to change.
+// A struct qualifies if it is an aggregate without base classes, C arrays and references, default constructible,
+// with at most 64 members. What does not qualify is refused by a static_assert that says what to change.
 //
-// How it works: the members are counted by trying how many initialisers the aggregate takes; structured bindings name
-// them; and a member's name is cut from the compiler's spelling of a pointer to it (__PRETTY_FUNCTION__).
+// How it works: the members are counted by trying how many initialisers the aggregate takes; structured bindings
+// name them; and a member's name is cut from the compiler's spelling of a pointer to it (__PRETTY_FUNCTION__).
 #pragma once
 
 #include <switchyard/values/member_pointers.hpp>
@@ -79,11 +79,13 @@ template <class T, class Any, std::size_t kCount = 0>
 /// Whether T{any x before, {any, any}, any x behind} is well-formed.
 template <class T, std::size_t... Before, std::size_t... Behind>
 [[nodiscard]] constexpr bool takes_braced_pair(std::index_sequence<Before...>, std::index_sequence<Behind...>) {
-  return requires { T{Repeated<AnyMember, Before>{}..., {AnyMember{}, AnyMember{}}, Repeated<AnyMember, Behind>{}...}; };
+  return requires {
+    T{Repeated<AnyMember, Before>{}..., {AnyMember{}, AnyMember{}}, Repeated<AnyMember, Behind>{}...};
+  };
 }
 
-/// The elements of a C array take initialisers of their own. At such a place a braced pair is welcome, but then there
-/// is no longer room for one initialiser for each of the others.
+/// The elements of a C array take initialisers of their own. At such a place a braced pair is welcome, but then
+/// there is no longer room for one initialiser for each of the others.
 template <class T, std::size_t kCount, std::size_t kAt>
 [[nodiscard]] constexpr bool array_at() noexcept {
   if constexpr (takes_braced_pair<T>(std::make_index_sequence<kAt>(), std::make_index_sequence<0>())) {
@@ -106,8 +108,9 @@ template <class T>
                 "functions (for other classes write a ValueTrait or a Codec)");
   static_assert(std::is_default_constructible_v<T>,
                 "a struct that rows are read into must be default constructible (no reference members)");
-  static_assert(!requires { T{AnyBaseOf<T>{}}; },
-                "a struct with base classes can't be mapped by member name: write the members into one struct");
+  static_assert(
+      !requires { T{AnyBaseOf<T>{}}; },
+      "a struct with base classes can't be mapped by member name: write the members into one struct");
   constexpr std::size_t kCount = count_initializers<T, AnyMember>();
   static_assert(kCount > 0, "a struct without members has no columns");
   static_assert(kCount <= kMaxMembers, "a struct that rows are read into has at most 64 members");

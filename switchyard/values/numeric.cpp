@@ -13,7 +13,7 @@ namespace {
 // numeric_send and numeric_recv (manual chapter 55 leaves the layout to the source): groups of four decimal digits.
 constexpr int kGroup = 4;
 constexpr std::int16_t kBase = 10000;
-constexpr std::int32_t kMaxScale = 16383;          // NUMERIC_DSCALE_MAX
+constexpr std::int32_t kMaxScale = 16383;           // NUMERIC_DSCALE_MAX
 constexpr std::int64_t kMaxIntegerDigits = 131072;  // manual table 8.2
 constexpr std::uint16_t kPositive = 0x0000;
 constexpr std::uint16_t kNegative = 0x4000;
@@ -156,8 +156,9 @@ void Numeric::append_to(std::string& out) const {
   }
   const auto group_at = [this](std::int32_t weight) {
     const std::int64_t index = static_cast<std::int64_t>(weight_) - weight;
-    return index >= 0 && index < static_cast<std::int64_t>(digits_.size()) ? digits_[static_cast<std::size_t>(index)]
-                                                                            : std::int16_t{0};
+    return index >= 0 && index < static_cast<std::int64_t>(digits_.size())
+               ? digits_[static_cast<std::size_t>(index)]
+               : std::int16_t{0};
   };
   const auto put_group = [&out](std::int16_t group, int first_digit, int last_digit) {
     const char text[kGroup] = {static_cast<char>('0' + group / 1000), static_cast<char>('0' + group / 100 % 10),
@@ -193,7 +194,8 @@ Result<std::int64_t> Numeric::to_int64() const {
   if (weight_ + 1 < static_cast<std::int32_t>(digits_.size())) return refused();
   std::int64_t value = 0;
   for (std::int32_t i = 0; i <= weight_; ++i) {
-    const std::int64_t group = static_cast<std::size_t>(i) < digits_.size() ? digits_[static_cast<std::size_t>(i)] : 0;
+    const std::int64_t group =
+        static_cast<std::size_t>(i) < digits_.size() ? digits_[static_cast<std::size_t>(i)] : 0;
     if (__builtin_mul_overflow(value, std::int64_t{kBase}, &value) ||
         __builtin_add_overflow(value, negative_ ? -group : group, &value)) {
       return refused();

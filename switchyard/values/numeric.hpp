@@ -1,5 +1,5 @@
-// numeric: decimal numbers of any length, NaN and the infinities (manual chapter 8.1.2). A holder, not a calculator:
-// it keeps every digit and the display scale on the way from and to the server.
+// numeric: decimal numbers of any length, NaN and the infinities (manual chapter 8.1.2). A holder, not a
+// calculator: it keeps every digit and the display scale on the way from and to the server.
 #pragma once
 
 #include <switchyard/base/bytes.hpp>
@@ -23,7 +23,7 @@ class Numeric {
   /// Zero.
   Numeric() noexcept = default;
   /// Exact.
-  SWITCHYARD_API Numeric(std::int64_t value);  // NOLINT: implicit, nothing is lost
+  SWITCHYARD_API Numeric(std::int64_t value);                        // NOLINT: implicit, nothing is lost
   Numeric(int value) : Numeric(static_cast<std::int64_t>(value)) {}  // NOLINT: implicit, nothing is lost
   /// The shortest decimal that reads back as the same double; NaN and the infinities as such.
   [[nodiscard]] SWITCHYARD_API static Numeric from_double(double value);

@@ -56,8 +56,9 @@ template <class T>
 
 /// Encoded arguments: their types for Parse, and the parameter section of Bind. Keeps its memory when reused.
 ///
-/// Strings and everything made of strings are sent as text of unspecified type; the rest in binary under its own type
-/// (codec.hpp). nullptr and std::nullopt are NULL of unspecified type, an empty std::optional<T> NULL of T's type.
+/// Strings and everything made of strings are sent as text of unspecified type; the rest in binary under its own
+/// type (codec.hpp). nullptr and std::nullopt are NULL of unspecified type, an empty std::optional<T> NULL of T's
+/// type.
 class SWITCHYARD_API Parameters {
  public:
   Parameters() noexcept = default;
@@ -66,8 +67,8 @@ class SWITCHYARD_API Parameters {
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
 
-  /// Replaces the content. Fails with Usage, naming the parameter ("$3"), if a value can't be sent: text with a zero
-  /// byte, more than 1 GB, out of PostgreSQL's range; more than 65535 parameters do not compile.
+  /// Replaces the content. Fails with Usage, naming the parameter ("$3"), if a value can't be sent: text with a
+  /// zero byte, more than 1 GB, out of PostgreSQL's range; more than 65535 parameters do not compile.
   template <class... Args>
   Result<void> encode(const Args&... args) {
     static_assert(sizeof...(Args) <= kMaxParameters, "a statement has at most 65535 parameters");
@@ -83,16 +84,17 @@ class SWITCHYARD_API Parameters {
   template <class T>
   Result<void> encode_row(const T& row) {
     if constexpr (requires { std::tuple_size<T>::value; }) {
-      return std::apply([this](const auto&... elements) { return encode(elements...); }, row);
+      return std::apply([this](const auto&... elements) { return this->encode(elements...); }, row);
     } else if constexpr (requires { Codec<T>::is_composite; }) {
-      return std::apply([this](const auto*... members) { return encode(*members...); },
+      return std::apply([this](const auto*... members) { return this->encode(*members...); },
                         values::member_pointers<values::member_count<T>()>(row));
     } else {
       return encode(row);
     }
   }
 
-  /// Arguments that come as text from somewhere else (a command line, HTTP): all of unspecified type; nullopt is NULL.
+  /// Arguments that come as text from somewhere else (a command line, HTTP): all of unspecified type; nullopt is
+  /// NULL.
   Result<void> encode_texts(std::span<const std::optional<std::string_view>> texts);
 
   void clear() noexcept;

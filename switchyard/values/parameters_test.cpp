@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <switchyard/values/testing_rows.hpp>
+#include <tests/support/row_bytes.hpp>
 
 namespace switchyard {
 namespace {
@@ -15,8 +15,8 @@ TEST(Parameters, NumbersGoInBinaryUnderTheirTypeAndStringsAsTextOfUnspecifiedTyp
   EXPECT_EQ(parameters.size(), 4U);
   EXPECT_EQ(std::vector<Oid>(parameters.types().begin(), parameters.types().end()),
             (std::vector<Oid>{oids::int4, 0, 0, oids::bool_}));
-  const std::string expected = "\0\4\0\1\0\0\0\0\0\1"s +          // formats
-                               "\0\4"s +                          // parameters
+  const std::string expected = "\0\4\0\1\0\0\0\0\0\1"s +  // formats
+                               "\0\4"s +                  // parameters
                                "\0\0\0\4\0\0\0\7"s + "\0\0\0\5seven"s + "\0\0\0\1x"s + "\0\0\0\1\1"s;
   EXPECT_EQ(std::string(parameters.bind_section()), expected);
 }

@@ -20,7 +20,8 @@ using values::ElementReader;
 /// Composites and arrays may nest; a server's do a few levels, hostile bytes millions.
 constexpr int kMaxNesting = 64;
 
-// --- floats ---------------------------------------------------------------------------------------------------------
+// --- floats
+// ---------------------------------------------------------------------------------------------------------
 
 /// A decimal in scientific form: digits without point, and the exponent of the first.
 struct Decimal {
@@ -44,8 +45,9 @@ Decimal to_decimal(const char* at, const char* end) {
   return out;
 }
 
-/// Whether the decimal lies exactly half-way between the number and a neighbour. Reading it back gives the number only
-/// because ties go to even; the server does not print such decimals (its Ryu excludes the bounds of the interval).
+/// Whether the decimal lies exactly half-way between the number and a neighbour. Reading it back gives the number
+/// only because ties go to even; the server does not print such decimals (its Ryu excludes the bounds of the
+/// interval).
 template <class Float>
 bool is_tie(const Decimal& decimal, Float value) {
   constexpr int kMantissa = std::numeric_limits<Float>::digits;
@@ -54,8 +56,8 @@ bool is_tie(const Decimal& decimal, Float value) {
   // Subnormal numbers all have the same distance.
   const int shift = std::max(binary_exponent, std::numeric_limits<Float>::min_exponent) - kMantissa;
   const auto mantissa = static_cast<std::uint64_t>(std::ldexp(value, -shift));
-  // |value| = mantissa * 2^shift; half-way points are (2 mantissa +- 1) * 2^(shift - 1), odd numbers times a power of
-  // two (below a power of two: 4 mantissa - 1). Compare odd parts: digits * 10^power = odd * 2^k.
+  // |value| = mantissa * 2^shift; half-way points are (2 mantissa +- 1) * 2^(shift - 1), odd numbers times a power
+  // of two (below a power of two: 4 mantissa - 1). Compare odd parts: digits * 10^power = odd * 2^k.
   unsigned __int128 odd = 0;
   for (int i = 0; i < decimal.count; ++i) odd = odd * 10 + static_cast<unsigned>(decimal.digits[i] - '0');
   if (odd == 0) return false;
@@ -76,7 +78,8 @@ bool is_tie(const Decimal& decimal, Float value) {
     odd /= 5;
   }
   const unsigned __int128 twice = static_cast<unsigned __int128>(mantissa) * 2;
-  return (twos == shift - 1 && (odd == twice + 1 || odd == twice - 1)) || (twos == shift - 2 && odd == 2 * twice - 1);
+  return (twos == shift - 1 && (odd == twice + 1 || odd == twice - 1)) ||
+         (twos == shift - 2 && odd == 2 * twice - 1);
 }
 
 /// The shortest digits that identify the number and are no tie.
@@ -140,7 +143,8 @@ void append_any_float(std::string& out, Float value) {
   }
 }
 
-// --- text -----------------------------------------------------------------------------------------------------------
+// --- text
+// -----------------------------------------------------------------------------------------------------------
 
 bool append_any(std::string& out, Oid type, ByteView bytes, int depth);
 
@@ -175,7 +179,8 @@ bool append_points(std::string& out, ByteView bytes, char open, char close) {
   if (bytes.size() < 4) return false;
   const auto count = base::load_be<std::int32_t>(bytes.data());
   bytes.remove_prefix(4);
-  if (count < 0 || bytes.size() % kPoint != 0 || bytes.size() / kPoint != static_cast<std::size_t>(count)) return false;
+  if (count < 0 || bytes.size() % kPoint != 0 || bytes.size() / kPoint != static_cast<std::size_t>(count))
+    return false;
   FloatReader reader(bytes);
   out += open;
   for (std::int32_t i = 0; i < count; ++i) {
@@ -558,7 +563,8 @@ bool append_any(std::string& out, Oid type, ByteView bytes, int depth) {
   return false;
 }
 
-// --- JSON -----------------------------------------------------------------------------------------------------------
+// --- JSON
+// -----------------------------------------------------------------------------------------------------------
 
 void append_json_any(std::string& out, Oid type, Format format, ByteView value, int depth);
 

@@ -18,8 +18,8 @@
 
 namespace switchyard::inline v0 {
 
-/// Appends the text of a binary value. False, with nothing appended, if the bytes are malformed or the type is one for
-/// which result_format_for() says text. User types whose bytes look like text are taken as text.
+/// Appends the text of a binary value. False, with nothing appended, if the bytes are malformed or the type is one
+/// for which result_format_for() says text. User types whose bytes look like text are taken as text.
 [[nodiscard]] SWITCHYARD_API bool append_text(std::string& out, Oid type, ByteView binary);
 
 /// Appends the value as JSON, always valid: numbers for integers, floats, numeric and oid (NaN and infinities as

@@ -75,8 +75,8 @@ Result<void> RowTable::bind(std::optional<Format> format) {
   const bool by_name = plan_->match == values::RowPlan::Match::by_name;
   if (!by_name && columns.size() != plan_->members.size()) {
     const std::size_t wanted = plan_->members.size();
-    Error error(ErrorKind::Mapping, "the result has " + plural(columns.size(), "column") + ", " + plan_->cpp_name() +
-                                        " wants " + std::to_string(wanted) +
+    Error error(ErrorKind::Mapping, "the result has " + plural(columns.size(), "column") + ", " +
+                                        plan_->cpp_name() + " wants " + std::to_string(wanted) +
                                         "; the result has: " + list_columns(columns));
     return error.with_hint(wanted == 1 ? "select one column, or read the row into a struct or a tuple"
                                        : "select as many columns as the tuple has elements, or use a struct, which "
@@ -92,8 +92,8 @@ Result<void> RowTable::bind(std::optional<Format> format) {
     }
     const FieldDescription& column = columns[index];
     if (!member.accepts(column.type)) {
-      return Error(ErrorKind::Mapping, "column " + quoted(column.name) + " is " + type_name(column.type) + ", but " +
-                                           describe_member(*plan_, member))
+      return Error(ErrorKind::Mapping, "column " + quoted(column.name) + " is " + type_name(column.type) +
+                                           ", but " + describe_member(*plan_, member))
           .with_hint(what_would_fit(column, member));
     }
     if (index >= slots_.size()) slots_.resize(index + 1);
@@ -125,14 +125,15 @@ Result<std::size_t> RowTable::find_column(const values::MemberPlan& member) cons
   std::string hint = did_you_mean(member.column, names);
   if (hint.empty()) hint = "select the column, name an expression with AS, or remove the member";
   return Error(ErrorKind::Mapping, "the result has no column " + quoted(member.column) + " for member " +
-                                       quoted(member.column) + " of " + plan_->cpp_name() + " (" + member.cpp_name() +
-                                       "); it has: " + list_columns(columns))
+                                       quoted(member.column) + " of " + plan_->cpp_name() + " (" +
+                                       member.cpp_name() + "); it has: " + list_columns(columns))
       .with_hint(std::move(hint));
 }
 
 const values::MemberPlan* RowTable::member_of(std::size_t column) const noexcept {
   const auto found = std::ranges::find(column_of_, column);
-  return found == column_of_.end() ? nullptr : &plan_->members[static_cast<std::size_t>(found - column_of_.begin())];
+  return found == column_of_.end() ? nullptr
+                                   : &plan_->members[static_cast<std::size_t>(found - column_of_.begin())];
 }
 
 bool RowTable::decode(protocol::RowView row, void* object, MapError& error) const noexcept {
@@ -144,7 +145,7 @@ bool RowTable::decode(protocol::RowView row, void* object, MapError& error) cons
     }
     protocol::FieldCursor cursor = row.fields();
     char* const base = static_cast<char*>(object);
-    for (const Slot* slot = slots_.data(), *end = slot + slots_.size(); slot != end; ++slot, ++index) {
+    for (const Slot *slot = slots_.data(), *end = slot + slots_.size(); slot != end; ++slot, ++index) {
       const protocol::FieldView field = cursor.next();
       if (slot->decode == nullptr) continue;
       const DecodeStatus status = slot->decode(field.data, field.size, slot->type, base + slot->offset);

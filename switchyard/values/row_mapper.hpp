@@ -65,8 +65,8 @@ template <class T>
 concept ByName = requires { Codec<T>::is_composite; } || (!Decodable<T> && !is_tuple_like<T>);
 
 template <class T>
-struct HoldsViews : std::bool_constant<std::is_same_v<T, std::string_view> ||
-                                       std::is_same_v<T, std::span<const std::byte>>> {};
+struct HoldsViews
+    : std::bool_constant<std::is_same_v<T, std::string_view> || std::is_same_v<T, std::span<const std::byte>>> {};
 template <class T>
 struct HoldsViews<std::optional<T>> : HoldsViews<T> {};
 template <class T>
@@ -161,7 +161,8 @@ class SWITCHYARD_API RowTable {
   /// The same for a result whose columns all have this format, whatever the description says (a description of a
   /// statement, as opposed to one of a portal, always says text).
   [[nodiscard]] static Result<RowTable> build(const values::RowPlan& plan,
-                                              std::shared_ptr<const protocol::RowDescription> columns, Format format);
+                                              std::shared_ptr<const protocol::RowDescription> columns,
+                                              Format format);
 
   /// Fills the object, which must be of the plan's type. On failure parts of it may have been filled. Never throws:
   /// memory that runs out is a status.
@@ -188,8 +189,8 @@ class SWITCHYARD_API RowTable {
 
   const values::RowPlan* plan_;
   std::shared_ptr<const protocol::RowDescription> columns_;
-  std::vector<Slot> slots_;                   // up to the last column that is wanted
-  std::vector<std::uint32_t> column_of_;      // by member
+  std::vector<Slot> slots_;               // up to the last column that is wanted
+  std::vector<std::uint32_t> column_of_;  // by member
 };
 
 /// RowTable for one T, with its type back.

@@ -5,13 +5,13 @@
 #include <array>
 #include <map>
 #include <set>
-#include <switchyard/values/testing_rows.hpp>
+#include <tests/support/row_bytes.hpp>
 
 namespace switchyard {
 namespace {
 
-using values::testing::describe_columns;
-using values::testing::RowBytes;
+using testing::describe_columns;
+using testing::RowBytes;
 
 struct CustomsOffice {
   std::string code;
@@ -45,12 +45,10 @@ TEST(RowMapper, AStructIsFilledByTheNamesOfItsMembersInWhateverOrder) {
 }
 
 TEST(RowMapper, AMissingColumnNamesTheMemberTheColumnsAndTheNearestName) {
-  const std::string text =
-      failure(RowMapper<CustomsOffice>::make(describe_columns({{"code", oids::text},
-                                                               {"shortname", oids::text},
-                                                               {"address", oids::text},
-                                                               {"id", oids::int8}})));
-  EXPECT_TRUE(contains(text, "no column 'short_name' for member 'short_name' of switchyard::CustomsOffice")) << text;
+  const std::string text = failure(RowMapper<CustomsOffice>::make(describe_columns(
+      {{"code", oids::text}, {"shortname", oids::text}, {"address", oids::text}, {"id", oids::int8}})));
+  EXPECT_TRUE(contains(text, "no column 'short_name' for member 'short_name' of switchyard::CustomsOffice"))
+      << text;
   EXPECT_TRUE(contains(text, "std::optional<std::string>")) << text;
   EXPECT_TRUE(contains(text, "code (text), shortname (text), address (text), id (int8)")) << text;
   EXPECT_TRUE(contains(text, "did you mean 'shortname'?")) << text;
@@ -70,10 +68,12 @@ TEST(RowMapper, AColumnThatOccursTwiceIsAnErrorOnlyIfAMemberAsksForIt) {
   struct Order {
     std::int64_t id;
   };
-  const auto asked = RowMapper<Order>::make(describe_columns({{"id", oids::int8}, {"x", oids::int8}, {"id", oids::int8}}));
+  const auto asked =
+      RowMapper<Order>::make(describe_columns({{"id", oids::int8}, {"x", oids::int8}, {"id", oids::int8}}));
   EXPECT_TRUE(contains(failure(asked), "columns 1 and 3 of the result are both named 'id'"));
   EXPECT_TRUE(contains(failure(asked), "AS"));
-  const auto other = RowMapper<Order>::make(describe_columns({{"id", oids::int8}, {"x", oids::int8}, {"x", oids::int8}}));
+  const auto other =
+      RowMapper<Order>::make(describe_columns({{"id", oids::int8}, {"x", oids::int8}, {"x", oids::int8}}));
   EXPECT_TRUE(other.ok());
 }
 
@@ -102,11 +102,11 @@ TEST(RowMapper, TuplesAreFilledByPositionAndNeedAsManyColumns) {
   MapError problem;
   ASSERT_TRUE(mapper->decode(row.view(), pair, problem));
   EXPECT_EQ(pair, Pair(5, "five"));
-  EXPECT_TRUE(contains(failure(RowMapper<Pair>::make(describe_columns({{"a", oids::int4}}))),
-                       "the result has 1 column, "));
-  EXPECT_TRUE(contains(failure(RowMapper<std::pair<int, int>>::make(
-                           describe_columns({{"a", oids::int4}, {"b", oids::bool_}}))),
-                       "column 'b' is bool, but element 2 of"));
+  EXPECT_TRUE(
+      contains(failure(RowMapper<Pair>::make(describe_columns({{"a", oids::int4}}))), "the result has 1 column, "));
+  EXPECT_TRUE(contains(
+      failure(RowMapper<std::pair<int, int>>::make(describe_columns({{"a", oids::int4}, {"b", oids::bool_}}))),
+      "column 'b' is bool, but element 2 of"));
 }
 
 TEST(RowMapper, ASingleValueIsTheOnlyColumn) {
@@ -203,11 +203,11 @@ TEST(RowMapper, ColumnNamesCanDifferFromMembers) {
 
 TEST(RowMapper, StructsOfUpTo64MembersAreMapped) {
   struct Wide {
-    int a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2, c3, c4, c5, c6, c7,
-        c8, c9, d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, f0, f1, f2, f3, f4, f5,
-        f6, f7, f8, f9, g0, g1, g2, g3;
+    int a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, c0, c1, c2, c3, c4, c5, c6,
+        c7, c8, c9, d0, d1, d2, d3, d4, d5, d6, d7, d8, d9, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, f0, f1, f2, f3,
+        f4, f5, f6, f7, f8, f9, g0, g1, g2, g3;
   };
-  std::vector<values::testing::Column> columns;
+  std::vector<testing::Column> columns;
   RowBytes row;
   for (int i = 0; std::string_view name : values::kColumnNames<Wide>) {
     columns.push_back({name, oids::int4});

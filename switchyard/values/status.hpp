@@ -1,5 +1,5 @@
-// Outcomes of encoding and decoding one value. Codecs answer with a status; whoever knows the column, the row or the
-// number of the parameter makes an Error of it.
+// Outcomes of encoding and decoding one value. Codecs answer with a status; whoever knows the column, the row or
+// the number of the parameter makes an Error of it.
 #pragma once
 
 #include <switchyard/base/export.hpp>
@@ -38,10 +38,10 @@ enum class DecodeStatus : std::uint8_t {
 
 enum class EncodeStatus : std::uint8_t {
   ok,
-  contains_nul,      ///< PostgreSQL's text can't hold a zero byte
-  out_of_range,      ///< the PostgreSQL type can't hold this value
-  unknown_label,     ///< an enumerator the trait does not list
-  not_rectangular,   ///< a multi-dimensional array whose extents and elements disagree
+  contains_nul,     ///< PostgreSQL's text can't hold a zero byte
+  out_of_range,     ///< the PostgreSQL type can't hold this value
+  unknown_label,    ///< an enumerator the trait does not list
+  not_rectangular,  ///< a multi-dimensional array whose extents and elements disagree
 };
 
 /// "NULL", "an infinite value": what was found, to go into a sentence about a column.

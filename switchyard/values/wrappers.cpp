@@ -13,7 +13,8 @@ Result<Lsn> Lsn::parse(std::string_view text) {
     if (second.ec == std::errc() && second.ptr == end) return Lsn{std::uint64_t{high} << 32 | low};
   }
   constexpr std::size_t kShown = 64;
-  return Error(ErrorKind::Mapping, "'" + std::string(text.substr(0, kShown)) + "' is not a pg_lsn such as 16/B374D848");
+  return Error(ErrorKind::Mapping,
+               "'" + std::string(text.substr(0, kShown)) + "' is not a pg_lsn such as 16/B374D848");
 }
 
 std::string Lsn::to_string() const {

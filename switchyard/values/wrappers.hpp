@@ -78,8 +78,8 @@ struct BitString {
   auto operator<=>(const BitString&) const noexcept = default;
 };
 
-/// money: the smallest unit of the server's currency. Only the server knows how many digits that has (lc_monetary), so
-/// Money reads the binary format only; as a parameter it takes exactly what was read.
+/// money: the smallest unit of the server's currency. Only the server knows how many digits that has (lc_monetary),
+/// so Money reads the binary format only; as a parameter it takes exactly what was read.
 struct Money {
   std::int64_t units = 0;
 

@@ -1,5 +1,4 @@
-// Rows and descriptions made by hand, for the tests and benchmarks of this room.
-#pragma once
+// Rows and descriptions of results made by hand. Header only: needs the rooms protocol and values.
 
 #include <switchyard/base/buffer.hpp>
 #include <switchyard/protocol/row.hpp>
@@ -13,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace switchyard::values::testing {
+namespace switchyard::testing {
 
 struct Column {
   std::string_view name;
@@ -86,4 +85,4 @@ inline std::string text_of(Oid type, std::string_view bytes) {
   return append_text(out, type, bytes) ? out : "(no text)";
 }
 
-}  // namespace switchyard::values::testing
+}  // namespace switchyard::testing
