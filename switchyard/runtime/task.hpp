@@ -27,13 +27,14 @@
 #if defined(__clang__) && defined(__has_cpp_attribute)
 #if __has_cpp_attribute(clang::coro_return_type) && __has_cpp_attribute(clang::coro_lifetimebound)
 #define SWITCHYARD_COROUTINE_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]
-#define SWITCHYARD_COROUTINE_WRAPPER [[clang::coro_wrapper]]
+#define SWITCHYARD_COROUTINE_WRAPPER [[clang::coro_wrapper, clang::coro_disable_lifetimebound]]
 #endif
 #endif
 #ifndef SWITCHYARD_COROUTINE_TYPE
 /// Marks a coroutine's return type so that the compiler checks the lifetimes of the arguments.
 #define SWITCHYARD_COROUTINE_TYPE
-/// Marks a function that returns a Task without being a coroutine itself.
+/// Marks a function that returns a Task without being a coroutine itself. The lifetimes of its arguments are its
+/// own business then.
 #define SWITCHYARD_COROUTINE_WRAPPER
 #endif
 

@@ -1,6 +1,7 @@
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/runtime/manual_loop.hpp>
 #include <switchyard/runtime/task.hpp>
+#include <switchyard/runtime/task_function.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
 #include <gtest/gtest.h>
@@ -224,6 +225,21 @@ TEST(Task, FramesMayBeFreedOnAnotherThread) {
     for (int i = 0; i < 500; ++i) tasks.push_back(forty_two());
     std::thread([moved = std::move(tasks)]() mutable { moved.clear(); }).join();
   }
+}
+
+TEST(TaskFunction, HoldsAnyCallableThatReturnsATask) {
+  ManualLoop loop;
+  TaskFunction<int(int, const std::string&)> function;
+  EXPECT_FALSE(function);
+  function = [kept = std::make_unique<int>(40)](int more, const std::string& text) -> Task<int> {
+    co_await sleep(1ms);
+    co_return *kept + more + static_cast<int>(text.size());
+  };
+  const std::string text = "x";
+  Started<int> started(function(1, text));
+  loop.run();
+  loop.advance(5ms);
+  EXPECT_EQ(started.value, 42);
 }
 
 TEST(Spawn, AnExceptionGoesToTheHookAndIsCounted) {

@@ -1,0 +1,168 @@
+#include <switchyard/runtime/listener.hpp>
+
+#include <switchyard/runtime/asio_loop.hpp>
+#include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/stream_factory.hpp>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace switchyard::inline v0::runtime {
+namespace asio = boost::asio;
+
+namespace {
+
+Error listen_error(const SocketAddress& address, int error) {
+  return Error(ErrorKind::Unavailable,
+               "could not listen on " + address.text() + ": " + std::generic_category().message(error));
+}
+
+/// True if the path is a socket nobody accepts on: its process is gone.
+bool is_left_behind(const SocketAddress& address) {
+  struct stat status{};
+  if (::lstat(address.host().c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  const bool refused = ::connect(probe, address.data(), address.size()) != 0 && errno == ECONNREFUSED;
+  ::close(probe);
+  return refused;
+}
+
+/// Binds and listens: 0 or an errno.
+int bind_and_listen(int fd, const SocketAddress& address, const Listener::Options& options) {
+  const int on = 1;
+  if (!address.is_unix()) {
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (address.family() == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  }
+  if (::bind(fd, address.data(), address.size()) != 0) {
+    const int error = errno;
+    if (error != EADDRINUSE || !address.is_unix() || !is_left_behind(address)) return error;
+    ::unlink(address.host().c_str());
+    if (::bind(fd, address.data(), address.size()) != 0) return errno;
+  }
+  if (address.is_unix() && address.host().front() != '@' &&
+      ::chmod(address.host().c_str(), static_cast<mode_t>(options.unix_mode)) != 0) {
+    return errno;
+  }
+  return ::listen(fd, options.backlog) == 0 ? 0 : errno;
+}
+
+/// Errors of a connection that ended before it was accepted: the next one may be fine (accept(2)).
+bool concerns_one_connection(int error) noexcept {
+  switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+class Listener::Impl final : public Resource, public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(AsioLoop& loop, int fd, const SocketAddress& address) : loop_(loop), address_(address) {
+    loop.adopt(*this);
+    descriptor_.emplace(loop.executor(), fd);
+  }
+
+  void close() noexcept {
+    if (closed_) return;
+    const Loop::Scope scope(loop_);
+    closed_ = true;
+    unlink();
+    descriptor_.reset();
+    if (address_.is_unix() && address_.host().front() != '@') ::unlink(address_.host().c_str());
+    readable_.set();
+  }
+  void loop_ends() noexcept override { close(); }
+
+  /// Waits until accept() is worth trying, or the listener is closed.
+  AsyncEvent::Waiter readable() {
+    readable_.reset();
+    if (closed_) readable_.set();
+    if (!waiting_ && !closed_) {
+      waiting_ = true;
+      descriptor_->async_wait(asio::posix::stream_descriptor::wait_read,
+                              [self = shared_from_this()](const boost::system::error_code& error) {
+                                self->waiting_ = false;
+                                if (self->closed_ || error) return;
+                                const Loop::Scope scope(self->loop_);
+                                self->readable_.set();
+                              });
+    }
+    return readable_.wait();
+  }
+
+  AsioLoop& loop_;
+  SocketAddress address_;
+  std::optional<asio::posix::stream_descriptor> descriptor_;
+  AsyncEvent readable_;
+  bool waiting_ = false;
+  bool closed_ = false;
+};
+
+Listener::Listener(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Listener::~Listener() { impl_->close(); }
+
+Result<std::unique_ptr<Listener>> Listener::open(const SocketAddress& address) { return open(address, Options()); }
+
+Result<std::unique_ptr<Listener>> Listener::open(const SocketAddress& address, Options options) {
+  AsioLoop& loop = AsioLoop::current();
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return listen_error(address, errno);
+  if (const int error = bind_and_listen(fd, address, options)) {
+    ::close(fd);
+    return listen_error(address, error);
+  }
+  SocketAddress bound = address;
+  if (!address.is_unix()) {
+    sockaddr_storage native{};
+    socklen_t size = sizeof(native);
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&native), &size);
+    bound = SocketAddress(reinterpret_cast<sockaddr*>(&native), size);
+  }
+  return std::unique_ptr<Listener>(new Listener(std::make_shared<Impl>(loop, fd, bound)));
+}
+
+Task<Result<std::unique_ptr<Stream>>> Listener::accept() {
+  const std::shared_ptr<Impl> impl = impl_;
+  for (;;) {
+    if (impl->closed_) co_return Error(ErrorKind::Closed, "the listener was closed");
+    sockaddr_storage peer{};
+    socklen_t size = sizeof(peer);
+    const int fd = ::accept4(impl->descriptor_->native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) co_return StreamFactory::adopt(fd, SocketAddress(reinterpret_cast<sockaddr*>(&peer), size));
+    const int error = errno;
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+      co_await impl->readable();
+    } else if (!concerns_one_connection(error)) {
+      co_return Error(ErrorKind::Unavailable,
+                      "could not accept a connection: " + std::generic_category().message(error));
+    }
+  }
+}
+
+void Listener::close() noexcept { impl_->close(); }
+const SocketAddress& Listener::address() const noexcept { return impl_->address_; }
+
+}  // namespace switchyard::inline v0::runtime
