@@ -106,20 +106,24 @@ Result<void> load_identity(SSL_CTX* context, const std::string& certificate, con
   SSL_CTX_set_default_passwd_cb(context, &give_password);
   SSL_CTX_set_default_passwd_cb_userdata(context, const_cast<Secret*>(&password));
   bool loaded = SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) == 1;
+  bool mismatch = false;
   std::string why;
   if (!loaded) {
+    const unsigned long code = ERR_peek_error();
+    mismatch = ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH;
     why = take_ssl_error();
     loaded = SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_ASN1) == 1;
     ERR_clear_error();
   }
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
-  if (!loaded) {
-    Error error = config_error("could not load private key file " + quoted(key) + ": " + why);
-    return password.empty() ? error.with_hint("if the key is encrypted, give sslpassword")
-                            : error.with_hint("is sslpassword right?");
+  if (mismatch || (loaded && SSL_CTX_check_private_key(context) != 1)) {
+    ERR_clear_error();
+    return config_error("certificate " + quoted(certificate) + " does not match private key file " + quoted(key));
   }
-  if (SSL_CTX_check_private_key(context) != 1) {
-    return config_error("certificate does not match private key file " + quoted(key) + ": " + take_ssl_error());
+  if (!loaded) {
+    const Error error = config_error("could not load private key file " + quoted(key) + ": " + why);
+    return error.with_hint(password.empty() ? "if the key is encrypted, give sslpassword"
+                                            : "is sslpassword right?");
   }
   return {};
 }

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -104,51 +106,80 @@ std::string time_text(const ASN1_TIME* time) {
   return out;
 }
 
-/// Every name the certificate is good for: the alternative names, or the common name where there are none.
-std::vector<std::string> names_of(X509* certificate) {
-  std::vector<std::string> names;
+/// A name the certificate is good for.
+struct CertificateName {
+  enum class Kind : std::uint8_t { dns, ip, common };
+  Kind kind;
+  std::string text;
+};
+
+std::string text_of(const ASN1_STRING* value) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
+          static_cast<std::size_t>(ASN1_STRING_length(value))};
+}
+
+/// The alternative names, then the common name.
+std::vector<CertificateName> names_of(X509* certificate) {
+  std::vector<CertificateName> names;
   const std::unique_ptr<GENERAL_NAMES, NamesDeleter> alternatives(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; alternatives != nullptr && i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternatives.get(), i);
     if (name->type == GEN_DNS) {
-      names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
-                         static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+      names.push_back({CertificateName::Kind::dns, text_of(name->d.dNSName)});
     } else if (name->type == GEN_IPADD) {
-      const unsigned char* raw = ASN1_STRING_get0_data(name->d.iPAddress);
-      const int family = ASN1_STRING_length(name->d.iPAddress) == 4 ? AF_INET : AF_INET6;
+      const std::string raw = text_of(name->d.iPAddress);
       std::array<char, INET6_ADDRSTRLEN> text{};
-      if (inet_ntop(family, raw, text.data(), text.size()) != nullptr) names.emplace_back(text.data());
+      if (raw.size() != 4 && raw.size() != 16) continue;
+      if (inet_ntop(raw.size() == 4 ? AF_INET : AF_INET6, raw.data(), text.data(), text.size()) != nullptr) {
+        names.push_back({CertificateName::Kind::ip, text.data()});
+      }
     }
   }
-  if (!names.empty()) return names;
   const X509_NAME* subject = X509_get_subject_name(certificate);
-  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (at < 0) return names;
-  const ASN1_STRING* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-  names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)),
-                     static_cast<std::size_t>(ASN1_STRING_length(value)));
+  if (const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1); at >= 0) {
+    names.push_back(
+        {CertificateName::Kind::common, text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)))});
+  }
   return names;
 }
 
-bool has_ip_names(X509* certificate) {
-  const std::unique_ptr<GENERAL_NAMES, NamesDeleter> alternatives(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  for (int i = 0; alternatives != nullptr && i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
-    if (sk_GENERAL_NAME_value(alternatives.get(), i)->type == GEN_IPADD) return true;
-  }
-  return false;
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
 }
 
-/// libpq's rule: alternative names decide; the common name counts only where there is none of the host's kind; a
-/// wildcard stands for one whole label.
-bool names_host(X509* certificate, const std::string& host) {
-  unsigned flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
-  if (is_ip_literal(host)) {
-    if (X509_check_ip_asc(certificate, host.c_str(), 0) == 1) return true;
-    if (has_ip_names(certificate)) flags |= X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+/// A leading "*." stands for exactly one label. A name with a zero byte inside matches nothing: it was made to be
+/// read differently by different programs.
+bool matches(std::string_view pattern, std::string_view host) noexcept {
+  if (pattern.find('\0') != std::string_view::npos) return false;
+  if (equal_ignoring_case(pattern, host)) return true;
+  if (!pattern.starts_with("*.")) return false;
+  const std::size_t dot = host.find('.');
+  return dot != std::string_view::npos && dot > 0 && equal_ignoring_case(pattern.substr(1), host.substr(dot));
+}
+
+/// The same address in another spelling is the same ("::1" and "0:0:0:0:0:0:0:1").
+bool same_ip(const std::string& a, const std::string& b) {
+  const Result<SocketAddress> left = SocketAddress::ip(a, 0);
+  const Result<SocketAddress> right = SocketAddress::ip(b, 0);
+  return left.ok() && right.ok() && *left == *right;
+}
+
+/// libpq's rule: the alternative names decide; the common name counts only where there is none of the host's kind.
+/// Names that were looked at and do not match end up in `seen`.
+bool names_host(X509* certificate, const std::string& host, std::vector<std::string>& seen) {
+  using Kind = CertificateName::Kind;
+  const Kind host_kind = is_ip_literal(host) ? Kind::ip : Kind::dns;
+  bool check_common = true;
+  for (const CertificateName& name : names_of(certificate)) {
+    if (name.kind == host_kind) check_common = false;
+    if (name.kind == Kind::common && !check_common) continue;
+    const bool same = name.kind == Kind::ip ? same_ip(name.text, host) : matches(name.text, host);
+    if (same) return true;
+    seen.push_back(name.text);
   }
-  return X509_check_host(certificate, host.c_str(), host.size(), flags, nullptr) == 1;
+  return false;
 }
 
 /// RFC 5929, tls-server-end-point: the hash of the certificate with the hash of its signature, SHA-256 in place of
@@ -309,8 +340,8 @@ struct TlsFilter::Impl {
       return Error(ErrorKind::Config, "host name must be specified for a verified SSL connection",
                    ErrorStage::connecting);
     }
-    if (names_host(certificate, options.server_name)) return {};
-    const std::vector<std::string> names = names_of(certificate);
+    std::vector<std::string> names;
+    if (names_host(certificate, options.server_name, names)) return {};
     std::string text = "server certificate";
     if (names.empty()) {
       text += " without a name";
