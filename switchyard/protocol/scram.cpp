@@ -24,6 +24,21 @@ std::string gs2_header(ScramClient::Binding binding) {
   return "n,,";
 }
 
+/// A saslname: ',' and '=' have escapes.
+std::string escaped(std::string_view name) {
+  std::string text;
+  for (const char c : name) {
+    if (c == ',') {
+      text += "=2C";
+    } else if (c == '=') {
+      text += "=3D";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 std::optional<std::string> scram::make_nonce(const NonceSource& source) {
@@ -41,7 +56,7 @@ Result<std::string> ScramClient::start() {
   if (!nonce || !scram::valid_nonce(*nonce)) return refuse("could not generate a nonce for SCRAM");
   nonce_ = std::move(*nonce);
   gs2_header_ = gs2_header(options_.binding);
-  client_first_bare_ = "n=,r=" + nonce_;
+  client_first_bare_ = "n=" + escaped(options_.user) + ",r=" + nonce_;
   state_ = State::first_sent;
   return gs2_header_ + client_first_bare_;
 }

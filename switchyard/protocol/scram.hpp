@@ -1,7 +1,6 @@
 // SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it: the client's side.
 //
-// The server must prove that it knows the password too: finish() checks its signature. The user name is sent empty,
-// the startup packet has it.
+// The server must prove that it knows the password too: finish() checks its signature.
 #pragma once
 
 #include <switchyard/base/bytes.hpp>
@@ -33,6 +32,8 @@ class SWITCHYARD_API ScramClient {
     std::string certificate_hash;  ///< for Binding::end_point
     std::uint32_t max_iterations = kDefaultScramMaxIterations;
     NonceSource nonce;
+    /// PostgreSQL has the name from the startup packet and wants none here.
+    std::string user;
   };
 
   /// The password goes through SASLprep.
