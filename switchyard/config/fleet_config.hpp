@@ -52,7 +52,8 @@ struct SWITCHYARD_API EndpointConfig {
   Setting<std::string> host;  ///< instead of a dsn, or stronger than its host
   Setting<std::uint32_t> port;
   Setting<std::string> dbname;
-  Setting<std::map<std::string, std::string>> options;  ///< any further libpq option: sslmode, connect_timeout, ...
+  /// Any further option of libpq by its name: sslmode, connect_timeout, ...
+  std::map<std::string, Setting<Secret>> options;
   Setting<std::string> region;
 
   /// The result of all of these, ready for a session: user, schema, application_name included. Meaningful only if
@@ -125,7 +126,8 @@ struct ReplicaConfig {
   EndpointConfig endpoint;  ///< may be unconfigured: then it is listed in health and never routed to
   Setting<std::vector<std::string>>
       purposes;  ///< what `.read({.replica = "reports"})` asks for; the name always counts
-  Setting<Duration> max_lag = Duration::zero();  ///< zero = the database's
+  Setting<Duration> max_lag = Duration::zero();          ///< zero = the database's
+  Setting<Duration> command_timeout = Duration::zero();  ///< zero = the database's
   Setting<bool> logical = false;  ///< a logical replica: not in recovery, causal reads compare the publisher
   PoolConfig pool;
 };
@@ -137,8 +139,8 @@ struct SWITCHYARD_API DatabaseConfig {
   // Where.
   Setting<std::string> server;  ///< name of a [server.NAME] that supplies what the endpoint does not say
   EndpointConfig primary;       ///< unconfigured: see when_unconfigured and missing_dsn_message
-  /// For transaction() and execute() when sessions for reads log in as somebody else (write_dsn, write_user);
-  /// unconfigured = the primary's.
+  /// For transaction() and execute() when sessions for reads differ from those for writes: with read_only,
+  /// write_dsn or write_user. Unconfigured = the primary's.
   EndpointConfig write;
   std::vector<ReplicaConfig> replicas;
   Setting<std::string> schema;            ///< search_path of every session
@@ -200,7 +202,7 @@ struct SWITCHYARD_API FleetConfig {
   Setting<std::string> region;
   Setting<ServerType> server_type = ServerType::production;
   Setting<std::uint32_t> workers = 1u;            ///< processes that share the budget
-  Setting<std::uint32_t> cores = 0u;              ///< 0 = unknown; only for the sizing formula
+  std::uint32_t cores = 0;                        ///< of this machine, for the sizing formula; 0 = unknown
   Setting<std::uint32_t> connection_budget = 0u;  ///< over all workers and primaries; 0 = learnt from the servers
   Setting<std::uint32_t> shards = 1u;             ///< threads of this process
   Setting<Duration> shutdown_timeout = Duration(std::chrono::seconds(10));

@@ -1,0 +1,197 @@
+#include <switchyard/config/key_table.hpp>
+
+#include <array>
+#include <vector>
+
+namespace switchyard::inline v0::config {
+namespace {
+
+using enum ValueKind;
+using enum Effect;
+
+constexpr double kMostSessions = 100'000;  // of one pool: PostgreSQL itself allows 262 143
+constexpr double kMostWorkers = 10'000;
+
+// clang-format off: one key a line reads better
+constexpr std::array kKeys{
+    KeySpec{"fleet.application", text, "switchyard", "name of the application; sessions are called <application>-<database>"},
+    KeySpec{"fleet.region", text, "", "where the application runs; replicas of the same region are preferred"},
+    KeySpec{"fleet.server_type", choice, "production", "development: pools start empty and default to at most 5 sessions", 0, 0, "production|development"},
+    KeySpec{"fleet.workers", count, "1", "processes of the application that share the servers' connections", 1, kMostWorkers},
+    KeySpec{"fleet.connection_budget", count, "0", "connections to primaries over all workers and databases; 0: learnt from the servers"},
+    KeySpec{"fleet.shards", count, "1", "threads of one process", 1, 1024},
+    KeySpec{"fleet.shutdown_timeout", duration, "10s", "how long a shutdown waits for running work"},
+    KeySpec{"fleet.roles", choice, "documents", "names of provisioned roles: commerce_user, or X_owner, X_migrator, X_app, X_ro", 0, 0, "documents|family", stored},
+    KeySpec{"fleet.migrations", list, "", "folders of migrations that name their database themselves (-- Target: reference)", 0, 0, "", stored},
+    KeySpec{"http.address", text, "127.0.0.1:8420", "address of the HTTP door"},
+    KeySpec{"gateway.address", text, "", "address of the PostgreSQL wire door; empty: closed", 0, 0, "", stored},
+    KeySpec{"vault.address", text, "", "URL of the Vault server for ${vault:...}", 0, 0, "", stored},
+    KeySpec{"vault.token", secret, "", "token for the Vault server", 0, 0, "", stored},
+    KeySpec{"channels.*", text, "", "alias of a topic: order-events = \"commerce.orders\"", 0, 0, "", stored},
+
+    KeySpec{"server.*.dsn", dsn, "", "connection string of a server that several databases share"},
+    KeySpec{"server.*.user", text, "", "user, stronger than the dsn's"},
+    KeySpec{"server.*.password", secret, "", "password, stronger than the dsn's"},
+    KeySpec{"server.*.host", text, "", "host, instead of or stronger than the dsn's"},
+    KeySpec{"server.*.port", count, "5432", "port", 1, 65535},
+    KeySpec{"server.*.dbname", text, "", "physical database"},
+    KeySpec{"server.*.options.*", option, "", "any connection option of libpq: options.sslmode = \"verify-full\""},
+    KeySpec{"server.*.region", text, "", "where the server is"},
+
+    KeySpec{"database.*.dsn", dsn, "", "connection string of the primary"},
+    KeySpec{"database.*.user", text, "", "user, stronger than the dsn's"},
+    KeySpec{"database.*.password", secret, "", "password, stronger than the dsn's"},
+    KeySpec{"database.*.host", text, "", "host, instead of or stronger than the dsn's"},
+    KeySpec{"database.*.port", count, "5432", "port", 1, 65535},
+    KeySpec{"database.*.dbname", text, "", "physical database; private clusters create it under this name"},
+    KeySpec{"database.*.options.*", option, "", "any connection option of libpq"},
+    KeySpec{"database.*.region", text, "", "where the primary is"},
+    KeySpec{"database.*.server", text, "", "name of a [server.NAME] that says where the database is"},
+    KeySpec{"database.*.schema", text, "", "search_path of every session"},
+    KeySpec{"database.*.role", text, "", "role to log in as; the same as user"},
+    KeySpec{"database.*.application_name", text, "<application>-<database>", "application_name of sessions, unless the dsn sets one"},
+    KeySpec{"database.*.write_dsn", dsn, "", "where transactions and execute() go, if not to dsn"},
+    KeySpec{"database.*.write_user", text, "", "user of the sessions for transactions and execute()"},
+    KeySpec{"database.*.write_password", secret, "", "password of write_user"},
+    KeySpec{"database.*.read_only", flag, "false", "sessions for reads are read-only; transactions and execute() use sessions of their own"},
+    KeySpec{"database.*.command_timeout", duration, "profile", "longest time of one command; 0: no limit"},
+    KeySpec{"database.*.query_timeout", duration, "0s", "longest time of one statement outside a transaction; 0: command_timeout alone"},
+    KeySpec{"database.*.pool.min", count, "profile", "sessions kept open, in each worker", 0, kMostSessions},
+    KeySpec{"database.*.pool.max", count, "profile", "most sessions, in each worker", 1, kMostSessions},
+    KeySpec{"database.*.pool.acquire_timeout", duration, "profile", "longest wait for a free session; 0: do not wait"},
+    KeySpec{"database.*.pool.idle_timeout", duration, "5m", "sessions above min are closed after idling this long; 0: never"},
+    KeySpec{"database.*.pool.max_lifetime", duration, "1h", "age at which a session is replaced; 0: never"},
+    KeySpec{"database.*.retry.max_attempts", count, "3", "attempts of work that may be retried; 1: no retry", 1, 100},
+    KeySpec{"database.*.retry.initial_delay", duration, "100ms", "upper bound of the first random delay"},
+    KeySpec{"database.*.retry.max_delay", duration, "2s", "upper bound of every delay"},
+    KeySpec{"database.*.retry.exponential_base", real, "2", "growth of the bound from attempt to attempt", 1, 100},
+    KeySpec{"database.*.breaker.enabled", flag, "true", "stop sending to an endpoint that fails"},
+    KeySpec{"database.*.breaker.window", duration, "10s", "time over which calls are counted"},
+    KeySpec{"database.*.breaker.minimum_calls", count, "20", "fewer calls in the window never open it", 1},
+    KeySpec{"database.*.breaker.failure_rate", real, "0.5", "share of failures that opens it", 0, 1},
+    KeySpec{"database.*.breaker.slow_rate", real, "0.8", "share of slow calls that opens it", 0, 1},
+    KeySpec{"database.*.breaker.slow_call", duration, "0s", "calls longer than this are slow; 0: slowness does not count"},
+    KeySpec{"database.*.breaker.open_for", duration, "5s", "how long it stays open the first time"},
+    KeySpec{"database.*.breaker.open_max", duration, "60s", "open_for doubles up to this"},
+    KeySpec{"database.*.breaker.half_open_permits", count, "3", "trial calls when it is half open", 1, 1000},
+    KeySpec{"database.*.prepared_statements", flag, "true", "false for poolers in front that can't keep prepared statements"},
+    KeySpec{"database.*.statement_cache", count, "256", "prepared statements kept in a session", 0, 100'000},
+    KeySpec{"database.*.max_result", size, "256MB", "largest result that query() collects"},
+    KeySpec{"database.*.max_lag", duration, "60s", "replicas further behind are not read"},
+    KeySpec{"database.*.required", flag, "true for main, else false", "the service is not ready without it"},
+    KeySpec{"database.*.when_unconfigured", text, "profile", "\"fail\", or the database that takes over"},
+    KeySpec{"database.*.when_down", choice, "profile", "fail; answer reads elsewhere; or keep writes for later as well", 0, 0, "fail|read-fallback|spool", stored},
+    KeySpec{"database.*.fallback", text, "main, if when_down is not fail", "who answers reads while this database is down", 0, 0, "", stored},
+    KeySpec{"database.*.confidential", flag, "true for compliance, else false", "never spooled or read elsewhere in the clear", 0, 0, "", stored},
+    KeySpec{"database.*.spool_key", secret, "", "encrypts what is spooled of a confidential database", 0, 0, "", stored},
+    KeySpec{"database.*.move_on_configure", flag, "false", "move the tables here as soon as the database is configured", 0, 0, "", stored},
+    KeySpec{"database.*.tables", list, "", "tables that belong here, wherever they live now", 0, 0, "", stored},
+    KeySpec{"database.*.slow_query", duration, "1s", "statements longer than this are logged as [SLOW QUERY]"},
+    KeySpec{"database.*.slow_acquire", duration, "500ms", "waits longer than this are logged as [SLOW POOL]"},
+    KeySpec{"database.*.pool_exhaustion", real, "0.9", "share of pool.max above which [POOL EXHAUSTION] is logged", 0, 1},
+    KeySpec{"database.*.statement_length", count, "80", "statements are cut after this many characters in log lines", 1, 100'000},
+    KeySpec{"database.*.latency_target", duration, "0s", "target of statement time; the share within it is a metric; 0: none"},
+    KeySpec{"database.*.migrations.locations", list, "", "folders of migrations; classpath:db/migration is understood", 0, 0, "", stored},
+    KeySpec{"database.*.migrations.migrate_at_start", flag, "false", "apply migrations before the application starts", 0, 0, "", stored},
+    KeySpec{"database.*.migrations.baseline", text, "", "file that describes the state before the first migration", 0, 0, "", stored},
+    KeySpec{"database.*.migrations.history_schema", text, "schema", "schema of the history table", 0, 0, "", stored},
+    KeySpec{"database.*.backup.frequency", duration, "1h", "time between backups", 0, 0, "", stored},
+    KeySpec{"database.*.backup.retention", duration, "30d", "age at which backups are removed", 0, 0, "", stored},
+    KeySpec{"database.*.backup.wal_retention", duration, "7d", "how far back point-in-time recovery reaches", 0, 0, "", stored},
+    KeySpec{"database.*.backup.repository", text, "", "where backups go; empty: none are made", 0, 0, "", stored},
+    KeySpec{"database.*.backup.second_repository", text, "", "a copy elsewhere", 0, 0, "", stored},
+
+    KeySpec{"database.*.replica.*.name", text, "purpose, or replica", "name of the replica, unique in its database"},
+    KeySpec{"database.*.replica.*.dsn", dsn, "", "connection string of the replica"},
+    KeySpec{"database.*.replica.*.user", text, "the database's", "user"},
+    KeySpec{"database.*.replica.*.password", secret, "the database's", "password"},
+    KeySpec{"database.*.replica.*.host", text, "", "host"},
+    KeySpec{"database.*.replica.*.port", count, "5432", "port", 1, 65535},
+    KeySpec{"database.*.replica.*.dbname", text, "the database's", "physical database"},
+    KeySpec{"database.*.replica.*.options.*", option, "", "any connection option of libpq"},
+    KeySpec{"database.*.replica.*.region", text, "", "where the replica is"},
+    KeySpec{"database.*.replica.*.purpose", list, "", "what it is for: api, jobs, reports, ..."},
+    KeySpec{"database.*.replica.*.max_lag", duration, "the database's", "not read when further behind"},
+    KeySpec{"database.*.replica.*.command_timeout", duration, "the database's", "longest time of one command"},
+    KeySpec{"database.*.replica.*.logical", flag, "false", "a logical replica: not in recovery"},
+    KeySpec{"database.*.replica.*.pool.min", count, "the database's", "sessions kept open, in each worker", 0, kMostSessions},
+    KeySpec{"database.*.replica.*.pool.max", count, "the database's", "most sessions, in each worker", 1, kMostSessions},
+    KeySpec{"database.*.replica.*.pool.acquire_timeout", duration, "the database's", "longest wait for a free session; 0: do not wait"},
+    KeySpec{"database.*.replica.*.pool.idle_timeout", duration, "the database's", "sessions above min are closed after idling this long"},
+    KeySpec{"database.*.replica.*.pool.max_lifetime", duration, "the database's", "age at which a session is replaced"},
+};
+
+constexpr std::array kVariables{
+    VariableSpec{"POSTGRES_DSN", "database.main.dsn", "connection string of main (WellWon's spelling)"},
+    VariableSpec{"POSTGRES_MAIN_DSN", "database.main.dsn", "the same"},
+    VariableSpec{"DATABASE_URL", "database.main.dsn", "connection string of main (ParaFort's spelling)"},
+    VariableSpec{"MAIN_DATABASE_URL", "database.main.dsn", "the same"},
+    VariableSpec{"POSTGRES_<NAME>_DSN", "database.*.dsn", "connection string of the database (WellWon's spelling)"},
+    VariableSpec{"<NAME>_DATABASE_URL", "database.*.dsn", "connection string of the database (ParaFort's spelling)"},
+    VariableSpec{"POSTGRES_<NAME>_REPLICA_DSN", "database.*.replica.*.dsn", "connection string of its replica"},
+    VariableSpec{"POSTGRES_<NAME>_REPLICA_<PURPOSE>_DSN", "database.*.replica.*.dsn", "connection string of its replica for API, JOBS or REPORTS"},
+    VariableSpec{"READ_REPLICA_DATABASE_URL", "database.main.replica.readReplica.dsn", "connection string of main's replica"},
+    VariableSpec{"PG_POOL_MIN_SIZE", "database.main.pool.min", "main"},
+    VariableSpec{"PG_POOL_MAX_SIZE", "database.main.pool.max", "main"},
+    VariableSpec{"PG_POOL_TIMEOUT_SEC", "database.main.pool.acquire_timeout", "main, in seconds"},
+    VariableSpec{"PG_COMMAND_TIMEOUT_SEC", "database.main.command_timeout", "main, in seconds"},
+    VariableSpec{"PG_POOL_COMMAND_TIMEOUT_SEC", "database.main.command_timeout", "the same"},
+    VariableSpec{"PG_<NAME>_POOL_MIN_SIZE", "database.*.pool.min", "the database"},
+    VariableSpec{"PG_<NAME>_POOL_MAX_SIZE", "database.*.pool.max", "the database"},
+    VariableSpec{"PG_<NAME>_POOL_TIMEOUT_SEC", "database.*.pool.acquire_timeout", "the database, in seconds"},
+    VariableSpec{"PG_<NAME>_COMMAND_TIMEOUT_SEC", "database.*.command_timeout", "the database, in seconds"},
+    VariableSpec{"PG_<NAME>_POOL_COMMAND_TIMEOUT_SEC", "database.*.command_timeout", "the same"},
+};
+// clang-format on
+
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> out;
+  for (;;) {
+    const std::size_t dot = path.find('.');
+    out.push_back(path.substr(0, dot));
+    if (dot == std::string_view::npos) return out;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+/// Is the part at `index` a name given by the user?
+bool is_name(const std::vector<std::string_view>& parts, std::size_t index) {
+  const std::string_view root = parts[0];
+  if (index == 1) return root == "database" || root == "server";
+  if (parts[index - 1] == "options") return index == 3 || index == 5;
+  return index == 3 && root == "database" && parts[2] == "replica";
+}
+
+}  // namespace
+
+std::span<const KeySpec> key_specs() noexcept { return kKeys; }
+std::span<const VariableSpec> variable_specs() noexcept { return kVariables; }
+
+std::string generic_path(std::string_view path) {
+  if (path.starts_with("channels.")) return "channels.*";  // an alias may hold dots
+  const auto parts = split(path);
+  std::string out;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) out += '.';
+    out += i > 0 && is_name(parts, i) ? "*" : parts[i];
+  }
+  return out;
+}
+
+const KeySpec* find_key(std::string_view path) {
+  const std::string wanted = generic_path(path);
+  for (const KeySpec& key : kKeys) {
+    if (key.path == wanted) return &key;
+  }
+  return nullptr;
+}
+
+bool is_key_prefix(std::string_view path) {
+  const std::string wanted = generic_path(path) + ".";
+  for (const KeySpec& key : kKeys) {
+    if (key.path.starts_with(wanted)) return true;
+  }
+  return false;
+}
+
+}  // namespace switchyard::inline v0::config

@@ -1,0 +1,130 @@
+// One walk over every setting of a FleetConfig, by path. The loader fills and `config explain` prints through the
+// same walk, so a setting can't be loaded and not shown. Internal.
+#pragma once
+
+#include <switchyard/config/fleet_config.hpp>
+
+#include <string>
+
+namespace switchyard::inline v0::config {
+
+// Config and so on are FleetConfig or const FleetConfig; Visitor is called with (path, Setting<T>&).
+
+template <class Endpoint, class Visitor>
+void visit_endpoint(const std::string& prefix, Endpoint& endpoint, Visitor& visit) {
+  visit(prefix + "dsn", endpoint.dsn);
+  visit(prefix + "user", endpoint.user);
+  visit(prefix + "password", endpoint.password);
+  visit(prefix + "host", endpoint.host);
+  visit(prefix + "port", endpoint.port);
+  visit(prefix + "dbname", endpoint.dbname);
+  for (auto& [name, setting] : endpoint.options) visit(prefix + "options." + name, setting);
+  visit(prefix + "region", endpoint.region);
+}
+
+template <class Pool, class Visitor>
+void visit_pool(const std::string& prefix, Pool& pool, Visitor& visit) {
+  visit(prefix + "min", pool.min);
+  visit(prefix + "max", pool.max);
+  visit(prefix + "acquire_timeout", pool.acquire_timeout);
+  visit(prefix + "idle_timeout", pool.idle_timeout);
+  visit(prefix + "max_lifetime", pool.max_lifetime);
+}
+
+template <class Replica, class Visitor>
+void visit_replica(const std::string& prefix, Replica& replica, Visitor& visit) {
+  visit_endpoint(prefix, replica.endpoint, visit);
+  visit(prefix + "purpose", replica.purposes);
+  visit(prefix + "max_lag", replica.max_lag);
+  visit(prefix + "command_timeout", replica.command_timeout);
+  visit(prefix + "logical", replica.logical);
+  visit_pool(prefix + "pool.", replica.pool, visit);
+}
+
+/// Everything of one database except its replicas.
+template <class Database, class Visitor>
+void visit_database(const std::string& prefix, Database& database, Visitor& visit) {
+  visit_endpoint(prefix, database.primary, visit);
+  visit(prefix + "server", database.server);
+  visit(prefix + "schema", database.schema);
+  visit(prefix + "role", database.role);
+  visit(prefix + "application_name", database.application_name);
+  visit(prefix + "write_dsn", database.write.dsn);
+  visit(prefix + "write_user", database.write.user);
+  visit(prefix + "write_password", database.write.password);
+  visit(prefix + "read_only", database.read_only);
+  visit(prefix + "command_timeout", database.command_timeout);
+  visit(prefix + "query_timeout", database.query_timeout);
+  visit_pool(prefix + "pool.", database.pool, visit);
+  visit(prefix + "retry.max_attempts", database.retry.max_attempts);
+  visit(prefix + "retry.initial_delay", database.retry.initial_delay);
+  visit(prefix + "retry.max_delay", database.retry.max_delay);
+  visit(prefix + "retry.exponential_base", database.retry.exponential_base);
+  visit(prefix + "breaker.enabled", database.breaker.enabled);
+  visit(prefix + "breaker.window", database.breaker.window);
+  visit(prefix + "breaker.minimum_calls", database.breaker.minimum_calls);
+  visit(prefix + "breaker.failure_rate", database.breaker.failure_rate);
+  visit(prefix + "breaker.slow_rate", database.breaker.slow_rate);
+  visit(prefix + "breaker.slow_call", database.breaker.slow_call);
+  visit(prefix + "breaker.open_for", database.breaker.open_for);
+  visit(prefix + "breaker.open_max", database.breaker.open_max);
+  visit(prefix + "breaker.half_open_permits", database.breaker.half_open_permits);
+  visit(prefix + "prepared_statements", database.prepared_statements);
+  visit(prefix + "statement_cache", database.statement_cache);
+  visit(prefix + "max_result", database.max_result_bytes);
+  visit(prefix + "max_lag", database.max_lag);
+  visit(prefix + "required", database.required);
+  visit(prefix + "when_unconfigured", database.when_unconfigured);
+  visit(prefix + "when_down", database.when_down);
+  visit(prefix + "fallback", database.fallback);
+  visit(prefix + "confidential", database.confidential);
+  visit(prefix + "spool_key", database.spool_key);
+  visit(prefix + "move_on_configure", database.move_on_configure);
+  visit(prefix + "tables", database.tables);
+  visit(prefix + "slow_query", database.observability.slow_query);
+  visit(prefix + "slow_acquire", database.observability.slow_acquire);
+  visit(prefix + "pool_exhaustion", database.observability.pool_exhaustion);
+  visit(prefix + "statement_length", database.observability.statement_length);
+  visit(prefix + "latency_target", database.observability.latency_target);
+  visit(prefix + "migrations.locations", database.migrations.locations);
+  visit(prefix + "migrations.migrate_at_start", database.migrations.migrate_at_start);
+  visit(prefix + "migrations.baseline", database.migrations.baseline);
+  visit(prefix + "migrations.history_schema", database.migrations.history_schema);
+  visit(prefix + "backup.frequency", database.backup.frequency);
+  visit(prefix + "backup.retention", database.backup.retention);
+  visit(prefix + "backup.wal_retention", database.backup.wal_retention);
+  visit(prefix + "backup.repository", database.backup.repository);
+  visit(prefix + "backup.second_repository", database.backup.second_repository);
+}
+
+/// The settings of the fleet itself.
+template <class Fleet, class Visitor>
+void visit_fleet(Fleet& fleet, Visitor& visit) {
+  visit("fleet.application", fleet.application);
+  visit("fleet.region", fleet.region);
+  visit("fleet.server_type", fleet.server_type);
+  visit("fleet.workers", fleet.workers);
+  visit("fleet.connection_budget", fleet.connection_budget);
+  visit("fleet.shards", fleet.shards);
+  visit("fleet.shutdown_timeout", fleet.shutdown_timeout);
+  visit("fleet.roles", fleet.roles);
+  visit("fleet.migrations", fleet.migrations);
+  visit("http.address", fleet.http_address);
+  visit("gateway.address", fleet.gateway_address);
+  visit("vault.address", fleet.vault_address);
+  visit("vault.token", fleet.vault_token);
+  for (auto& [alias, topic] : fleet.channels) visit("channels." + alias, topic);
+}
+
+template <class Fleet, class Visitor>
+void visit_everything(Fleet& fleet, Visitor& visit) {
+  visit_fleet(fleet, visit);
+  for (auto& server : fleet.servers) visit_endpoint("server." + server.name + ".", server.endpoint, visit);
+  for (auto& database : fleet.databases) {
+    const std::string prefix = "database." + database.name + ".";
+    visit_database(prefix, database, visit);
+    for (auto& replica : database.replicas) visit_replica(prefix + "replica." + replica.name + ".", replica, visit);
+  }
+}
+
+}  // namespace switchyard::inline v0::config
