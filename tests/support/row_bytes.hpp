@@ -1,4 +1,5 @@
 // Rows and descriptions of results made by hand. Header only: needs the rooms protocol and values.
+#pragma once
 
 #include <switchyard/base/buffer.hpp>
 #include <switchyard/protocol/row.hpp>
