@@ -199,7 +199,10 @@ void append_timestamp(std::string& out, std::int64_t micros, TimestampKind kind,
 template <class To, class Rep, class Period>
 [[nodiscard]] constexpr bool checked_duration(std::chrono::duration<Rep, Period> from, To& to) noexcept {
   using Ratio = std::ratio_divide<Period, typename To::period>;
-  if constexpr (std::is_floating_point_v<Rep>) {
+  if constexpr (std::is_floating_point_v<typename To::rep>) {
+    to = std::chrono::duration_cast<To>(from);
+    return true;
+  } else if constexpr (std::is_floating_point_v<Rep>) {
     const double ticks = static_cast<double>(from.count()) * (static_cast<double>(Ratio::num) / Ratio::den);
     if (!(ticks > -9.2e18 && ticks < 9.2e18)) return false;
     to = To(static_cast<typename To::rep>(ticks));
