@@ -59,6 +59,7 @@ struct ClusterOptions {
   /// lets the superuser in over the socket.
   std::vector<std::string> hba;
   std::optional<ServerTls> tls;
+  /// Data checksums also where initdb does not switch them on by itself (before PostgreSQL 18).
   bool data_checksums = false;
   /// Which server programs; of a folder that holds a cluster the matching version is taken by itself.
   PostgresSearch binaries;

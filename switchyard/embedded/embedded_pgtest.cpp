@@ -186,6 +186,24 @@ TEST(PrivateCluster, LetsLibpqInOverTheSocket) {
   }
 }
 
+TEST(PrivateCluster, FindsAShortFolderForItsSockets) {
+  KeptFolder parent;
+  const std::string deep = fs::path(parent.options().folder).parent_path() / std::string(90, 'd');
+  fs::create_directory(deep);
+  const char* present = std::getenv("TMPDIR");
+  const std::string before = present == nullptr ? "" : present;
+  setenv("TMPDIR", deep.c_str(), 1);
+  ClusterOptions options = test_options();
+  options.storage = Storage::disk;
+  auto cluster = PrivateCluster::start(options);
+  if (present == nullptr)
+    unsetenv("TMPDIR");
+  else
+    setenv("TMPDIR", before.c_str(), 1);
+  ASSERT_TRUE(cluster.ok()) << cluster.error().what();
+  EXPECT_TRUE((*cluster)->folder().starts_with("/tmp/sy-")) << (*cluster)->folder();
+}
+
 TEST(PrivateCluster, SpeaksTlsWithGivenCertificates) {
   TlsFiles files;
   ClusterOptions options = test_options();
@@ -391,6 +409,17 @@ TEST(Replica, IsDroppedWithItsSlot) {
   expect_value(cluster->primary(), "SELECT count(*) FROM pg_replication_slots", "0");
   EXPECT_FALSE(cluster->drop_replica("r").ok());
   EXPECT_TRUE(cluster->add_replica("r").ok()) << "and can be made again";
+}
+
+TEST(Replica, LeavesNothingBehindWhenItCannotBeMade) {
+  auto cluster = start_socket_only();
+  ASSERT_TRUE(cluster->primary().set("max_wal_senders", "0").ok());
+  ASSERT_TRUE(cluster->primary().restart().ok());
+  auto failed = cluster->add_replica("r");
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(failed.error().what(), HasSubstr("max_wal_senders"));
+  expect_value(cluster->primary(), "SELECT count(*) FROM pg_replication_slots", "0");
+  EXPECT_TRUE(fs::is_empty(fs::path(cluster->folder()) / "replicas"));
 }
 
 TEST(Replica, HasAPlainName) {

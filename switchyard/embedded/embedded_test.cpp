@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace {
 
@@ -100,6 +102,17 @@ TEST(RunProgram, NamesTheStepThatFailed) {
   ASSERT_FALSE(nowhere.ok());
   EXPECT_THAT(nowhere.error().what(), HasSubstr("cannot enter folder /nonexistent"));
 }
+
+#if !__has_feature(thread_sanitizer)  // it forbids threads after a fork
+TEST(RunProgram, WorksInADaemonThatForkedFromAProcessThatUsedIt) {
+  ASSERT_TRUE(run_program(shell("true"), Clock::now() + 20s).ok());
+  const pid_t daemon = fork();
+  if (daemon == 0) _exit(run_program(shell("true"), Clock::now() + 20s).ok() ? 42 : 1);
+  int status = 0;
+  ASSERT_EQ(waitpid(daemon, &status, 0), daemon);
+  EXPECT_EQ(WEXITSTATUS(status), 42);
+}
+#endif
 
 /// Programs that say they are PostgreSQL.
 std::string make_installation(const TempFolder& folder, const std::string& version, const std::string& ciphers) {

@@ -251,9 +251,10 @@ Result<PrivateServer*> PrivateCluster::add_replica(std::string_view name) {
   if (PrivateServer* present = replica(name)) return present;
 
   const std::string slot = quote_literal(name);
-  auto dropped = impl_->primary->execute(
+  const std::string drop_slot =
       "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active AND slot_name = " +
-      slot);
+      slot;
+  auto dropped = impl_->primary->execute(drop_slot);
   if (!dropped.ok()) return dropped.error();
 
   std::error_code error;
@@ -279,6 +280,7 @@ Result<PrivateServer*> PrivateCluster::add_replica(std::string_view name) {
   }
   if (!made.ok()) {
     fs::remove_all(making, error);
+    (void)impl_->primary->execute(drop_slot);  // it would keep WAL for nobody
     return made.error();
   }
   return impl_->start_replica(std::string(name), data);
