@@ -4,15 +4,18 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SWITCHYARD_PLAIN_FRAMES 1  // recycled memory would hide a use after free
-#endif
-#endif
-
 namespace switchyard::inline v0::runtime {
 namespace {
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SWITCHYARD_KEEP_FRAMES false  // recycled memory would hide a use after free
+#endif
+#endif
+#ifndef SWITCHYARD_KEEP_FRAMES
+#define SWITCHYARD_KEEP_FRAMES true
+#endif
+constexpr bool kKeepFrames = SWITCHYARD_KEEP_FRAMES;
 constexpr std::size_t kGranularity = 64;  // bytes between size classes: one cache line
 constexpr std::size_t kClasses = 32;      // frames up to 2 kB are recycled, larger ones are rare
 constexpr std::size_t kKeptPerClass = 128;
@@ -58,9 +61,8 @@ constexpr std::size_t class_of(std::size_t size) noexcept { return (size + kGran
 }  // namespace
 
 void* allocate_frame(std::size_t size) {
-#ifndef SWITCHYARD_PLAIN_FRAMES
   const std::size_t c = class_of(size);
-  if (c < kClasses) {
+  if (kKeepFrames && c < kClasses) {
     FreeList& list = t_frames.lists[c];
     if (FreeFrame* frame = list.first) {
       list.first = frame->next;
@@ -69,18 +71,16 @@ void* allocate_frame(std::size_t size) {
     }
     size = (c + 1) * kGranularity;
   }
-#endif
   void* memory = std::malloc(size);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
-void release_frame(void* frame, [[maybe_unused]] std::size_t size) noexcept {
-#ifndef SWITCHYARD_PLAIN_FRAMES
+void release_frame(void* frame, std::size_t size) noexcept {
   const std::size_t c = class_of(size);
-  if (c < kClasses) {
+  if (kKeepFrames && c < kClasses && !t_frames.finished) {
     FreeList& list = t_frames.lists[c];
-    if (list.count < kKeptPerClass && !t_frames.finished) {
+    if (list.count < kKeptPerClass) {
       if (!t_frames.registered) register_thread_end();
       auto* kept = static_cast<FreeFrame*>(frame);
       kept->next = list.first;
@@ -89,7 +89,6 @@ void release_frame(void* frame, [[maybe_unused]] std::size_t size) noexcept {
       return;
     }
   }
-#endif
   std::free(frame);
 }
 
