@@ -118,7 +118,7 @@ class SWITCHYARD_API Loop {
   friend class Timer;
   friend class TurnEnd;
   void request_turn() noexcept {
-    if (turn_requested_) return;
+    if (turn_requested_ || in_turn_) return;  // a turn looks at its end whether another one is needed
     turn_requested_ = true;
     post_turn();
   }

@@ -192,6 +192,19 @@ TEST(TurnEnd, RunsAfterTheReadyListAndOncePerTurn) {
   EXPECT_EQ(state.log, (std::vector<int>{7, -1, -1}));
 }
 
+TEST(TurnEnd, WhatATurnResumesIsFlushedByThatTurn) {
+  ManualLoop loop;
+  int flushed = 0;
+  TurnEnd end([](void* context) noexcept { ++*static_cast<int*>(context); }, &flushed);
+  const auto write = [](TurnEnd& at) -> Task<void> {
+    at.schedule();
+    co_return;
+  };
+  spawn(write(end));
+  EXPECT_EQ(loop.run(), 1U);  // and no empty turn follows
+  EXPECT_EQ(flushed, 1);
+}
+
 TEST(TurnEnd, DestroyedBeforeTheEndItIsForgotten) {
   ManualLoop loop;
   int calls = 0;
