@@ -369,8 +369,10 @@ Pipeline::Outcome Pipeline::on_bytes(base::ReadBuffer& in, SessionEvents& events
     for (;;) {
       const Frame frame = next_frame({at, static_cast<std::size_t>(end - at)}, limits, max_message_size_);
       if (frame.status != FrameStatus::complete) [[unlikely]] {
-        need_ = frame.need;
-        if (frame.status == FrameStatus::incomplete) break;
+        if (frame.status == FrameStatus::incomplete) {
+          need_ = frame.need;
+          break;
+        }
         (void)end_session(frame_error(frame, limits, max_message_size_), Outcome::protocol_error);
         break;
       }
