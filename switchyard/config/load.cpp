@@ -463,17 +463,20 @@ class Loader {
     auto& replicas = toml_.replicas[database];
     const std::string& purpose = v.meaning.purpose;
     if (!purpose.empty()) {
+      if (contains(replicas, purpose)) return purpose;
+      bool known = std::find(kPurposes.begin(), kPurposes.end(), purpose) != kPurposes.end();
       for (const std::string& name : replicas) {
-        if (name == purpose || serves(database, name, purpose)) return name;
+        const std::vector<std::string> purposes = purposes_of(database, name);
+        if (purposes == std::vector{purpose}) return name;
+        known = known || contains(purposes, purpose);
       }
-      if (std::find(kPurposes.begin(), kPurposes.end(), purpose) == kPurposes.end()) {
+      if (!known) {
         fleet_.warnings.push_back(v.place + " is ignored: database '" + database + "' has no replica for '" +
                                   purpose + "'; declare one as [[database." + database +
-                                  ".replica]], or use API, JOBS or "
-                                  "REPORTS");
+                                  ".replica]], or use API, JOBS or REPORTS");
         return {};
       }
-      replicas.push_back(purpose);
+      replicas.push_back(purpose);  // a replica of its own is preferred to one that serves several purposes
       return purpose;
     }
     for (std::string_view name : {"replica", "readReplica"}) {
@@ -502,10 +505,12 @@ class Loader {
     return out;
   }
 
-  [[nodiscard]] bool serves(const std::string& database, const std::string& replica,
-                            const std::string& purpose) const {
-    const RawValue* value = layers_.effective("database." + database + ".replica." + replica + ".purpose");
-    return value != nullptr && (value->text == purpose || contains(value->list, purpose));
+  [[nodiscard]] std::vector<std::string> purposes_of(const std::string& database,
+                                                     const std::string& replica) const {
+    std::vector<std::string> out;
+    const std::string path = "database." + database + ".replica." + replica + ".purpose";
+    if (const RawValue* value = layers_.effective(path)) (void)convert(*value, *find_key(path), out);
+    return out;
   }
 
   void list_undeclared() {

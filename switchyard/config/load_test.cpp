@@ -426,18 +426,37 @@ TEST(Replicas, VariablesAddThem) {
 }
 
 TEST(Replicas, AVariableOverridesTheReplicaOfTheFile) {
-  const std::string file =
-      "[database.reference]\n[[database.reference.replica]]\nname = \"near\"\npurpose = [\"api\", \"search\"]\n"
-      "dsn = \"postgresql://file/x\"\nmax_lag = \"10s\"\n";
-  const auto host = [&](Variables variables) {
+  const auto host = [&](std::string_view keys, Variables variables) {
+    const std::string file = "[database.reference]\n[[database.reference.replica]]\n" + std::string(keys) +
+                             "dsn = \"postgresql://file/x\"\n";
     const FleetConfig fleet = Load().file(file).env(std::move(variables)).ok();
     EXPECT_EQ(db(fleet, "reference").replicas.size(), 1u);
     return db(fleet, "reference").replicas.at(0).endpoint.connection.hosts.at(0).host;
   };
-  EXPECT_EQ(host({}), "file");
-  EXPECT_EQ(host({{"POSTGRES_REFERENCE_REPLICA_DSN", "postgresql://env/x"}}), "env");
-  EXPECT_EQ(host({{"POSTGRES_REFERENCE_REPLICA_API_DSN", "postgresql://env/x"}}), "env");
-  EXPECT_EQ(host({{"POSTGRES_REFERENCE_REPLICA_SEARCH_DSN", "postgresql://env/x"}}), "env");
+  const Variables plain = {{"POSTGRES_REFERENCE_REPLICA_DSN", "postgresql://env/x"}};
+  const Variables api = {{"POSTGRES_REFERENCE_REPLICA_API_DSN", "postgresql://env/x"}};
+  EXPECT_EQ(host("name = \"near\"\n", {}), "file");
+  EXPECT_EQ(host("name = \"near\"\n", plain), "env");
+  EXPECT_EQ(host("name = \"api\"\npurpose = [\"api\", \"jobs\"]\n", api), "env");
+  EXPECT_EQ(host("name = \"near\"\npurpose = \"api\"\n", api), "env");
+}
+
+TEST(Replicas, AVariableForOneOfSeveralPurposesAddsAReplicaOfItsOwn) {
+  const FleetConfig fleet = Load()
+                                .file(
+                                    "[database.reference]\n[[database.reference.replica]]\nname = \"api\"\n"
+                                    "purpose = [\"api\", \"jobs\", \"search\"]\ndsn = \"postgresql://file/x\"\n")
+                                .env({{"POSTGRES_REFERENCE_REPLICA_JOBS_DSN", "postgresql://jobs/x"},
+                                      {"POSTGRES_REFERENCE_REPLICA_SEARCH_DSN", "postgresql://search/x"},
+                                      {"POSTGRES_REFERENCE_REPLICA_NIGHT_DSN", "postgresql://night/x"}})
+                                .ok();
+  const DatabaseConfig& reference = db(fleet, "reference");
+  EXPECT_EQ(reference.replicas.size(), 3u);
+  EXPECT_EQ(reference.replica_for("api")->endpoint.connection.hosts[0].host, "file");
+  EXPECT_EQ(reference.replica_for("jobs")->endpoint.connection.hosts[0].host, "jobs");
+  EXPECT_EQ(reference.replica_for("search")->endpoint.connection.hosts[0].host, "search");
+  ASSERT_EQ(fleet.warnings.size(), 1u);
+  EXPECT_TRUE(contains(fleet.warnings[0], "has no replica for 'night'"));
 }
 
 TEST(Replicas, AReferencedVariableAddsNoSecondReplica) {
