@@ -44,7 +44,7 @@ ExplainRow place_row(const std::string& key, const EndpointConfig& endpoint, std
   ExplainRow row;
   row.key = key;
   row.value = endpoint.display();
-  row.origin = "effective";
+  row.origin = "result";
   row.is_default = false;
   row.note = std::move(note);
   return row;
