@@ -30,6 +30,7 @@ namespace {
 constexpr std::size_t kSmallestRead = 8 * 1024;   // what an idle connection keeps: it waits with this buffer
 constexpr int kSmallReadsBeforeShrinking = 64;    // in a row, before a large buffer is given back
 constexpr std::size_t kKeptOut = 64 * 1024;       // a larger output buffer is released when it is empty
+constexpr std::size_t kKeptPlain = 32 * 1024;     // the same for decrypted input: two TLS records
 constexpr std::size_t kCipherAhead = 256 * 1024;  // encrypted bytes that may wait for the socket
 constexpr Duration kFirstRetry = std::chrono::milliseconds(1);  // Unix-domain connect: the server's queue is full
 constexpr Duration kLongestRetry = std::chrono::milliseconds(50);
@@ -281,6 +282,7 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     if (reading_ || !wants_bytes()) return;
     base::ReadBuffer& into = raw_in();
     if (into.size() == 0 && into.capacity() > 2 * read_size_) into.shrink(read_size_);
+    if (tls_ && in_.size() == 0 && in_.capacity() > kKeptPlain + 2 * read_size_) in_.shrink(kKeptPlain);
     char* at = into.prepare(read_size_);
     if (at == nullptr) return fail_later(memory_error());
     const std::size_t room = std::min(into.writable(), kLargestRead);
