@@ -56,8 +56,9 @@ bool is_tie(const Decimal& decimal, Float value) {
   // Subnormal numbers all have the same distance.
   const int shift = std::max(binary_exponent, std::numeric_limits<Float>::min_exponent) - kMantissa;
   const auto mantissa = static_cast<std::uint64_t>(std::ldexp(value, -shift));
-  // |value| = mantissa * 2^shift; half-way points are (2 mantissa +- 1) * 2^(shift - 1), odd numbers times a power
-  // of two (below a power of two: 4 mantissa - 1). Compare odd parts: digits * 10^power = odd * 2^k.
+  // |value| = mantissa * 2^shift. The points half-way to its neighbours are (2 mantissa +- 1) * 2^(shift - 1);
+  // below a power of two numbers are twice as dense, there it is (4 mantissa - 1) * 2^(shift - 2). All are odd
+  // numbers times a power of two, so compare odd parts: digits * 10^power = odd * 2^twos.
   unsigned __int128 odd = 0;
   for (int i = 0; i < decimal.count; ++i) odd = odd * 10 + static_cast<unsigned>(decimal.digits[i] - '0');
   if (odd == 0) return false;
@@ -77,9 +78,12 @@ bool is_tie(const Decimal& decimal, Float value) {
     if (odd % 5 != 0) return false;
     odd /= 5;
   }
-  const unsigned __int128 twice = static_cast<unsigned __int128>(mantissa) * 2;
-  return (twos == shift - 1 && (odd == twice + 1 || odd == twice - 1)) ||
-         (twos == shift - 2 && odd == 2 * twice - 1);
+  const auto exact = static_cast<unsigned __int128>(mantissa);
+  const bool dense_below = mantissa == std::uint64_t{1} << (kMantissa - 1);
+  const bool above = twos == shift - 1 && odd == 2 * exact + 1;
+  const bool below =
+      dense_below ? twos == shift - 2 && odd == 4 * exact - 1 : twos == shift - 1 && odd == 2 * exact - 1;
+  return above || below;
 }
 
 /// The shortest digits that identify the number and are no tie.
@@ -619,6 +623,18 @@ void append_json_literal_array(std::string& out, Oid element, ByteView text, int
   out += array;
 }
 
+/// int2vector and oidvector in text: "1 2 3".
+void append_json_spaced_vector(std::string& out, ByteView text) {
+  std::string array = "[";
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    if (array.size() > 1) array += ',';
+    append_json_number(array, text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  out += array + "]";
+}
+
 struct JsonArrayPrinter {
   std::string& out;
   const values::ArrayHeader& header;
@@ -718,7 +734,10 @@ void append_json_any(std::string& out, Oid type, Format format, ByteView value, 
     }
     if (done) return;
     out.resize(before);
-  } else if (info != nullptr && info->kind == TypeKind::array && !spaced) {
+  } else if (spaced) {
+    append_json_spaced_vector(out, value);
+    return;
+  } else if (info != nullptr && info->kind == TypeKind::array) {
     append_json_literal_array(out, info->element, value, depth);
     return;
   }
