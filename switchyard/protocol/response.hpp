@@ -1,8 +1,8 @@
 // Who gets the answers of a session.
 //
 // Callbacks run inside Pipeline::on_bytes() and are noexcept. They may submit steps (which only appends) and
-// abandon sinks, their own included; they must not call on_bytes() or on_closed(). Every view they receive is
-// valid only inside the callback.
+// abandon sinks, their own included; they must not call on_bytes() or on_closed(), nor destroy the pipeline. Every
+// view they receive is valid only inside the callback.
 #pragma once
 
 #include <switchyard/base/error.hpp>
