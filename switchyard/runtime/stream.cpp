@@ -298,7 +298,7 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     if (closed_) return;
     const Loop::Scope scope(loop_);
     if (error) {
-      if (error == asio::error::operation_aborted) return;
+      if (error == asio::error::operation_aborted) return process();
       end_of_input(error == asio::error::eof ? 0 : error.value());
     } else {
       take(n);
@@ -335,6 +335,12 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
 
   /// Called from handlers, which keep this object alive whatever the callbacks do.
   void process() noexcept {
+    if (reading_) {
+      // The socket may write behind the buffered bytes at any moment, so nobody may consume them now: the read is
+      // called back first, and comes here again.
+      if (in_.size() != 0 || failure_) socket_->cancel();
+      return;
+    }
     if (tls_) decrypt();
     deliver();
     if (!closed_) arm_read();
@@ -423,7 +429,8 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     write_waiting_ = true;
     socket_->async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
       self->write_waiting_ = false;
-      if (self->closed_ || error) return;
+      // Aborted: a read was called back (process()), which calls back everything.
+      if (self->closed_ || (error && error != asio::error::operation_aborted)) return;
       const Loop::Scope scope(self->loop_);
       self->flush();
       if (!self->closed_ && self->unsent() == 0 && self->handler_ != nullptr && !self->send_failed_) {

@@ -1,6 +1,6 @@
 // One PostgreSQL connection on one loop: it runs one operation at a time (several statements of one operation are
-// pipelined), keeps its prepared statements, cancels over the same kind of transport, and is reset before somebody else
-// gets it. The pool owns sessions; leases and routes use them.
+// pipelined), keeps its prepared statements, cancels over the same kind of transport, and is reset before somebody
+// else gets it. The pool owns sessions; leases and routes use them.
 #pragma once
 
 #include <switchyard/base/bytes.hpp>
@@ -29,11 +29,12 @@ struct SessionSettings {
 
 class SWITCHYARD_API Session {
  public:
-  /// Who is told when something happens. Calls come from inside the loop turn; they may start the next operation, close
-  /// or destroy the session.
+  /// Who is told when something happens. Calls come from inside the loop turn; they may start the next operation,
+  /// close or destroy the session.
   class Owner {
    public:
-    /// The operation (or reset, or ping) ended and the session waits for the next one. Cancel requests have settled.
+    /// The operation (or reset, or ping) ended and the session waits for the next one. Cancel requests have
+    /// settled.
     virtual void on_idle(Session& session) noexcept = 0;
     /// The session is gone; its operation has been failed. It may be destroyed from here.
     virtual void on_closed(Session& session, const Error& reason) noexcept = 0;
@@ -65,10 +66,11 @@ class SWITCHYARD_API Session {
 
   /// Sends the operation. Requires idle(). Takes a reference until the operation has ended.
   void run(OperationState& operation) noexcept;
-  /// Nobody wants the answer: rows are discarded and the server is asked to cancel. on_idle follows when all has settled.
+  /// Nobody wants the answer: rows are discarded and the server is asked to cancel. on_idle follows when all has
+  /// settled.
   void abandon(OperationState& operation) noexcept;
-  /// Asks the server to cancel the running operation; it ends with the server's answer, or with the session when the
-  /// server stays silent for kCancelPatience.
+  /// Asks the server to cancel the running operation; it ends with the server's answer, or with the session when
+  /// the server stays silent for kCancelPatience.
   void cancel() noexcept;
 
   // COPY FROM STDIN of the running operation, after its on_copy_in(). Bytes are buffered; see unsent().
@@ -82,8 +84,8 @@ class SWITCHYARD_API Session {
   void pause_reading() noexcept;
   void resume_reading() noexcept;
 
-  /// Puts the session into its initial state, keeping prepared statements (open transaction rolled back, roles, settings,
-  /// cursors, LISTEN, advisory locks, temporary tables). on_idle follows; a failure closes the session.
+  /// Puts the session into its initial state, keeping prepared statements (open transaction rolled back, roles,
+  /// settings, cursors, LISTEN, advisory locks, temporary tables). on_idle follows; a failure closes the session.
   void start_reset() noexcept;
   /// One empty round trip. on_idle follows; a failure closes the session.
   void start_ping() noexcept;

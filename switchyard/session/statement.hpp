@@ -10,7 +10,7 @@
 
 namespace switchyard::inline v0 {
 
-/// The first argument of every verb. A plain string is a statement without options:
+/// The first argument of every verb, where its text alone is not enough:
 ///
 ///     co_await db.query<User>("SELECT id, name FROM users WHERE id = $1", id);
 ///     co_await db.query<User>({.sql = "SELECT ...", .name = "users-by-id", .timeout = 200ms}, id);
@@ -25,20 +25,4 @@ struct Statement {
   bool idempotent = false;
 };
 
-namespace session {
-
-/// What a verb takes: a Statement, or anything a string_view can be made of.
-class StatementArgument {
- public:
-  StatementArgument(Statement statement) : statement_(statement) {}  // NOLINT: implicit
-  template <class Text>
-    requires std::is_convertible_v<const Text&, std::string_view>
-  StatementArgument(const Text& sql) : statement_{.sql = sql} {}  // NOLINT: implicit
-  [[nodiscard]] const Statement& get() const noexcept { return statement_; }
-
- private:
-  Statement statement_;
-};
-
-}  // namespace session
 }  // namespace switchyard::inline v0

@@ -110,6 +110,10 @@ class SWITCHYARD_API Parameters {
     constexpr std::string_view kNoParameters("\0\0\0\0", 4);
     return bytes_.empty() ? kNoParameters : bytes_.view();
   }
+  /// The values alone: for each its int32 length (-1 is NULL) and its bytes.
+  [[nodiscard]] ByteView value_bytes() const noexcept {
+    return bytes_.empty() ? ByteView() : bytes_.view().substr(4 + 2 * formats_.size());
+  }
   /// Bytes kept for reuse.
   [[nodiscard]] std::size_t capacity() const noexcept { return bytes_.capacity(); }
   /// Gives memory above `keep` bytes back.

@@ -1,0 +1,129 @@
+#include <switchyard/fleet/channel.hpp>
+#include <switchyard/fleet/route.hpp>
+#include <switchyard/runtime/loop.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace switchyard::inline v0::fleet {
+
+Channel::~Channel() {
+  if (session_ != nullptr) give_back();
+}
+
+void Channel::attach(session::Session& session) noexcept {
+  session_ = &session;
+  session.set_owner(this);
+}
+
+void Channel::let_go(std::shared_ptr<Channel> self) noexcept {
+  if (session_ == nullptr) return;
+  if (session_->idle()) {
+    give_back();
+  } else {
+    self_ = std::move(self);  // until on_idle or on_closed
+  }
+}
+
+void Channel::give_back() noexcept {
+  session::Session& session = *std::exchange(session_, nullptr);
+  route_.take_back(session);
+}
+
+void Channel::start(session::OperationState& operation) noexcept {
+  operation.host = this;
+  operation.started = operation.granted = runtime::now();
+  operation.database = route_.database();
+  operation.route = route_.reason();
+  if (lost_) {
+    operation.fail(
+        Error(ErrorKind::Closed, "the session was lost: " + std::string(lost_->message())).with_session_lost());
+    return;
+  }
+  if (session_ == nullptr || session_->closed()) {
+    operation.fail(Error(ErrorKind::Closed, "the lease or transaction has ended"));
+    return;
+  }
+  if (busy_ != nullptr || pending_ != nullptr || (!draining_ && !session_->idle())) {
+    operation.fail(Error(ErrorKind::Usage, "concurrent use: another operation runs on this transaction or lease")
+                       .with_hint("await one operation before the next, or use batch()"));
+    return;
+  }
+  operation.in_transaction = in_transaction && !operation.uncancellable;
+  operation.read_only = route_.read_only();
+  route_.apply_limits(operation, operation.started);
+  if (deadline < operation.deadline) {
+    operation.deadline = deadline;
+    operation.deadline_source = deadline_source;
+  }
+  operation.arm_deadline();
+  if (draining_) {
+    operation.retain();
+    operation.set_phase(session::OperationState::Phase::queued);
+    pending_ = &operation;
+  } else {
+    run(operation);
+  }
+}
+
+void Channel::run(session::OperationState& operation) noexcept {
+  busy_ = &operation;
+  session_->run(operation);
+}
+
+void Channel::abandon(session::OperationState& operation) noexcept {
+  if (pending_ == &operation) {
+    pending_ = nullptr;
+    operation.release();
+  } else if (busy_ == &operation) {
+    busy_ = nullptr;
+    draining_ = true;
+    if (session_ != nullptr) session_->abandon(operation);
+  }
+}
+
+void Channel::expire(session::OperationState& operation) noexcept {
+  if (pending_ == &operation) {
+    pending_ = nullptr;
+    operation.fail(operation.deadline_error());
+    operation.release();
+  } else if (busy_ == &operation && session_ != nullptr) {
+    session_->cancel();
+  }
+}
+
+void Channel::finished(session::OperationState& operation) noexcept {
+  if (busy_ == &operation) busy_ = nullptr;
+  route_.finished(operation);
+}
+
+void Channel::on_idle(session::Session& /*session*/) noexcept {
+  draining_ = false;
+  if (pending_ != nullptr) {
+    session::OperationState& next = *std::exchange(pending_, nullptr);
+    run(next);
+    next.release();
+    return;
+  }
+  if (self_) {
+    const std::shared_ptr<Channel> keep = std::move(self_);
+    if (session_ != nullptr) give_back();
+  }
+}
+
+void Channel::on_closed(session::Session& session, const Error& reason) noexcept {
+  lost_ = reason;
+  session_ = nullptr;
+  if (on_lost_event != nullptr) on_lost_event->notify();
+  draining_ = false;
+  if (pending_ != nullptr) {
+    session::OperationState& next = *std::exchange(pending_, nullptr);
+    next.fail(next.lost_error(reason));
+    next.release();
+  }
+  const std::shared_ptr<Channel> keep = std::move(self_);
+  route_.take_back(session);
+}
+
+}  // namespace switchyard::inline v0::fleet

@@ -1,0 +1,73 @@
+// A session that one holder has for himself: the ground under Lease and Transaction. It outlives its handles until
+// the session is quiet, then gives it back.
+#pragma once
+
+#include <switchyard/base/error.hpp>
+#include <switchyard/base/time.hpp>
+#include <switchyard/pool/pool.hpp>
+#include <switchyard/runtime/event.hpp>
+#include <switchyard/session/operation_state.hpp>
+#include <switchyard/session/session.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace switchyard::inline v0::fleet {
+
+class Route;
+
+//  free ──attach──► held ──let_go──► (operation drains) ──► given back
+//                     └── session lost: lost; every further operation fails with why
+class Channel final : public session::OperationHost, private session::Session::Owner {
+ public:
+  explicit Channel(Route& route) noexcept : route_(route) {}
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  ~Channel();
+
+  /// Takes the session over.
+  void attach(session::Session& session) noexcept;
+  /// The holder is gone: the session goes back as soon as it is idle. `self` keeps the channel until then.
+  void let_go(std::shared_ptr<Channel> self) noexcept;
+
+  [[nodiscard]] session::Session* session() const noexcept { return session_; }
+  [[nodiscard]] Route& route() const noexcept { return route_; }
+  [[nodiscard]] bool busy() const noexcept { return busy_ != nullptr; }
+  [[nodiscard]] const std::optional<Error>& lost() const noexcept { return lost_; }
+
+  /// Open BEGIN or savepoints; handles of an ended level are refused by comparing it.
+  std::uint32_t depth = 0;
+  std::uint32_t savepoints = 0;
+  /// A savepoint was abandoned in an unknown state: the transaction can only be rolled back.
+  bool broken = false;
+  /// The statements belong to a transaction: losing the session rolls them back.
+  bool in_transaction = false;
+  /// Notified when the session is lost; may be null.
+  runtime::AsyncEvent* on_lost_event = nullptr;
+  TimePoint deadline = kNever;
+  std::string_view deadline_source;
+
+  // session::OperationHost
+  void start(session::OperationState& operation) noexcept override;
+  void abandon(session::OperationState& operation) noexcept override;
+  void expire(session::OperationState& operation) noexcept override;
+  void finished(session::OperationState& operation) noexcept override;
+
+ private:
+  void on_idle(session::Session& session) noexcept override;
+  void on_closed(session::Session& session, const Error& reason) noexcept override;
+  void give_back() noexcept;
+  void run(session::OperationState& operation) noexcept;
+
+  Route& route_;
+  session::Session* session_ = nullptr;
+  session::OperationState* busy_ = nullptr;
+  session::OperationState* pending_ = nullptr;  ///< waits until an abandoned one has drained
+  bool draining_ = false;
+  std::optional<Error> lost_;
+  std::shared_ptr<Channel> self_;
+};
+
+}  // namespace switchyard::inline v0::fleet

@@ -1,0 +1,145 @@
+// What `fleet[db]` gives: the verbs on a database, its read view, transactions, leases and notifications. Handles
+// are small values; they may be copied and kept as long as the fleet lives.
+#pragma once
+
+#include <switchyard/base/export.hpp>
+#include <switchyard/base/fixed_string.hpp>
+#include <switchyard/base/result.hpp>
+#include <switchyard/fleet/database.hpp>
+#include <switchyard/fleet/lease.hpp>
+#include <switchyard/fleet/notifications.hpp>
+#include <switchyard/fleet/request.hpp>
+#include <switchyard/fleet/transaction.hpp>
+#include <switchyard/session/querier.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace switchyard::inline v0 {
+
+class Fleet;
+
+namespace fleet {
+class DatabaseNode;
+/// The route of a read view.
+[[nodiscard]] SWITCHYARD_API Route& read_route(DatabaseNode& node, const ReadOptions& options);
+[[nodiscard]] SWITCHYARD_API session::OperationHost& route_host(Route& route) noexcept;
+[[nodiscard]] SWITCHYARD_API std::string_view node_name(const DatabaseNode& node) noexcept;
+[[nodiscard]] SWITCHYARD_API Route& autocommit_route(DatabaseNode& node) noexcept;
+[[nodiscard]] SWITCHYARD_API Route& write_route(DatabaseNode& node) noexcept;
+[[nodiscard]] SWITCHYARD_API Task<Lease> take_lease(Route& route, TimePoint deadline);
+}  // namespace fleet
+
+/// Reads that may go to a replica. Sessions are those of the replica, or read-only ones of the primary.
+class SWITCHYARD_API ReadView : public Querier {
+ public:
+  ReadView(fleet::Route& route, TimePoint deadline, std::string_view label) noexcept
+      : Querier(fleet::route_host(route)), route_(&route) {
+    deadline_ = deadline;
+    label_ = label;
+  }
+  /// A transaction whose statements see one endpoint; BEGIN READ ONLY.
+  template <class F>
+  SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(TransactionOptions options,
+                                                                             F function) {
+    options.access = Access::read_only;
+    return fleet::run_transaction(*route_, deadline_, options, std::move(function));
+  }
+  template <class F>
+  SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(F function) {
+    return transaction(TransactionOptions{}, std::move(function));
+  }
+  /// A session of one's own at the endpoint of this view.
+  Task<Lease> lease();
+
+ private:
+  fleet::Route* route_;
+};
+
+/// The primary of a database: the safe default. Statements here may write.
+class SWITCHYARD_API DatabaseHandle : public Querier {
+ public:
+  explicit DatabaseHandle(fleet::DatabaseNode& node, TimePoint deadline = kNever,
+                          std::string_view label = {}) noexcept
+      : Querier(fleet::route_host(fleet::autocommit_route(node)), fleet::route_host(fleet::write_route(node))),
+        node_(&node) {
+    deadline_ = deadline;
+    label_ = label;
+  }
+
+  /// A handle whose plain verbs are those of a read view: what names such as "main_replica" stand for.
+  [[nodiscard]] static DatabaseHandle read_view(fleet::DatabaseNode& node, fleet::Route& route) noexcept {
+    return {node, route};
+  }
+  /// The same with a deadline and a label for every operation.
+  [[nodiscard]] DatabaseHandle with_context(TimePoint deadline, std::string_view label) const {
+    DatabaseHandle copy = *this;
+    copy.deadline_ = deadline;
+    copy.label_ = label;
+    return copy;
+  }
+
+  [[nodiscard]] std::string_view name() const noexcept { return fleet::node_name(*node_); }
+
+  /// The read view: a replica if there is one, else the primary.
+  [[nodiscard]] ReadView read(ReadOptions options = {}) const {
+    fleet::Route& route =
+        only_reads_ != nullptr && options.replica.empty() ? *only_reads_ : fleet::read_route(*node_, options);
+    return ReadView(route, deadline_, label_);
+  }
+
+  /// Runs `function(Transaction&)` inside BEGIN and COMMIT and gives what it returns. An exception rolls back and
+  /// is thrown on. With `retry` set, 40001 and 40P01 run the function again, which must then be callable as const.
+  template <class F>
+  SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(TransactionOptions options,
+                                                                             F function) {
+    TimePoint deadline = deadline_;
+    if (options.timeout) deadline = fleet::earlier_deadline(deadline, *options.timeout);
+    return fleet::run_transaction(route(), deadline, options, std::move(function));
+  }
+  template <class F>
+  SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(F function) {
+    return transaction(TransactionOptions{}, std::move(function));
+  }
+
+  /// A session of one's own, until the lease goes.
+  Task<Lease> lease();
+
+  /// A session under a transaction that is driven step by step (the blocking facade).
+  Task<std::shared_ptr<fleet::Channel>> open_channel();
+
+  /// Notifications on a channel of this database, over a session of its own; reconnects, and says when messages may
+  /// have been missed.
+  Notifications listen(std::string_view channel);
+
+ private:
+  DatabaseHandle(fleet::DatabaseNode& node, fleet::Route& route) noexcept
+      : Querier(fleet::route_host(route)), node_(&node), only_reads_(&route) {}
+  /// Of transactions and leases.
+  [[nodiscard]] fleet::Route& route() const noexcept {
+    return only_reads_ != nullptr ? *only_reads_ : fleet::write_route(*node_);
+  }
+  fleet::DatabaseNode* node_;
+  fleet::Route* only_reads_ = nullptr;  ///< set for a read view
+};
+
+/// A unit of work: `request[main_db]` is the database with the request's deadline and label.
+class SWITCHYARD_API Request {
+ public:
+  Request(Fleet& fleet, RequestOptions options);
+  template <FixedString Name>
+  DatabaseHandle operator[](Database<Name> database) {
+    return handle(database.use());
+  }
+  [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
+  [[nodiscard]] std::string_view label() const noexcept { return label_; }
+
+ private:
+  DatabaseHandle handle(std::string_view used_name);
+  Fleet* fleet_;
+  TimePoint deadline_;
+  std::string label_;
+};
+
+}  // namespace switchyard::inline v0

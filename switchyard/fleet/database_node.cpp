@@ -1,0 +1,158 @@
+#include <switchyard/base/suggest.hpp>
+#include <switchyard/fleet/database_handle.hpp>
+#include <switchyard/fleet/database_node.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace switchyard::inline v0::fleet {
+
+DatabaseNode::DatabaseNode(const DatabaseConfig& config, SharedPermits& permit_source) : config_(config) {
+  if (!config.configured()) {
+    Route& refusal = add_refusal(Error(ErrorKind::Config, config.missing_dsn_message).with_database(config.name));
+    autocommit_ = writes_ = &refusal;
+  } else {
+    // Read sessions and write sessions of one place share its maximum.
+    const auto permits = permit_source.get(config.name, *config.pool.max);
+    const bool read_only = *config.read_only;
+    const bool own_writer = config.write.configured();
+    primary_ = std::make_unique<Endpoint>(EndpointSettings{.database = config.name,
+                                                           .role = EndpointRole::primary,
+                                                           .name = "primary",
+                                                           .read_only = read_only,
+                                                           .exhaustion = *config.observability.pool_exhaustion},
+                                          config.primary.connection, config, config.pool, permits);
+    if (read_only || own_writer) {
+      writer_ = std::make_unique<Endpoint>(EndpointSettings{.database = config.name,
+                                                            .role = EndpointRole::write,
+                                                            .name = "write",
+                                                            .exhaustion = *config.observability.pool_exhaustion},
+                                           own_writer ? config.write.connection : config.primary.connection, config,
+                                           config.pool, permits);
+    }
+    const RouteAccess access = read_only ? RouteAccess::read : RouteAccess::write;
+    autocommit_ = &add_route(*primary_, access, read_only ? "primary, read-only sessions" : "primary");
+    writes_ = writer_ ? &add_route(*writer_, RouteAccess::write, "primary, write sessions") : autocommit_;
+  }
+  for (const ReplicaConfig& replica : config.replicas) {
+    Replica& entry = replicas_.emplace_back(Replica{.config = &replica, .endpoint = nullptr, .route = nullptr});
+    if (!replica.endpoint.configured()) continue;
+    entry.endpoint =
+        std::make_unique<Endpoint>(EndpointSettings{.database = config.name,
+                                                    .role = EndpointRole::replica,
+                                                    .name = replica.name,
+                                                    .exhaustion = *config.observability.pool_exhaustion},
+                                   replica.endpoint.connection, config, replica.pool,
+                                   permit_source.get(config.name + " " + replica.name, *replica.pool.max));
+    entry.route = &add_route(*entry.endpoint, RouteAccess::read, "replica '" + replica.name + "'");
+    if (reads_ == nullptr) reads_ = entry.route;
+  }
+  if (reads_ == nullptr) {
+    // Without a replica reads take the primary's sessions, which may write: what is lost there is in doubt as
+    // elsewhere.
+    reads_ = !primary_ || *config_.read_only
+                 ? autocommit_
+                 : &add_route(*primary_, RouteAccess::write, "primary, no replica is configured");
+  }
+}
+
+void DatabaseNode::set_stand_in(DatabaseNode& other) {
+  if (config_.configured()) return;
+  stand_in_ = &other;
+  const std::string reason = config_.name + " is not configured: " + std::string(other.name()) + " takes over";
+  const auto take = [&](Route& route, RouteAccess access) -> Route* {
+    return route.endpoint() != nullptr ? &add_route(*route.endpoint(), access, reason) : &route;
+  };
+  const bool own_replica = std::ranges::any_of(replicas_, [](const Replica& r) { return r.endpoint != nullptr; });
+  autocommit_ = take(other.autocommit(), other.autocommit().read_only() ? RouteAccess::read : RouteAccess::write);
+  writes_ = take(other.writes(), RouteAccess::write);
+  if (!own_replica) reads_ = take(other.reads(), RouteAccess::read);
+}
+
+Route& DatabaseNode::reads(const ReadOptions& options) {
+  if (options.replica.empty()) return *reads_;
+  const ReplicaConfig* wanted = config_.replica_for(options.replica);
+  if (wanted == nullptr) return refused_replica(options.replica);
+  for (const Replica& replica : replicas_) {
+    if (replica.config != wanted) continue;
+    // Not configured here: the other replicas, or the primary, do its work.
+    return replica.route != nullptr ? *replica.route : *reads_;
+  }
+  return *reads_;
+}
+
+Route& DatabaseNode::refused_replica(std::string_view replica) {
+  std::vector<std::string_view> known;
+  for (const Replica& entry : replicas_) {
+    known.push_back(entry.config->name);
+    for (const std::string& purpose : *entry.config->purposes) known.push_back(purpose);
+  }
+  std::string hint = did_you_mean(replica, known);
+  if (hint.empty() && known.empty()) hint = "the database has no replicas: use read() without a name";
+  return add_refusal(Error(ErrorKind::Usage, "there is no replica '" + std::string(replica) + "'")
+                         .with_hint(std::move(hint))
+                         .with_database(config_.name));
+}
+
+RouteLimits DatabaseNode::limits() const {
+  return {.command_timeout = *config_.command_timeout,
+          .query_timeout = *config_.query_timeout,
+          .slow_query = *config_.observability.slow_query,
+          .slow_acquire = *config_.observability.slow_acquire,
+          .statement_length = *config_.observability.statement_length,
+          .max_result_bytes = *config_.max_result_bytes};
+}
+
+Route& DatabaseNode::add_route(Endpoint& endpoint, RouteAccess access, std::string reason) {
+  return routes_.emplace_back(config_.name, endpoint, access, limits(), std::move(reason));
+}
+
+Route& DatabaseNode::add_refusal(Error error) {
+  // A program that asks for the same wrong replica again gets the same route: the list stays short.
+  for (Route& route : routes_) {
+    if (route.refusal() != nullptr && route.refusal()->message() == error.message()) return route;
+  }
+  return routes_.emplace_back(config_.name, std::move(error));
+}
+
+std::vector<Endpoint*> DatabaseNode::endpoints() const {
+  std::vector<Endpoint*> all;
+  for (Endpoint* endpoint : {primary_.get(), writer_.get()}) {
+    if (endpoint != nullptr) all.push_back(endpoint);
+  }
+  for (const Replica& replica : replicas_) {
+    if (replica.endpoint) all.push_back(replica.endpoint.get());
+  }
+  return all;
+}
+
+DatabaseStatus DatabaseNode::status() const {
+  DatabaseStatus out;
+  out.name = config_.name;
+  out.configured = config_.configured();
+  out.required = *config_.required;
+  out.read_only = *config_.read_only;
+  if (stand_in_ != nullptr) out.stand_in = stand_in_->name();
+  out.profile = to_string(config_.profile);
+  if (primary_) out.endpoints.push_back(primary_->status());
+  if (writer_) out.endpoints.push_back(writer_->status());
+  for (const Replica& replica : replicas_) {
+    if (replica.endpoint) {
+      out.endpoints.push_back(replica.endpoint->status());
+    } else {
+      EndpointStatus missing;
+      missing.role = EndpointRole::replica;
+      missing.name = replica.config->name;
+      out.endpoints.push_back(std::move(missing));
+    }
+  }
+  return out;
+}
+
+Route& read_route(DatabaseNode& node, const ReadOptions& options) { return node.reads(options); }
+session::OperationHost& route_host(Route& route) noexcept { return route; }
+std::string_view node_name(const DatabaseNode& node) noexcept { return node.name(); }
+Route& autocommit_route(DatabaseNode& node) noexcept { return node.autocommit(); }
+Route& write_route(DatabaseNode& node) noexcept { return node.writes(); }
+
+}  // namespace switchyard::inline v0::fleet

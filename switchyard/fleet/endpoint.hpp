@@ -1,0 +1,62 @@
+// One physical place of a database, as this shard sees it: its pool (opened on first use) and its numbers.
+#pragma once
+
+#include <switchyard/config/connection_options.hpp>
+#include <switchyard/config/fleet_config.hpp>
+#include <switchyard/fleet/status.hpp>
+#include <switchyard/pool/pool.hpp>
+#include <switchyard/session/connect_plan.hpp>
+#include <switchyard/telemetry/histogram.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace switchyard::inline v0::fleet {
+
+/// How sessions of an endpoint start.
+struct EndpointSettings {
+  std::string database;
+  EndpointRole role = EndpointRole::primary;
+  std::string name;
+  bool read_only = false;   ///< sessions start with default_transaction_read_only = on
+  double exhaustion = 0.9;  ///< share of the pool that is worth a warning
+};
+
+class Endpoint final : private pool::Observer {
+ public:
+  /// `permits` may be shared with another endpoint of the same database, so that both together stay below its
+  /// maximum.
+  Endpoint(EndpointSettings settings, ConnectionOptions connection, const DatabaseConfig& database,
+           const PoolConfig& pool, std::shared_ptr<pool::PermitCounter> permits);
+  ~Endpoint();
+
+  /// Opens it on first use.
+  [[nodiscard]] pool::Pool& pool();
+  [[nodiscard]] pool::Pool* opened_pool() noexcept { return pool_.get(); }
+  [[nodiscard]] const EndpointSettings& settings() const noexcept { return settings_; }
+  [[nodiscard]] const std::shared_ptr<const session::ConnectPlan>& plan() const noexcept { return plan_; }
+  [[nodiscard]] std::string location() const;
+  [[nodiscard]] EndpointStatus status() const;
+
+  // Numbers of the operations that ran here.
+  std::uint64_t operations = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t slow = 0;
+  telemetry::Histogram duration;
+  telemetry::Histogram acquire;
+
+ private:
+  void on_near_exhaustion(std::uint32_t in_use, std::uint32_t max) noexcept override;
+  void on_leak(const char* site, Duration held) noexcept override;
+  void on_connect_failed(const Error& error) noexcept override;
+
+  EndpointSettings settings_;
+  pool::PoolSettings pool_settings_;
+  std::shared_ptr<const session::ConnectPlan> plan_;
+  std::shared_ptr<pool::PermitCounter> permits_;
+  std::unique_ptr<pool::Pool> pool_;
+};
+
+}  // namespace switchyard::inline v0::fleet

@@ -1,0 +1,224 @@
+#include <switchyard/base/suggest.hpp>
+#include <switchyard/fleet/channel.hpp>
+#include <switchyard/fleet/command.hpp>
+#include <switchyard/fleet/database_node.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/fleet/shared_permits.hpp>
+#include <switchyard/runtime/loop.hpp>
+#include <switchyard/runtime/shard.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/telemetry/log.hpp>
+#include <switchyard/version.hpp>
+
+#include <algorithm>
+#include <map>
+#include <thread>
+#include <utility>
+
+namespace switchyard::inline v0 {
+
+using fleet::DatabaseNode;
+using fleet::Endpoint;
+
+class Fleet::Impl {
+ public:
+  Impl(FleetConfig fleet_config, std::shared_ptr<fleet::SharedPermits> shared)
+      : config(std::move(fleet_config)), opened(runtime::now()), permits(std::move(shared)) {
+    for (const DatabaseConfig& database : config.databases) {
+      nodes.push_back(std::make_unique<DatabaseNode>(database, *permits));
+    }
+    for (const auto& node : nodes) {
+      const std::string& other = *node->config().when_unconfigured;
+      if (!node->config().has_stand_in()) continue;
+      if (DatabaseNode* stand_in = find(other)) node->set_stand_in(*stand_in);
+    }
+  }
+
+  [[nodiscard]] DatabaseNode* find(std::string_view name) const noexcept {
+    for (const auto& node : nodes) {
+      if (node->name() == name) return node.get();
+    }
+    return nullptr;
+  }
+
+  void check_thread() const {
+    if (std::this_thread::get_id() != thread) {
+      throw Error(ErrorKind::Usage, "wrong thread: a fleet belongs to the shard it was opened on")
+          .with_hint("use fleet.on(shard) or the blocking facade to cross threads");
+    }
+  }
+
+  FleetConfig config;
+  TimePoint opened;
+  std::shared_ptr<fleet::SharedPermits> permits;
+  std::thread::id thread = std::this_thread::get_id();
+  std::vector<std::unique_ptr<DatabaseNode>> nodes;
+};
+
+Result<std::unique_ptr<Fleet>> Fleet::open(FleetConfig config) {
+  return open(std::move(config), std::make_shared<fleet::SharedPermits>());
+}
+
+Result<std::unique_ptr<Fleet>> Fleet::open(FleetConfig config, std::shared_ptr<fleet::SharedPermits> permits) {
+  if (runtime::Shard::current_or_null() == nullptr) {
+    return Error(ErrorKind::Usage, "Fleet::open must be called on a shard")
+        .with_hint("use sy::run, or Shard::run_until_complete, or the blocking facade");
+  }
+  for (std::string_view name : fleet::used_names()) {
+    if (auto resolved = config.resolve(name); !resolved.ok()) return resolved.error();
+  }
+  return std::unique_ptr<Fleet>(new Fleet(std::make_unique<Impl>(std::move(config), std::move(permits))));
+}
+
+Fleet::Fleet(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Fleet::~Fleet() = default;
+
+const FleetConfig& Fleet::config() const noexcept { return impl_->config; }
+
+Result<DatabaseHandle> Fleet::database(std::string_view name) {
+  impl_->check_thread();
+  auto resolved = impl_->config.resolve(name);
+  if (!resolved.ok()) return resolved.error().with_kind(ErrorKind::Usage);
+  DatabaseNode* node = impl_->find(resolved->database->name);
+  SY_ASSERT(node != nullptr);
+  if (!resolved->read_view) return DatabaseHandle(*node);
+  return DatabaseHandle::read_view(*node, node->reads({.max_lag = {}, .replica = resolved->purpose}));
+}
+
+DatabaseHandle Fleet::handle(std::string_view used_name) { return database(used_name).value_or_throw(); }
+
+Request Fleet::request(RequestOptions options) { return {*this, options}; }
+
+Request::Request(Fleet& fleet, RequestOptions options)
+    : fleet_(&fleet),
+      deadline_(options.timeout ? deadline_after(runtime::now(), *options.timeout) : kNever),
+      label_(options.label) {}
+
+DatabaseHandle Request::handle(std::string_view used_name) {
+  return fleet_->database(used_name).value_or_throw().with_context(deadline_, label_);
+}
+
+FleetStatus Fleet::status() const {
+  FleetStatus out;
+  out.application = *impl_->config.application;
+  out.version = kVersion;
+  out.uptime = runtime::now() - impl_->opened;
+  for (const auto& node : impl_->nodes) out.databases.push_back(node->status());
+  return out;
+}
+
+namespace {
+
+/// SELECT 1 on a session of the endpoint.
+Task<HealthReport> check_endpoint(Endpoint& endpoint, std::string name, bool required, Duration timeout) {
+  HealthReport report;
+  report.database = std::move(name);
+  report.required = required;
+  fleet::Route route(report.database, endpoint, fleet::RouteAccess::read, {}, "health check");
+  const TimePoint begun = runtime::now();
+  const auto answer = co_await as_result([](fleet::Route& on, TimePoint deadline) -> Task<void> {
+    fleet::ChannelHolder holder(co_await fleet::open_channel(on, deadline, fleet::OnConnectFailure::fail));
+    co_await fleet::run_command(*holder.get(), "SELECT 1");
+  }(route, deadline_after(begun, timeout)));
+  report.took = runtime::now() - begun;
+  report.healthy = answer.ok();
+  if (answer.ok()) {
+    const pool::PoolStats stats = endpoint.pool().stats();
+    report.pool_size = stats.active + stats.idle;
+    report.pool_max = stats.max;
+  } else {
+    report.error = answer.error().message();
+  }
+  co_return report;
+}
+
+Task<HealthReport> check_database(DatabaseNode& node, Duration timeout) {
+  const bool required = *node.config().required;
+  std::vector<Task<HealthReport>> checks;
+  std::vector<std::string> missing;
+  for (Endpoint* endpoint : node.endpoints()) {
+    const EndpointRole role = endpoint->settings().role;
+    if (role == EndpointRole::write) continue;
+    const std::string name = role == EndpointRole::primary ? node.config().name : endpoint->settings().name;
+    checks.push_back(check_endpoint(*endpoint, name, required && role == EndpointRole::primary, timeout));
+  }
+  std::vector<HealthReport> reports = co_await all(std::move(checks));
+  HealthReport out;
+  if (node.primary() != nullptr) {
+    out = std::move(reports.front());
+    reports.erase(reports.begin());
+  } else {
+    out.database = node.config().name;
+    out.required = required;
+    out.error = node.config().missing_dsn_message;
+  }
+  out.replicas = std::move(reports);
+  co_return out;
+}
+
+std::string capitalised(std::string name) {
+  if (!name.empty() && name.front() >= 'a' && name.front() <= 'z') name.front() -= 'a' - 'A';
+  return name;
+}
+
+}  // namespace
+
+Task<Result<HealthReport>> Fleet::health(std::string_view database, Duration timeout) {
+  auto resolved = impl_->config.resolve(database);
+  if (!resolved.ok()) co_return resolved.error().with_kind(ErrorKind::Usage);
+  co_return co_await check_database(*impl_->find(resolved->database->name), timeout);
+}
+
+Task<std::vector<HealthReport>> Fleet::health_all(Duration timeout) {
+  std::vector<Task<HealthReport>> checks;
+  for (const auto& node : impl_->nodes) checks.push_back(check_database(*node, timeout));
+  co_return co_await all(std::move(checks));
+}
+
+Task<void> Fleet::warm_up() {
+  std::vector<Task<void>> opening;
+  for (const auto& node : impl_->nodes) {
+    if (node->primary() == nullptr) continue;
+    opening.push_back([](DatabaseNode& of) -> Task<void> {
+      const Duration limit = *of.config().pool.acquire_timeout;
+      auto opened = co_await of.primary()->pool().warm_up(deadline_after(runtime::now(), limit));
+      const std::string name = capitalised(of.config().name);
+      if (opened.ok()) {
+        log::info("fleet", "startup", [&] { return "[STARTUP] " + name + " database pool initialized"; },
+                  {{"database", of.name()}});
+      } else {
+        log::warning("fleet", "startup",
+                     [&] { return "[STARTUP] " + name + " database is not available: " + opened.error().what(); },
+                     {{"database", of.name()}});
+      }
+    }(*node));
+  }
+  co_await all(std::move(opening));
+}
+
+Task<void> Fleet::close(Duration timeout) {
+  const TimePoint deadline = deadline_after(runtime::now(), timeout);
+  std::vector<Task<void>> closing;
+  for (const auto& node : impl_->nodes) {
+    for (Endpoint* endpoint : node->endpoints()) {
+      if (pool::Pool* pool = endpoint->opened_pool()) closing.push_back(pool->close(deadline));
+    }
+  }
+  co_await all(std::move(closing));
+}
+
+SWITCHYARD_COROUTINE_WRAPPER Task<Lease> DatabaseHandle::lease() { return fleet::take_lease(route(), deadline_); }
+SWITCHYARD_COROUTINE_WRAPPER Task<Lease> ReadView::lease() { return fleet::take_lease(*route_, deadline_); }
+Notifications DatabaseHandle::listen(std::string_view channel) { return Notifications(route(), channel); }
+
+Task<std::shared_ptr<fleet::Channel>> DatabaseHandle::open_channel() {
+  co_return co_await fleet::open_channel(route(), deadline_);
+}
+
+namespace fleet {
+Task<Lease> take_lease(Route& route, TimePoint deadline) {
+  co_return Lease(co_await open_channel(route, deadline));
+}
+}  // namespace fleet
+
+}  // namespace switchyard::inline v0

@@ -1,0 +1,74 @@
+// The fleet: all databases of one application, opened from one configuration. Opening connects to nothing; pools
+// open on first use. A fleet belongs to the shard (thread) it was opened on.
+//
+//     auto fleet = sy::Fleet::open(config).value_or_throw();
+//     auto users = co_await (*fleet)[main_db].query<User>("SELECT id, name FROM users");
+//
+// sy::run() (switchyard/run.hpp) does the opening and closing for a program.
+#pragma once
+
+#include <switchyard/base/result.hpp>
+#include <switchyard/config/fleet_config.hpp>
+#include <switchyard/fleet/database.hpp>
+#include <switchyard/fleet/database_handle.hpp>
+#include <switchyard/fleet/request.hpp>
+#include <switchyard/fleet/status.hpp>
+#include <switchyard/runtime/task.hpp>
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace switchyard::inline v0 {
+
+namespace fleet {
+class SharedPermits;
+}
+
+class SWITCHYARD_API Fleet {
+ public:
+  /// Checks the configuration and every name that the program uses (Config errors with "did you mean"). Must be
+  /// called on a shard.
+  static Result<std::unique_ptr<Fleet>> open(FleetConfig config);
+  /// The same for one of several shards, which share the sizes of their pools.
+  static Result<std::unique_ptr<Fleet>> open(FleetConfig config, std::shared_ptr<fleet::SharedPermits> permits);
+  /// Closes at once what close() has not closed: waiting callers get Closed. Never blocks.
+  ~Fleet();
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+
+  /// The primary of a database. A name such as "main_replica" gives its read view.
+  template <FixedString Name>
+  DatabaseHandle operator[](Database<Name> database) {
+    return handle(database.use());
+  }
+  /// The same for a name known only at run time: Usage error with "did you mean" for an unknown one.
+  Result<DatabaseHandle> database(std::string_view name);
+
+  /// A unit of work: its operations share a deadline and a label.
+  Request request(RequestOptions options = {});
+
+  [[nodiscard]] const FleetConfig& config() const noexcept;
+  [[nodiscard]] FleetStatus status() const;
+
+  /// Runs SELECT 1 on the primary and on each replica; opens pools that were never used. Never throws: a failure is
+  /// in the report. Unknown names: Usage.
+  Task<Result<HealthReport>> health(std::string_view database, Duration timeout = std::chrono::seconds(5));
+  /// All databases side by side.
+  Task<std::vector<HealthReport>> health_all(Duration timeout = std::chrono::seconds(5));
+
+  /// Opens the pools of all configured databases to their `min` and logs
+  /// "[STARTUP] Main database pool initialized" for each that answered.
+  Task<void> warm_up();
+
+  /// Stops accepting, waits for running operations up to `timeout`, then closes.
+  Task<void> close(Duration timeout = std::chrono::seconds(10));
+
+ private:
+  class Impl;
+  explicit Fleet(std::unique_ptr<Impl> impl) noexcept;
+  DatabaseHandle handle(std::string_view used_name);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace switchyard::inline v0

@@ -1,0 +1,45 @@
+// What a unit of work carries: a deadline shared by all its operations, and a label for logs and metrics.
+#pragma once
+
+#include <switchyard/base/export.hpp>
+#include <switchyard/base/time.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace switchyard::inline v0 {
+
+struct RequestOptions {
+  /// Limit for the whole request, from now on; stored as an absolute deadline.
+  std::optional<Duration> timeout = {};
+  /// Shown in logs, metrics and errors.
+  std::string_view label = {};
+};
+
+struct ReadOptions {
+  /// A replica that lags more than this is not used. Unset: the replica's own `max_lag`.
+  std::optional<Duration> max_lag = {};
+  /// The replica with this name or purpose ("reports") instead of any.
+  std::string_view replica = {};
+};
+
+enum class Isolation : unsigned char { server_default, read_committed, repeatable_read, serializable };
+enum class Access : unsigned char { read_write, read_only };
+
+struct TransactionOptions {
+  Isolation isolation = Isolation::server_default;
+  Access access = Access::read_write;
+  bool deferrable = false;
+  /// How often the whole function is run again after 40001 or 40P01, with full jitter from 10 ms; 0 = never. The
+  /// function must then be callable as const and do nothing outside the database that may not happen twice.
+  unsigned retry = 0;
+  std::optional<Duration> timeout = {};
+};
+
+namespace fleet {
+/// The earlier of `deadline` and `limit` from now.
+[[nodiscard]] SWITCHYARD_API TimePoint earlier_deadline(TimePoint deadline, Duration limit) noexcept;
+}  // namespace fleet
+
+}  // namespace switchyard::inline v0

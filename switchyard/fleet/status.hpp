@@ -1,0 +1,85 @@
+// What a fleet knows of itself at one moment, as plain values: the source of `switchyard status`, /health,
+// /api/fleet and /metrics.
+#pragma once
+
+#include <switchyard/base/time.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace switchyard::inline v0 {
+
+/// Sessions of one pool. Counts are of this process.
+struct PoolStatus {
+  std::uint32_t total = 0;  ///< open sessions
+  std::uint32_t active = 0;
+  std::uint32_t idle = 0;
+  std::uint32_t connecting = 0;
+  std::uint32_t waiting = 0;  ///< callers without a session
+  std::uint32_t min = 0;
+  std::uint32_t max = 0;
+  std::uint64_t created = 0;  ///< sessions opened since the start
+  std::uint64_t closed = 0;
+  std::uint64_t timeouts = 0;   ///< callers that waited in vain
+  std::uint64_t exhausted = 0;  ///< times every session was in use
+};
+
+/// Operations of one endpoint since the start.
+struct OperationStatus {
+  std::uint64_t count = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t slow = 0;
+  Duration p50{};
+  Duration p95{};
+  Duration p99{};
+  Duration acquire_p99{};
+};
+
+enum class EndpointRole : std::uint8_t { primary, replica, write };
+
+struct EndpointStatus {
+  EndpointRole role = EndpointRole::primary;
+  std::string name;      ///< of a replica; "primary" or "write" otherwise
+  std::string location;  ///< "localhost:5432/wellwon"; no credentials
+  bool configured = false;
+  bool opened = false;  ///< its pool has been used
+  std::optional<PoolStatus> pool;
+  OperationStatus operations;
+  std::string last_error;  ///< of the last failed connect; empty after a success
+  std::string breaker = "CLOSED";
+};
+
+struct DatabaseStatus {
+  std::string name;
+  bool configured = false;
+  bool required = false;
+  bool read_only = false;
+  std::string stand_in;  ///< the database that takes over while this one is unconfigured; empty = none
+  std::string profile;
+  std::vector<EndpointStatus> endpoints;  ///< primary first
+};
+
+struct FleetStatus {
+  std::string application;
+  std::string version;
+  Duration uptime{};
+  std::vector<DatabaseStatus> databases;
+};
+
+/// The answer of one check with SELECT 1.
+struct HealthReport {
+  std::string database;
+  bool healthy = false;
+  bool required = false;
+  std::uint32_t pool_size = 0;  ///< open sessions, when healthy
+  std::uint32_t pool_max = 0;
+  std::string error;  ///< when not healthy
+  std::string breaker = "CLOSED";
+  Duration took{};
+  /// One for each replica of the database.
+  std::vector<HealthReport> replicas;
+};
+
+}  // namespace switchyard::inline v0

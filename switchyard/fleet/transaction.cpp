@@ -1,0 +1,231 @@
+#include <switchyard/base/random.hpp>
+#include <switchyard/fleet/channel.hpp>
+#include <switchyard/fleet/command.hpp>
+#include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/lease.hpp>
+#include <switchyard/fleet/route.hpp>
+#include <switchyard/fleet/transaction.hpp>
+#include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/loop.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <utility>
+
+namespace switchyard::inline v0::fleet {
+namespace {
+
+constexpr Duration kFirstRetryPause = std::chrono::milliseconds(10);
+constexpr Duration kLongestRetryPause = std::chrono::seconds(2);
+
+/// A coroutine's wish for a session. It may be dropped at any time.
+class ChannelRequest final : public pool::Request {
+ public:
+  explicit ChannelRequest(Route& route) : route_(route), channel_(std::make_shared<Channel>(route)) {}
+  ~ChannelRequest() {
+    if (queued_here_) route_.endpoint()->pool().abandon(*this);
+    if (channel_ && channel_->session() != nullptr) let_go(std::move(channel_));
+  }
+  ChannelRequest(const ChannelRequest&) = delete;
+  ChannelRequest& operator=(const ChannelRequest&) = delete;
+
+  void start() {
+    queued_here_ = true;
+    route_.endpoint()->pool().acquire(*this);
+  }
+  runtime::AsyncEvent done;
+  std::optional<Error> error;
+  std::shared_ptr<Channel> take() noexcept { return std::move(channel_); }
+
+ private:
+  void on_granted(session::Session& session, Duration /*waited*/) noexcept override {
+    queued_here_ = false;
+    channel_->attach(session);
+    done.set();
+  }
+  void on_failed(const Error& failure) noexcept override {
+    queued_here_ = false;
+    error = failure;
+    done.set();
+  }
+  Route& route_;
+  std::shared_ptr<Channel> channel_;
+  bool queued_here_ = false;
+};
+
+std::string begin_text(const TransactionOptions& options) {
+  std::string text = "BEGIN";
+  switch (options.isolation) {
+    case Isolation::server_default: break;
+    case Isolation::read_committed: text += " ISOLATION LEVEL READ COMMITTED"; break;
+    case Isolation::repeatable_read: text += " ISOLATION LEVEL REPEATABLE READ"; break;
+    case Isolation::serializable: text += " ISOLATION LEVEL SERIALIZABLE"; break;
+  }
+  if (options.access == Access::read_only) text += " READ ONLY";
+  if (options.deferrable) text += " DEFERRABLE";
+  return text;
+}
+
+}  // namespace
+
+/// One BEGIN or SAVEPOINT: the host of its handle's operations, which refuses them once it has ended.
+class TransactionLevel final : public session::OperationHost {
+ public:
+  TransactionLevel(std::shared_ptr<Channel> channel, std::uint32_t depth) noexcept
+      : depth(depth), channel_(std::move(channel)) {}
+
+  /// Why its handle can't be used now; null if it can.
+  [[nodiscard]] const char* refusal() const noexcept {
+    if (ended) return "the transaction has ended";
+    if (channel_->depth != depth) return "a savepoint is open inside this transaction: use its handle";
+    return nullptr;
+  }
+
+  void start(session::OperationState& operation) noexcept override {
+    if (const char* reason = refusal()) {
+      operation.fail(Error(ErrorKind::Usage, reason));
+    } else {
+      channel_->start(operation);
+    }
+  }
+  // The channel made itself the host in start().
+  void abandon(session::OperationState& operation) noexcept override { channel_->abandon(operation); }
+  void expire(session::OperationState& operation) noexcept override { channel_->expire(operation); }
+
+  const std::uint32_t depth;
+  bool ended = false;
+
+ private:
+  std::shared_ptr<Channel> channel_;
+};
+
+session::OperationHost& level_host(TransactionLevel& level) noexcept { return level; }
+session::OperationHost& channel_host(Channel& channel) noexcept { return channel; }
+
+void require_current(const TransactionLevel& level) {
+  if (const char* reason = level.refusal()) throw Error(ErrorKind::Usage, reason);
+}
+
+void let_go(std::shared_ptr<Channel> channel) noexcept {
+  if (!channel) return;
+  Channel& target = *channel;
+  target.let_go(std::move(channel));
+}
+
+void mark_dirty(Channel& channel) noexcept {
+  if (channel.session() != nullptr) channel.session()->mark_dirty();
+}
+
+TimePoint earlier_deadline(TimePoint deadline, Duration limit) noexcept {
+  return std::min(deadline, deadline_after(runtime::now(), limit));
+}
+
+Task<std::shared_ptr<Channel>> open_channel(Route& route, TimePoint deadline, OnConnectFailure on_failure) {
+  if (const Error* refusal = route.refusal()) throw *refusal;
+  ChannelRequest request(route);
+  request.deadline = deadline;
+  if (on_failure == OnConnectFailure::fail) request.on_connect_error = pool::OnConnectError::fail;
+  request.start();
+  co_await request.done.wait();
+  if (request.error) {
+    throw request.error->database().empty() ? request.error->with_database(std::string(route.database()))
+                                            : *request.error;
+  }
+  std::shared_ptr<Channel> channel = request.take();
+  if (deadline != kNever) {
+    channel->deadline = deadline;
+    channel->deadline_source = "the request's timeout";
+  }
+  co_return channel;
+}
+
+TransactionScope::TransactionScope(std::shared_ptr<Channel> channel) noexcept : channel_(std::move(channel)) {}
+
+TransactionScope::~TransactionScope() {
+  if (!level_) return;
+  // Dropped in the middle: the session is in a transaction, so it is rolled back when it goes back to its pool.
+  // Inside an outer transaction the savepoint's work would stay, so that one can only be rolled back as well.
+  if (level_->depth > 1) channel_->broken = true;
+  end();
+}
+
+void TransactionScope::end() noexcept {
+  level_->ended = true;
+  channel_->depth = level_->depth - 1;
+  level_.reset();
+}
+
+Task<void> TransactionScope::begin(TransactionOptions options) {
+  const std::uint32_t depth = channel_->depth + 1;
+  if (depth == 1) {
+    co_await run_command(*channel_, begin_text(options));
+    channel_->in_transaction = true;
+    channel_->broken = false;
+  } else {
+    savepoint_ = "sy_" + std::to_string(++channel_->savepoints);
+    co_await run_command(*channel_, "SAVEPOINT " + savepoint_);
+  }
+  channel_->depth = depth;
+  level_ = std::make_shared<TransactionLevel>(channel_, depth);
+}
+
+Transaction TransactionScope::handle() noexcept { return {channel_, level_}; }
+
+Task<void> TransactionScope::commit() {
+  end();
+  if (!savepoint_.empty()) {
+    co_await run_command(*channel_, "RELEASE SAVEPOINT " + savepoint_);
+    co_return;
+  }
+  channel_->in_transaction = false;
+  if (channel_->broken) {
+    (void)co_await run_command(*channel_, "ROLLBACK", CommandKind::final).result();
+    throw Error(ErrorKind::Cancelled, "the transaction was rolled back: a savepoint in it was abandoned",
+                ErrorStage::sent);
+  }
+  const std::string tag = co_await run_command(*channel_, "COMMIT", CommandKind::final);
+  if (tag != "COMMIT") {
+    // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, which is no error to it.
+    throw Error(
+        ErrorKind::Server,
+        "COMMIT was answered by " + tag + ": a statement in the transaction had failed, nothing was committed",
+        ErrorStage::sent)
+        .with_database(std::string(channel_->route().database()));
+  }
+}
+
+Task<void> TransactionScope::rollback() noexcept {
+  if (!level_) co_return;
+  end();
+  if (!savepoint_.empty()) {
+    const auto undone =
+        co_await run_command(*channel_, "ROLLBACK TO SAVEPOINT " + savepoint_ + "; RELEASE SAVEPOINT " + savepoint_)
+            .result();
+    if (!undone.ok()) channel_->broken = true;
+    co_return;
+  }
+  channel_->in_transaction = false;
+  if (channel_->session() == nullptr) co_return;
+  (void)co_await run_command(*channel_, "ROLLBACK", CommandKind::final).result();
+}
+
+bool may_retry_transaction(const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.session_alive() && (error.sqlstate() == "40001" || error.sqlstate() == "40P01");
+  } catch (...) {
+    return false;
+  }
+}
+
+Task<void> pause_before_retry(unsigned attempt) {
+  thread_local Random random(std::random_device{}());
+  Duration longest = kFirstRetryPause;
+  for (unsigned i = 0; i < attempt && longest < kLongestRetryPause; ++i) longest *= 2;
+  co_await sleep(random.below(std::min(longest, kLongestRetryPause)));
+}
+
+}  // namespace switchyard::inline v0::fleet

@@ -1,0 +1,99 @@
+#include <switchyard/session/effects.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace switchyard::inline v0::session {
+namespace {
+
+using std::string_view;
+
+/// First keywords of statements that leave nothing behind, unless they mention something below.
+constexpr std::array<string_view, 25> kClean{
+    "select", "insert", "update",  "delete",  "merge",   "values",  "table",     "with", "explain",
+    "show",   "copy",   "analyze", "vacuum",  "comment", "grant",   "revoke",    "lock", "truncate",
+    "create", "alter",  "drop",    "reindex", "refresh", "cluster", "checkpoint"};
+
+/// Parts of function names that mean a lasting effect wherever they stand.
+constexpr std::array<string_view, 8> kLastingFunctions{
+    "set_config", "advisory", "setseed", "pg_temp", "dblink", "lastval", "query_to_xml", "pg_export_snapshot"};
+
+/// Words that mean a lasting effect: CREATE TEMP TABLE, SELECT ... INTO TEMPORARY.
+constexpr std::array<string_view, 2> kLastingWords{"temp", "temporary"};
+
+constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+constexpr bool is_letter(char c) noexcept { return lower(c) >= 'a' && lower(c) <= 'z'; }
+
+/// Skips white space, comments and opening parentheses.
+string_view skip_to_keyword(string_view sql) noexcept {
+  for (;;) {
+    while (!sql.empty() && (is_space(sql.front()) || sql.front() == '(')) sql.remove_prefix(1);
+    if (sql.starts_with("--")) {
+      const std::size_t end = sql.find('\n');
+      if (end == string_view::npos) return {};
+      sql.remove_prefix(end + 1);
+    } else if (sql.starts_with("/*")) {
+      // Comments nest in PostgreSQL (manual chapter 4.1.5).
+      std::size_t depth = 1;
+      std::size_t at = 2;
+      while (depth > 0) {
+        if (at + 1 >= sql.size()) return {};
+        if (sql.substr(at, 2) == "/*") {
+          ++depth;
+          at += 2;
+        } else if (sql.substr(at, 2) == "*/") {
+          --depth;
+          at += 2;
+        } else {
+          ++at;
+        }
+      }
+      sql.remove_prefix(at);
+    } else {
+      return sql;
+    }
+  }
+}
+
+bool equals_folded(string_view text, string_view lower_case) noexcept {
+  return text.size() == lower_case.size() &&
+         std::equal(text.begin(), text.end(), lower_case.begin(), [](char a, char b) { return lower(a) == b; });
+}
+
+constexpr bool is_identifier(char c) noexcept {
+  return is_letter(c) || c == '_' || (c >= '0' && c <= '9') || (static_cast<unsigned char>(c) & 0x80) != 0;
+}
+
+enum class Boundary : bool { anywhere, whole_word };
+
+bool contains_folded(string_view text, string_view lower_case, Boundary boundary) noexcept {
+  auto at = text.begin();
+  for (;;) {
+    at = std::search(at, text.end(), lower_case.begin(), lower_case.end(),
+                     [](char a, char b) { return lower(a) == b; });
+    if (at == text.end()) return false;
+    const auto end = at + static_cast<std::ptrdiff_t>(lower_case.size());
+    const bool starts = at == text.begin() || !is_identifier(*(at - 1));
+    const bool ends = end == text.end() || !is_identifier(*end);
+    if (boundary == Boundary::anywhere || (starts && ends)) return true;
+    ++at;
+  }
+}
+
+}  // namespace
+
+bool may_affect_session(string_view sql) noexcept {
+  const string_view rest = skip_to_keyword(sql);
+  std::size_t length = 0;
+  while (length < rest.size() && is_letter(rest[length])) ++length;
+  const string_view keyword = rest.substr(0, length);
+  const bool clean = std::ranges::any_of(kClean, [&](string_view k) { return equals_folded(keyword, k); });
+  if (!clean) return true;
+  return std::ranges::any_of(kLastingFunctions,
+                             [&](string_view f) { return contains_folded(rest, f, Boundary::anywhere); }) ||
+         std::ranges::any_of(kLastingWords,
+                             [&](string_view w) { return contains_folded(rest, w, Boundary::whole_word); });
+}
+
+}  // namespace switchyard::inline v0::session

@@ -1,0 +1,16 @@
+// Does a statement change the session it runs on? A cautious look at the text alone: only what is known to leave
+// nothing behind is "clean"; everything else makes the session be reset before its next user.
+#pragma once
+
+#include <switchyard/base/export.hpp>
+
+#include <string_view>
+
+namespace switchyard::inline v0::session {
+
+/// True when `sql` may leave something on its session: SET, temporary tables, LISTEN, PREPARE, DECLARE, advisory
+/// locks, set_config, LOAD, DO, CALL, transaction control and whatever is not recognised. Functions of the user
+/// that change the session can't be seen here; code that calls such functions takes a lease, which is always reset.
+[[nodiscard]] SWITCHYARD_API bool may_affect_session(std::string_view sql) noexcept;
+
+}  // namespace switchyard::inline v0::session

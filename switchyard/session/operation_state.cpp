@@ -1,0 +1,154 @@
+#include <switchyard/session/operation_state.hpp>
+
+#include <switchyard/base/units.hpp>
+
+#include <charconv>
+#include <utility>
+
+namespace switchyard::inline v0::session {
+namespace {
+constexpr std::string_view kQueryCanceled = "57014";
+}
+
+void OperationState::begin(std::coroutine_handle<> waiter) noexcept {
+  waiter_ = waiter;
+  if (error_) {
+    // An argument could not be encoded: nothing is sent.
+    finish();
+  } else {
+    host->start(*this);
+  }
+}
+
+void OperationState::drop() noexcept {
+  waiter_ = nullptr;
+  if (phase_ == Phase::created || phase_ == Phase::finished) return;
+  abandoned_ = true;
+  timer_.disarm();
+  host->abandon(*this);
+}
+
+void OperationState::finish() noexcept {
+  if (phase_ == Phase::finished) return;
+  phase_ = Phase::finished;
+  timer_.disarm();
+  if (!error_) check_result();
+  if (host != nullptr && started != TimePoint{}) host->finished(*this);
+  on_finished();
+  if (waiter_) ready_.schedule(std::exchange(waiter_, nullptr));
+}
+
+void OperationState::fail(Error error) noexcept {
+  note_error(std::move(error));
+  finish();
+}
+
+void OperationState::note_error(Error error) noexcept {
+  if (error_) return;
+  if (error.database().empty() && !database.empty()) error = error.with_database(std::string(database));
+  error_.emplace(std::move(error));
+}
+
+void OperationState::restart() noexcept {
+  error_.reset();
+  affected = 0;
+  saw_row_ = false;
+  clear_result();
+}
+
+void OperationState::reset() noexcept {
+  parts.resize(1);
+  parts.front().sql.clear();
+  parts.front().parameters.clear();
+  repeats.clear();
+  name.clear();
+  timeout.reset();
+  format = RowFormat::none;
+  max_result_bytes = kMaxResultBytes;
+  idempotent = script = read_only = in_transaction = uncancellable = keeps_session_clean = false;
+  started = granted = {};
+  host = nullptr;
+  host_keeper.reset();
+  host_data = nullptr;
+  session = nullptr;
+  deadline = kNever;
+  deadline_source = route = database = {};
+  affected = 0;
+  error_.reset();
+  waiter_ = nullptr;
+  timer_.disarm();
+  phase_ = Phase::created;
+  abandoned_ = expired_ = saw_row_ = false;
+  clear_result();
+}
+
+void OperationState::on_deadline(void* self) noexcept {
+  auto& operation = *static_cast<OperationState*>(self);
+  operation.expired_ = true;
+  operation.host->expire(operation);
+}
+
+Error OperationState::deadline_error() const {
+  const ErrorStage stage = phase_ == Phase::queued ? ErrorStage::queued : ErrorStage::sent;
+  std::string text = stage == ErrorStage::queued ? "no session became free before the deadline: "
+                                                 : "the statement was cancelled at its deadline: ";
+  text += deadline_source.empty() ? std::string_view("timeout") : deadline_source;
+  return Error(ErrorKind::Deadline, std::move(text), stage);
+}
+
+Error OperationState::lost_error(const Error& cause) const {
+  const bool nothing_in_doubt = read_only || in_transaction || idempotent || phase_ == Phase::queued;
+  if (nothing_in_doubt) {
+    if (expired_) return deadline_error().with_session_lost();
+    const ErrorKind kind = cause.kind() == ErrorKind::Protocol ? ErrorKind::Protocol : ErrorKind::Unavailable;
+    return cause.with_kind(kind).with_stage(ErrorStage::sent).with_session_lost();
+  }
+  return Error(ErrorKind::InDoubt,
+               "the session was lost after the statement was sent, its outcome is unknown: " +
+                   std::string(cause.message()),
+               ErrorStage::commit_sent)
+      .with_hint("find out whether it was applied before doing it again, or declare it idempotent")
+      .with_session_lost();
+}
+
+void OperationState::on_error(const ServerFields& fields) noexcept {
+  if (expired_ && fields.sqlstate == kQueryCanceled) {
+    note_error(deadline_error());
+  } else {
+    note_error(Error(fields, ErrorStage::sent));
+  }
+}
+
+void OperationState::on_lost(const Error& error) noexcept { note_error(lost_error(error)); }
+
+void OperationState::on_command_complete(std::string_view tag) noexcept { affected += rows_in_tag(tag); }
+
+Error out_of_memory() { return Error(ErrorKind::Mapping, "out of memory while receiving rows", ErrorStage::sent); }
+
+Error undescribed() {
+  return Error(ErrorKind::Protocol, "rows came without a description of their columns", ErrorStage::sent);
+}
+
+Error result_too_large(std::uint64_t limit) {
+  return Error(ErrorKind::Mapping, "the result is larger than max_result_bytes (" + format_size(limit) + ")",
+               ErrorStage::sent)
+      .with_hint("use stream<T>(), select less, or raise max_result_bytes");
+}
+
+Error wrong_row_count(std::uint64_t rows, bool exactly_one) {
+  const std::string expected = exactly_one ? "exactly one row" : "at most one row";
+  const std::string found = rows == 0 ? "there was none" : "there were " + std::to_string(rows);
+  return Error(ErrorKind::Mapping, expected + " was expected, " + found, ErrorStage::sent)
+      .with_hint(rows == 0 ? "use query_optional when there may be none" : "use query, or add LIMIT 1");
+}
+
+std::uint64_t rows_in_tag(std::string_view tag) noexcept {
+  const std::size_t space = tag.rfind(' ');
+  if (space == std::string_view::npos) return 0;
+  std::uint64_t rows = 0;
+  const char* end = tag.data() + tag.size();
+  const auto [stop, error] = std::from_chars(tag.data() + space + 1, end, rows);
+  return error == std::errc() && stop == end ? rows : 0;
+}
+
+}  // namespace switchyard::inline v0::session

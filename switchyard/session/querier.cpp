@@ -1,0 +1,45 @@
+#include <switchyard/session/querier.hpp>
+
+#include <utility>
+
+namespace switchyard::inline v0 {
+
+void Querier::prepare(session::OperationState& state, const Statement& statement, Intent intent) const {
+  state.host = intent == Intent::write ? writes_ : reads_;
+  state.host_keeper = keeper_;
+  state.parts.front().sql.assign(statement.sql);
+  state.name.assign(statement.name.empty() ? label_ : statement.name);
+  state.timeout = statement.timeout;
+  state.idempotent = statement.idempotent;
+  state.deadline = deadline_;
+  if (deadline_ != kNever) state.deadline_source = "the request's timeout";
+}
+
+Operation<std::uint64_t> Querier::run(Batch batch) {
+  auto state = session::AffectedState::create();
+  prepare(*state, Statement{}, Intent::write);
+  state->parts = std::move(batch.parts_);
+  if (batch.error_) state->note_error(*batch.error_);
+  return Operation<std::uint64_t>(std::move(state));
+}
+
+Operation<std::uint64_t> Querier::script(std::string_view sql) {
+  auto state = session::AffectedState::create();
+  prepare(*state, Statement{.sql = sql}, Intent::write);
+  state->script = true;
+  return Operation<std::uint64_t>(std::move(state));
+}
+
+CopyIn Querier::copy_in(std::string_view sql) {
+  session::OperationPtr<session::CopyState> state(new session::CopyState);
+  prepare(*state, Statement{.sql = sql}, Intent::write);
+  return CopyIn(std::move(state));
+}
+
+CopyOut Querier::copy_out(std::string_view sql) {
+  session::OperationPtr<session::CopyState> state(new session::CopyState);
+  prepare(*state, Statement{.sql = sql}, Intent::read);
+  return CopyOut(std::move(state));
+}
+
+}  // namespace switchyard::inline v0

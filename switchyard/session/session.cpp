@@ -1,0 +1,579 @@
+#include <switchyard/runtime/loop.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/session/canceller.hpp>
+#include <switchyard/session/effects.hpp>
+#include <switchyard/session/session_impl.hpp>
+#include <switchyard/values/row.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace switchyard::inline v0::session {
+namespace {
+
+using Submitted = protocol::Pipeline::Submitted;
+
+/// Back to the state after login, keeping prepared statements. Every name is qualified: a caller may have put a
+/// schema of his own in front of pg_catalog.
+constexpr std::string_view kReset =
+    "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; "
+    "SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+constexpr std::string_view kRollbackAndReset =
+    "ROLLBACK; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; "
+    "SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+constexpr std::string_view kPing = ";";
+
+/// A reset or ping that takes longer closes the session.
+constexpr Duration kInternalPatience = std::chrono::seconds(5);
+
+constexpr std::string_view kInvalidStatementName = "26000";
+constexpr std::string_view kFeatureNotSupported = "0A000";
+/// The routine that reports "cached plan must not change result type".
+constexpr std::string_view kRevalidate = "RevalidateCachedQuery";
+
+/// COPY data is written to the socket in pieces of about this size.
+constexpr std::size_t kFlushCopyAt = 128 << 10;
+
+/// A read buffer larger than this is given back when the session falls idle.
+constexpr std::size_t kIdleBuffer = 256 << 10;
+
+const std::shared_ptr<const protocol::RowDescription>& native_columns(PreparedStatement& statement) {
+  if (!statement.native) {
+    statement.native = with_formats(*statement.description, result_formats_for(*statement.description));
+  }
+  return statement.native;
+}
+
+bool mentions_discard(std::string_view sql) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  const auto contains = [&](std::string_view word) {
+    return std::search(sql.begin(), sql.end(), word.begin(), word.end(),
+                       [&](char a, char b) { return lower(a) == b; }) != sql.end();
+  };
+  return contains("discard") || contains("deallocate");
+}
+
+}  // namespace
+
+// ---- Session: the handle ----
+
+Session::Session(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Session::~Session() {
+  if (impl_) impl_->close();
+}
+
+void Session::set_owner(Owner* owner) noexcept { impl_->owner = owner; }
+void Session::set_listener(Listener* listener) noexcept { impl_->listener = listener; }
+void Session::run(OperationState& operation) noexcept { impl_->run(operation); }
+void Session::abandon(OperationState& operation) noexcept { impl_->abandon(operation); }
+void Session::cancel() noexcept { impl_->cancel(); }
+void Session::start_reset() noexcept {
+  impl_->start_internal(impl_->pipeline_.transaction_status() == 'I' ? kReset : kRollbackAndReset);
+  impl_->dirty_ = false;
+}
+void Session::start_ping() noexcept { impl_->start_internal(kPing); }
+void Session::close() noexcept { impl_->close(); }
+void Session::copy_data(ByteView data) noexcept { impl_->copy_data(data); }
+void Session::copy_done() noexcept { impl_->copy_done(); }
+void Session::copy_fail(std::string_view reason) noexcept { impl_->copy_fail(reason); }
+void Session::pause_reading() noexcept { impl_->pause_reading(); }
+void Session::resume_reading() noexcept { impl_->resume_reading(); }
+std::size_t Session::unsent() const noexcept { return impl_->unsent(); }
+bool Session::idle() const noexcept { return impl_->idle(); }
+bool Session::closed() const noexcept { return impl_->closed_; }
+char Session::transaction_status() const noexcept { return impl_->pipeline_.transaction_status(); }
+bool Session::needs_reset() const noexcept { return impl_->dirty_ || impl_->pipeline_.transaction_status() != 'I'; }
+void Session::mark_dirty() noexcept { impl_->dirty_ = true; }
+std::int32_t Session::server_pid() const noexcept { return impl_->key_.process_id; }
+std::string_view Session::endpoint() const noexcept { return impl_->endpoint_; }
+bool Session::uses_tls() const noexcept { return impl_->stream_ && impl_->stream_->is_tls(); }
+
+std::string_view Session::parameter(std::string_view name) const noexcept {
+  const auto found = impl_->parameters_.find(name);
+  return found == impl_->parameters_.end() ? std::string_view() : std::string_view(found->second);
+}
+
+int Session::server_version() const noexcept {
+  // "15.20 (Debian ...)", "18.6", "19beta1": major * 10000 + minor.
+  const std::string_view text = parameter("server_version");
+  const char* end = text.data() + text.size();
+  int major = 0;
+  int minor = 0;
+  const auto [dot, error] = std::from_chars(text.data(), end, major);
+  if (error != std::errc()) return 0;
+  if (dot != end && *dot == '.') std::from_chars(dot + 1, end, minor);
+  return major * 10000 + minor;
+}
+
+bool Session::is_primary() const noexcept {
+  return parameter("in_hot_standby") != "on" && parameter("default_transaction_read_only") != "on";
+}
+
+// ---- Impl ----
+
+Session::Impl::Impl(Session& session, std::shared_ptr<const ConnectPlan> plan, Established established)
+    : self(session),
+      plan_(std::move(plan)),
+      stream_(std::move(established.stream)),
+      pipeline_(stream_->out()),
+      cache_(plan_->settings.statement_cache_size),
+      parameters_(std::move(established.parameters)),
+      key_(std::move(established.key)),
+      address_(std::move(established.address)),
+      host_(std::move(established.host)),
+      endpoint_(std::move(established.endpoint)) {
+  stream_->set_handler(this);
+}
+
+Session::Impl::~Impl() {
+  if (cancel_) cancel_->impl = nullptr;
+  if (destroyed_ != nullptr) *destroyed_ = true;
+}
+
+void Session::Impl::run(OperationState& operation) noexcept {
+  SY_ASSERT(idle());
+  operation.retain();
+  operation.set_phase(OperationState::Phase::sent);
+  operation.session = &self;
+  current_ = &operation;
+  detached_ = false;
+  ran_again_ = false;
+  if (auto refusal = check(operation)) {
+    refuse(std::move(*refusal));
+  } else {
+    submit(operation);
+  }
+}
+
+/// Nothing was sent: the operation ends with this turn, so that a queue of refused ones does not recurse.
+void Session::Impl::refuse(Error error) noexcept {
+  current_->note_error(std::move(error));
+  refused_.schedule();
+}
+
+void Session::Impl::on_refused(void* impl) noexcept {
+  auto& session = *static_cast<Impl*>(impl);
+  if (session.current_ == nullptr) return;
+  session.finish_operation();
+  session.settle();
+}
+
+std::optional<Error> Session::Impl::check(const OperationState& operation) const {
+  for (const StatementPart& part : operation.parts) {
+    if (part.sql.find('\0') != std::string::npos) {
+      return protocol::Pipeline::to_error(Submitted::contains_nul);
+    }
+  }
+  return std::nullopt;
+}
+
+void Session::Impl::submit(OperationState& operation) noexcept {
+  preparing_.clear();
+  preparing_at_ = 0;
+  used_cached_ = false;
+  describing_ = false;
+  Submitted submitted = Submitted::ok;
+  if (operation.script) {
+    if (!operation.keeps_session_clean) {
+      dirty_ = true;
+      forgets_statements_ = mentions_discard(operation.parts.front().sql);
+    }
+    submitted = pipeline_.query(operation.parts.front().sql, &query_sink_);
+  } else {
+    if (operation.parts.size() == 1 && !fits(operation)) return;
+    const auto missing = std::ranges::count_if(operation.parts, [&](const StatementPart& part) {
+      return cache_.find(part.sql, part.parameters.types()) == nullptr;
+    });
+    if (missing != 0) submitted = make_room(static_cast<std::size_t>(missing));
+    for (const StatementPart& part : operation.parts) {
+      if (submitted == Submitted::ok) submitted = submit_part(operation, part);
+    }
+    if (submitted == Submitted::ok) submitted = pipeline_.sync(&sync_sink_);
+  }
+  if (submitted == Submitted::ok) {
+    stream_->flush_soon();
+    return;
+  }
+  // What was appended already can't be taken back, and must not be run: the session ends before anything is sent.
+  operation.note_error(protocol::Pipeline::to_error(submitted).with_session_lost());
+  lose(Error(ErrorKind::Closed, "the session was closed because a statement could not be encoded"));
+}
+
+/// A known statement whose columns don't fit the expected type is refused before anything is sent.
+bool Session::Impl::fits(OperationState& operation) noexcept {
+  const StatementPart& part = operation.parts.front();
+  const PreparedStatement* known = cache_.find(part.sql, part.parameters.types());
+  if (known == nullptr || !known->description || operation.format != RowFormat::binary) return true;
+  operation.on_describe(known->description);
+  if (!operation.error()) return true;
+  refused_.schedule();
+  return false;
+}
+
+/// Closes statements that have to leave the cache before `wanted` new ones come.
+Submitted Session::Impl::make_room(std::size_t wanted) noexcept {
+  evicted_.clear();
+  cache_.make_room(wanted, evicted_);
+  for (const std::string& name : evicted_) {
+    if (const Submitted closed = pipeline_.close_statement(name, nullptr); closed != Submitted::ok) return closed;
+  }
+  return Submitted::ok;
+}
+
+Submitted Session::Impl::prepare(const StatementPart& part, PreparedStatement*& prepared) {
+  const std::span<const Oid> types = part.parameters.types();
+  prepared = cache_.find(part.sql, types);
+  if (prepared != nullptr) {
+    if (prepared->described && cache_.capacity() != 0) {
+      used_cached_ = true;
+      return Submitted::ok;
+    }
+    // Prepared by an earlier part of this batch; the unnamed statement has to be parsed again.
+    const bool in_this_group = std::ranges::find(preparing_, prepared) != preparing_.end();
+    if (in_this_group && cache_.capacity() != 0) return Submitted::ok;
+  } else {
+    prepared = &cache_.add(part.sql, types);
+    prepared->has_session_effects = may_affect_session(part.sql);
+  }
+  preparing_.push_back(prepared);
+  const Submitted parsed = pipeline_.parse(prepared->name, part.sql, types, &prepare_sink_);
+  if (parsed != Submitted::ok) return parsed;
+  return pipeline_.describe_statement(prepared->name, &prepare_sink_);
+}
+
+Submitted Session::Impl::submit_part(OperationState& operation, const StatementPart& part) {
+  PreparedStatement* prepared = nullptr;
+  if (const Submitted submitted = prepare(part, prepared); submitted != Submitted::ok) return submitted;
+  if (prepared->has_session_effects) {
+    dirty_ = true;
+    forgets_statements_ = forgets_statements_ || mentions_discard(part.sql);
+  }
+  if (operation.format == RowFormat::native && !prepared->described) {
+    // Which columns can be rendered from binary is known only once they are described.
+    describing_ = true;
+  }
+  if (describing_) return Submitted::ok;
+
+  std::span<const std::int16_t> formats = protocol::kAllText;
+  if (operation.format == RowFormat::binary) formats = protocol::kAllBinary;
+  if (operation.format == RowFormat::native && prepared->description) {
+    const auto& columns = native_columns(*prepared);
+    operation.on_describe(columns);
+    formats_.clear();
+    for (const protocol::FieldDescription& field : columns->fields()) formats_.push_back(field.format);
+    formats = formats_;
+  }
+  int columns = protocol::kAnyColumns;
+  if (prepared->described && prepared->description) columns = static_cast<int>(prepared->description->size());
+
+  const auto bind = [&](const Parameters& parameters) {
+    return pipeline_.bind_execute(
+        prepared->name,
+        protocol::BindArguments{
+            .formats = parameters.formats(), .count = parameters.size(), .values = parameters.value_bytes()},
+        formats, &operation, columns);
+  };
+  Submitted submitted = bind(part.parameters);
+  for (std::size_t i = 0; i < operation.repeats.size() && submitted == Submitted::ok; ++i) {
+    submitted = bind(operation.repeats[i]);
+  }
+  return submitted;
+}
+
+void Session::Impl::abandon(OperationState& operation) noexcept {
+  if (current_ != &operation || detached_) return;
+  detached_ = true;
+  pipeline_.abandon(&operation);
+  resume_reading();
+  if (!refused_.scheduled() && !operation.uncancellable) cancel();
+}
+
+void Session::Impl::cancel() noexcept {
+  if (closed_ || cancel_ || current_ == nullptr) return;
+  cancel_ = std::make_shared<CancelTicket>(CancelTicket{this});
+  patience_.arm(deadline_after(runtime::now(), kCancelPatience));
+  spawn(send_cancel(cancel_, plan_, address_, host_, key_,
+                    stream_->is_tls() ? CancelTransport::tls : CancelTransport::plain));
+}
+
+Task<void> Session::Impl::send_cancel(std::shared_ptr<CancelTicket> ticket, std::shared_ptr<const ConnectPlan> plan,
+                                      runtime::SocketAddress address, HostSpec host, protocol::BackendKey key,
+                                      CancelTransport transport) {
+  co_await request_cancel(std::move(plan), std::move(address), std::move(host), std::move(key), transport);
+  if (ticket->impl != nullptr) {
+    ticket->impl->cancel_.reset();
+    ticket->impl->settle();
+  }
+}
+
+void Session::Impl::on_patience(void* impl) noexcept {
+  static_cast<Impl*>(impl)->lose(
+      Error(ErrorKind::Unavailable, "the server did not answer a cancel request within 1s").with_session_lost());
+}
+
+void Session::Impl::start_internal(std::string_view sql) noexcept {
+  SY_ASSERT(idle());
+  internal_ = true;
+  internal_failed_ = false;
+  if (pipeline_.query(sql, &query_sink_) != Submitted::ok) {
+    lose(Error(ErrorKind::Closed, "the session could not be reset"));
+    return;
+  }
+  patience_.arm(deadline_after(runtime::now(), kInternalPatience));
+  stream_->flush_soon();
+}
+
+void Session::Impl::copy_data(ByteView data) noexcept {
+  if (closed_) return;
+  if (pipeline_.copy_data(data) == Submitted::out_of_memory) {
+    lose(Error(ErrorKind::Closed, "out of memory while sending COPY data"));
+    return;
+  }
+  // A writer that never waits would fill the buffer within one turn.
+  if (stream_->unsent() > kFlushCopyAt) {
+    stream_->flush_now();
+  } else {
+    stream_->flush_soon();
+  }
+}
+
+void Session::Impl::copy_done() noexcept {
+  if (closed_) return;
+  (void)pipeline_.copy_done();
+  stream_->flush_soon();
+}
+
+void Session::Impl::copy_fail(std::string_view reason) noexcept {
+  if (closed_) return;
+  (void)pipeline_.copy_fail(reason);
+  stream_->flush_soon();
+}
+
+void Session::Impl::pause_reading() noexcept {
+  if (closed_ || paused_) return;
+  paused_ = true;
+  pipeline_.hold();
+  stream_->pause_reading();
+}
+
+void Session::Impl::resume_reading() noexcept {
+  if (closed_ || !paused_) return;
+  paused_ = false;
+  stream_->resume_reading();
+}
+
+std::size_t Session::Impl::unsent() const noexcept { return closed_ ? 0 : stream_->unsent(); }
+
+void Session::Impl::close() noexcept {
+  if (closed_) return;
+  owner = nullptr;
+  pipeline_.terminate();
+  stream_->flush_now();
+  lose(Error(ErrorKind::Closed, "the session was closed"));
+}
+
+/// The end, whoever caused it. Tells the owner last: the session may be destroyed there.
+void Session::Impl::lose(const Error& error) noexcept {
+  if (closed_) return;
+  closed_ = true;
+  patience_.disarm();
+  if (cancel_) cancel_->impl = nullptr;
+  cancel_.reset();
+  stream_->close();
+  pipeline_.on_closed(error);
+  if (current_ != nullptr) {
+    current_->note_error(current_->lost_error(error));
+    finish_operation();
+  }
+  internal_ = false;
+  if (owner != nullptr) owner->on_closed(self, error);
+}
+
+void Session::Impl::on_data(base::ReadBuffer& in) noexcept {
+  bool destroyed = false;
+  destroyed_ = &destroyed;
+  while (!closed_ && !paused_) {
+    const protocol::Pipeline::Outcome outcome = pipeline_.on_bytes(in, *this);
+    if (outcome != protocol::Pipeline::Outcome::ok) {
+      destroyed_ = nullptr;
+      lose(pipeline_.error()->with_session_lost());
+      return;
+    }
+    if (!ready_) break;
+    ready_ = false;
+    if (in.size() == 0) in.shrink(kIdleBuffer);
+    on_group_ready();
+    if (destroyed) return;
+  }
+  destroyed_ = nullptr;
+}
+
+void Session::Impl::on_closed(const Error& error) noexcept { lose(error.with_session_lost()); }
+
+void Session::Impl::on_drained() noexcept {
+  if (current_ != nullptr && !detached_) current_->on_drained();
+}
+
+void Session::Impl::on_notice(const ServerFields& fields) noexcept {
+  if (listener != nullptr) listener->on_notice(fields);
+}
+
+void Session::Impl::on_parameter_status(std::string_view name, std::string_view value) noexcept {
+  const auto found = parameters_.find(name);
+  if (found != parameters_.end()) {
+    found->second.assign(value);
+  } else {
+    parameters_.emplace(name, value);
+  }
+}
+
+void Session::Impl::on_notification(std::int32_t process_id, std::string_view channel,
+                                    std::string_view payload) noexcept {
+  if (listener != nullptr) listener->on_notification(process_id, channel, payload);
+}
+
+bool Session::Impl::should_run_again(const OperationState& operation) const noexcept {
+  if (!operation.error() || detached_ || ran_again_ || !used_cached_ || operation.in_transaction ||
+      operation.saw_row() || operation.script || pipeline_.transaction_status() != 'I') {
+    return false;
+  }
+  const ServerFields* fields = operation.error()->server();
+  if (fields == nullptr) return false;
+  return fields->sqlstate == kInvalidStatementName ||
+         (fields->sqlstate == kFeatureNotSupported && fields->routine == kRevalidate);
+}
+
+void Session::Impl::on_group_ready() noexcept {
+  if (internal_) {
+    patience_.disarm();
+    internal_ = false;
+    if (internal_failed_) {
+      lose(Error(ErrorKind::Closed, "the session could not be reset").with_session_lost());
+      return;
+    }
+    if (owner != nullptr) owner->on_idle(self);
+    return;
+  }
+  if (current_ == nullptr) return;
+  OperationState& operation = *current_;
+
+  // A statement that failed before its Parse was confirmed is not prepared.
+  for (std::size_t i = preparing_at_; i < preparing_.size(); ++i) cache_.remove(preparing_[i]);
+  if (describing_ && !operation.error() && !detached_) {
+    submit(operation);
+    return;
+  }
+  const ServerFields* fields = operation.error() ? operation.error()->server() : nullptr;
+  if (fields != nullptr && used_cached_ &&
+      (fields->sqlstate == kInvalidStatementName || fields->routine == kRevalidate)) {
+    // The server's statement is gone or changed its result: nothing of the cache is trusted any more.
+    const bool again = should_run_again(operation);
+    cache_.clear();
+    (void)pipeline_.query("DEALLOCATE ALL", nullptr);
+    if (again) {
+      ran_again_ = true;
+      operation.restart();
+      submit(operation);
+      return;
+    }
+    stream_->flush_soon();
+  }
+  if (forgets_statements_) {
+    cache_.clear();
+    forgets_statements_ = false;
+  }
+  finish_operation();
+  settle();
+}
+
+void Session::Impl::finish_operation() noexcept {
+  OperationState& operation = *std::exchange(current_, nullptr);
+  operation.session = nullptr;
+  if (!detached_) operation.finish();
+  operation.release();
+  settling_ = true;
+}
+
+/// Tells the owner once answer and cancel request are both through: before that a cancel could hit the next
+/// statement.
+void Session::Impl::settle() noexcept {
+  if (closed_ || current_ != nullptr || !settling_ || cancel_) return;
+  settling_ = false;
+  patience_.disarm();
+  if (owner != nullptr) owner->on_idle(self);
+}
+
+// ---- sinks ----
+
+void Session::Impl::PrepareSink::on_row_description(
+    std::shared_ptr<const protocol::RowDescription> description) noexcept {
+  PreparedStatement& prepared = *impl.preparing_[impl.preparing_at_++];
+  prepared.description = std::move(description);
+  prepared.described = true;
+  if (impl.current_ != nullptr && !impl.detached_ && impl.current_->format == RowFormat::binary) {
+    impl.current_->on_describe(prepared.description);
+  }
+}
+
+void Session::Impl::PrepareSink::on_no_data() noexcept { impl.preparing_[impl.preparing_at_++]->described = true; }
+
+void Session::Impl::PrepareSink::on_error(const ServerFields& fields) noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_error(fields);
+}
+
+void Session::Impl::PrepareSink::on_lost(const Error& /*error*/) noexcept {}
+
+void Session::Impl::SyncSink::on_error(const ServerFields& fields) noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_error(fields);
+}
+
+void Session::Impl::SyncSink::on_ready(char /*status*/) noexcept {
+  impl.ready_ = true;
+  impl.pipeline_.hold();
+}
+
+void Session::Impl::SyncSink::on_lost(const Error& /*error*/) noexcept {}
+
+void Session::Impl::QuerySink::on_row_description(
+    std::shared_ptr<const protocol::RowDescription> description) noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_describe(description);
+}
+void Session::Impl::QuerySink::on_row(protocol::RowView row) noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_row(row);
+}
+void Session::Impl::QuerySink::on_command_complete(std::string_view tag) noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_command_complete(tag);
+}
+void Session::Impl::QuerySink::on_copy_in(const protocol::CopyFormat& format) noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) {
+    impl.current_->on_copy_in(format);
+  } else {
+    (void)impl.pipeline_.copy_fail("the caller is gone");
+    impl.stream_->flush_soon();
+  }
+}
+void Session::Impl::QuerySink::on_copy_out(const protocol::CopyFormat& format) noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_copy_out(format);
+}
+void Session::Impl::QuerySink::on_copy_data(ByteView data) noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_copy_data(data);
+}
+void Session::Impl::QuerySink::on_copy_done() noexcept {
+  if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_copy_done();
+}
+void Session::Impl::QuerySink::on_error(const ServerFields& fields) noexcept {
+  if (impl.internal_) {
+    impl.internal_failed_ = true;
+  } else if (impl.current_ != nullptr && !impl.detached_) {
+    impl.current_->on_error(fields);
+  }
+}
+void Session::Impl::QuerySink::on_ready(char /*status*/) noexcept {
+  impl.ready_ = true;
+  impl.pipeline_.hold();
+}
+void Session::Impl::QuerySink::on_lost(const Error& /*error*/) noexcept {}
+
+}  // namespace switchyard::inline v0::session

@@ -1,0 +1,178 @@
+// The parts of a session. Internal to the room.
+#pragma once
+
+#include <switchyard/protocol/pipeline.hpp>
+#include <switchyard/protocol/startup_options.hpp>
+#include <switchyard/runtime/stream.hpp>
+#include <switchyard/runtime/timer.hpp>
+#include <switchyard/runtime/turn_end.hpp>
+#include <switchyard/session/canceller.hpp>
+#include <switchyard/session/connect_plan.hpp>
+#include <switchyard/session/operation_state.hpp>
+#include <switchyard/session/session.hpp>
+#include <switchyard/session/statement_cache.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace switchyard::inline v0::session {
+
+/// What the server reported with ParameterStatus.
+using Parameter = std::map<std::string, std::string, std::less<>>;
+
+/// A connection that has passed startup.
+struct Established {
+  std::unique_ptr<runtime::Stream> stream;
+  protocol::BackendKey key;
+  Parameter parameters;
+  std::string endpoint;            ///< for people
+  runtime::SocketAddress address;  ///< for cancel requests
+  HostSpec host;                   ///< the one that was taken
+};
+
+//  State of a session (what runs):
+//
+//     idle ──run──► running ──ReadyForQuery──► idle            (settling first, while a cancel request is out)
+//       │             │ abandon, cancel: a cancel request goes out, answers are still consumed
+//       ├──reset/ping─► internal ──ReadyForQuery──► idle
+//       └── loss, close, protocol error: closed (from anywhere; terminal)
+class Session::Impl final : private runtime::Stream::Handler, private protocol::SessionEvents {
+ public:
+  Impl(Session& self, std::shared_ptr<const ConnectPlan> plan, Established established);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void run(OperationState& operation) noexcept;
+  void abandon(OperationState& operation) noexcept;
+  void cancel() noexcept;
+  void start_internal(std::string_view sql) noexcept;
+  void close() noexcept;
+
+  void copy_data(ByteView data) noexcept;
+  void copy_done() noexcept;
+  void copy_fail(std::string_view reason) noexcept;
+  void pause_reading() noexcept;
+  void resume_reading() noexcept;
+  [[nodiscard]] std::size_t unsent() const noexcept;
+
+  [[nodiscard]] bool idle() const noexcept { return !closed_ && current_ == nullptr && !internal_ && !settling_; }
+
+  Session& self;
+  Session::Owner* owner = nullptr;
+  Session::Listener* listener = nullptr;
+
+ private:
+  friend class Session;
+
+  /// Parse and Describe of statements on their way into the cache.
+  struct PrepareSink final : protocol::ResponseSink {
+    explicit PrepareSink(Impl& session) : impl(session) {}
+    void on_row_description(std::shared_ptr<const protocol::RowDescription> description) noexcept override;
+    void on_no_data() noexcept override;
+    void on_error(const ServerFields& fields) noexcept override;
+    void on_lost(const Error& error) noexcept override;
+    Impl& impl;
+  };
+  /// The end of a Sync group.
+  struct SyncSink final : protocol::ResponseSink {
+    explicit SyncSink(Impl& session) : impl(session) {}
+    void on_error(const ServerFields& fields) noexcept override;
+    void on_ready(char status) noexcept override;
+    void on_lost(const Error& error) noexcept override;
+    Impl& impl;
+  };
+  /// A simple query on behalf of the operation, or of the session itself (reset, ping).
+  struct QuerySink final : protocol::ResponseSink {
+    explicit QuerySink(Impl& session) : impl(session) {}
+    void on_row_description(std::shared_ptr<const protocol::RowDescription> description) noexcept override;
+    void on_row(protocol::RowView row) noexcept override;
+    void on_command_complete(std::string_view tag) noexcept override;
+    void on_copy_in(const protocol::CopyFormat& format) noexcept override;
+    void on_copy_out(const protocol::CopyFormat& format) noexcept override;
+    void on_copy_data(ByteView data) noexcept override;
+    void on_copy_done() noexcept override;
+    void on_error(const ServerFields& fields) noexcept override;
+    void on_ready(char status) noexcept override;
+    void on_lost(const Error& error) noexcept override;
+    Impl& impl;
+  };
+  /// Outlives the session while its cancel request is on the way.
+  struct CancelTicket {
+    Impl* impl;
+  };
+
+  // runtime::Stream::Handler
+  void on_data(base::ReadBuffer& in) noexcept override;
+  void on_closed(const Error& error) noexcept override;
+  void on_drained() noexcept override;
+  // protocol::SessionEvents
+  void on_notice(const ServerFields& fields) noexcept override;
+  void on_parameter_status(std::string_view name, std::string_view value) noexcept override;
+  void on_notification(std::int32_t process_id, std::string_view channel,
+                       std::string_view payload) noexcept override;
+
+  /// Appends the whole operation to the pipeline, or ends it.
+  void submit(OperationState& operation) noexcept;
+  [[nodiscard]] bool fits(OperationState& operation) noexcept;
+  [[nodiscard]] protocol::Pipeline::Submitted make_room(std::size_t wanted) noexcept;
+  [[nodiscard]] protocol::Pipeline::Submitted submit_part(OperationState& operation, const StatementPart& part);
+  [[nodiscard]] protocol::Pipeline::Submitted prepare(const StatementPart& part, PreparedStatement*& prepared);
+  void refuse(Error error) noexcept;
+  static void on_refused(void* impl) noexcept;
+  [[nodiscard]] std::optional<Error> check(const OperationState& operation) const;
+  [[nodiscard]] bool should_run_again(const OperationState& operation) const noexcept;
+  void on_group_ready() noexcept;
+  void finish_operation() noexcept;
+  void settle() noexcept;
+  void lose(const Error& error) noexcept;
+  [[nodiscard]] static Task<void> send_cancel(std::shared_ptr<CancelTicket> ticket,
+                                              std::shared_ptr<const ConnectPlan> plan,
+                                              runtime::SocketAddress address, HostSpec host,
+                                              protocol::BackendKey key, CancelTransport transport);
+  static void on_patience(void* impl) noexcept;
+
+  std::shared_ptr<const ConnectPlan> plan_;
+  std::unique_ptr<runtime::Stream> stream_;
+  protocol::Pipeline pipeline_;
+  StatementCache cache_;
+  Parameter parameters_;
+  protocol::BackendKey key_;
+  runtime::SocketAddress address_;
+  HostSpec host_;
+  std::string endpoint_;
+
+  PrepareSink prepare_sink_{*this};
+  SyncSink sync_sink_{*this};
+  QuerySink query_sink_{*this};
+
+  OperationState* current_ = nullptr;
+  bool detached_ = false;  ///< the current operation's caller is gone
+  bool internal_ = false;  ///< a reset or ping runs
+  bool internal_failed_ = false;
+  bool ready_ = false;       ///< ReadyForQuery came; handled once the pipeline has returned
+  bool describing_ = false;  ///< the group only prepares: the statement itself follows
+  bool ran_again_ = false;
+  bool used_cached_ = false;
+  bool dirty_ = false;
+  bool forgets_statements_ = false;
+  bool settling_ = false;  ///< the answer is complete, the cancel request is not
+  bool closed_ = false;
+  bool paused_ = false;
+  bool* destroyed_ = nullptr;  ///< set while on_data runs: tells it that the owner destroyed the session
+  runtime::TurnEnd refused_{&Impl::on_refused, this};
+  std::vector<PreparedStatement*> preparing_;  ///< in the order of their Parse; head at preparing_at_
+  std::size_t preparing_at_ = 0;
+  std::vector<std::string> evicted_;
+  std::vector<std::int16_t> formats_;
+  std::shared_ptr<CancelTicket> cancel_;
+  runtime::Timer patience_{&Impl::on_patience, this};
+};
+
+}  // namespace switchyard::inline v0::session
