@@ -5,11 +5,13 @@ A room includes only itself and the rooms its sy_room() line in CMakeLists.txt n
 Its tests may also use the helpers of tests/; its tests on a real server also `embedded`.
 """
 import collections
+import functools
 import pathlib
 import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+import public_headers  # noqa: E402
 import script_test  # noqa: E402
 
 SOURCES = (".hpp", ".cpp", ".h", ".cc")
@@ -41,6 +43,16 @@ def allowed_rooms(name, rooms):
     return allowed
 
 
+@functools.cache
+def rooms_reached(include):
+    """The room of a header; for a header directly in switchyard/, all rooms that it reaches."""
+    parts = pathlib.PurePosixPath(include).parts
+    if len(parts) > 2:
+        return frozenset([parts[1]])
+    names = public_headers.closure(script_test.ROOT, [include])
+    return frozenset(name.split("/")[1] for name in names if name.count("/") > 1)
+
+
 def main():
     cases = script_test.Cases()
     rooms = script_test.rooms()
@@ -54,14 +66,12 @@ def main():
         room = pathlib.PurePosixPath(name).parts[1] if name.startswith("switchyard/") else ""
         is_test = re.search(r"_(test|pgtest)\.cpp$", name) is not None
         for line, include in script_test.includes_of(text):
-            target = re.match(r"switchyard/([^/]+)(/.*)?$", include)
-            if target:
+            if include.startswith("switchyard/"):
                 if not (script_test.ROOT / include).is_file():
                     wrong[room].append(f"{name}:{line}: {include} does not exist")
-                elif allowed is not None and target.group(2) is None:
-                    wrong[room].append(f"{name}:{line}: a room does not include {include}, which is made of rooms")
-                elif allowed is not None and target.group(1) not in allowed:
-                    wrong[room].append(f"{name}:{line}: {room} may not include {target.group(1)} ({include})")
+                elif allowed is not None and not rooms_reached(include) <= allowed:
+                    beyond = ", ".join(sorted(rooms_reached(include) - allowed))
+                    wrong[room].append(f"{name}:{line}: {room} may not include {beyond} ({include})")
             for library, (pattern, folders, _) in RESTRICTED.items():
                 if re.match(pattern, include):
                     if not name.startswith(folders) and not (library == "libpq" and is_test):

@@ -1,5 +1,5 @@
-// What the installed headers and library must give a program: it compiles, links, runs, and code of the library runs
-// in it.
+// What the installed headers and library must give a program: it compiles, links, runs, and code of the library
+// runs in it.
 #include <switchyard/switchyard.hpp>
 
 #include <cstdio>
