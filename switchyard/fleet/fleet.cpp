@@ -1,4 +1,5 @@
 #include <switchyard/base/suggest.hpp>
+#include <switchyard/base/version.hpp>
 #include <switchyard/fleet/channel.hpp>
 #include <switchyard/fleet/command.hpp>
 #include <switchyard/fleet/database_node.hpp>
@@ -8,7 +9,6 @@
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/telemetry/log.hpp>
-#include <switchyard/version.hpp>
 
 #include <algorithm>
 #include <map>

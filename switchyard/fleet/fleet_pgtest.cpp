@@ -1,6 +1,9 @@
 // A fleet on real servers.
+#include <switchyard/config/load.hpp>
 #include <switchyard/embedded/test_cluster.hpp>
-#include <switchyard/switchyard.hpp>
+#include <switchyard/fleet/blocking.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/runtime/task_tools.hpp>
 
 #include <gtest/gtest.h>
 
