@@ -89,7 +89,12 @@ void Channel::expire(session::OperationState& operation) noexcept {
     operation.fail(operation.deadline_error());
     operation.release();
   } else if (busy_ == &operation && session_ != nullptr) {
-    session_->cancel();
+    if (operation.uncancellable) {
+      // Whether a COMMIT that does not answer has happened can't be known, and a cancel would not tell.
+      session_->abort(operation.deadline_error());
+    } else {
+      session_->cancel();
+    }
   }
 }
 

@@ -8,6 +8,8 @@
 namespace switchyard::inline v0::session {
 namespace {
 constexpr std::string_view kQueryCanceled = "57014";
+/// What a recycled operation keeps for its next arguments.
+constexpr std::size_t kKeptParameterBytes = 16 << 10;
 }
 
 void OperationState::begin(std::coroutine_handle<> waiter) noexcept {
@@ -60,6 +62,7 @@ void OperationState::reset() noexcept {
   parts.resize(1);
   parts.front().sql.clear();
   parts.front().parameters.clear();
+  parts.front().parameters.shrink(kKeptParameterBytes);
   repeats.clear();
   name.clear();
   timeout.reset();

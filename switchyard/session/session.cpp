@@ -75,6 +75,7 @@ void Session::start_reset() noexcept {
 }
 void Session::start_ping() noexcept { impl_->start_internal(kPing); }
 void Session::close() noexcept { impl_->close(); }
+void Session::abort(const Error& reason) noexcept { impl_->lose(reason.with_session_lost()); }
 void Session::copy_data(ByteView data) noexcept { impl_->copy_data(data); }
 void Session::copy_done() noexcept { impl_->copy_done(); }
 void Session::copy_fail(std::string_view reason) noexcept { impl_->copy_fail(reason); }
@@ -309,8 +310,10 @@ Task<void> Session::Impl::send_cancel(std::shared_ptr<CancelTicket> ticket, std:
 }
 
 void Session::Impl::on_patience(void* impl) noexcept {
-  static_cast<Impl*>(impl)->lose(
-      Error(ErrorKind::Unavailable, "the server did not answer a cancel request within 1s").with_session_lost());
+  auto& session = *static_cast<Impl*>(impl);
+  const char* reason = session.internal_ ? "the server did not answer a reset or ping within 5s"
+                                         : "the server did not answer a cancel request within 1s";
+  session.lose(Error(ErrorKind::Unavailable, reason).with_session_lost());
 }
 
 void Session::Impl::start_internal(std::string_view sql) noexcept {

@@ -73,6 +73,9 @@ class SWITCHYARD_API Session {
   /// the server stays silent for kCancelPatience.
   void cancel() noexcept;
 
+  /// Ends the session at once because of `reason`: the running operation is lost with it, the owner is told.
+  void abort(const Error& reason) noexcept;
+
   // COPY FROM STDIN of the running operation, after its on_copy_in(). Bytes are buffered; see unsent().
   void copy_data(ByteView data) noexcept;
   void copy_done() noexcept;
