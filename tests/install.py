@@ -13,7 +13,9 @@ import public_headers  # noqa: E402
 import script_test  # noqa: E402
 
 CONSUMER = script_test.ROOT / "tests" / "consumer"
-EXPECTED = "database 'main': an error\n"  # what tests/consumer prints
+# What tests/consumer prints.
+EXPECTED = ("database 'main': an error\n"
+            "DSN not configured for database 'main'. Set POSTGRES_DSN in environment.\n")
 
 
 def run(*command, **options):

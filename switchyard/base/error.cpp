@@ -29,7 +29,9 @@ struct Error::Details {
 
   void compose() {
     what.clear();
-    if (!database.empty()) what += "database '" + database + "': ";
+    // A message that names its database itself is not told twice.
+    const std::string named = "database '" + database + "'";
+    if (!database.empty() && message.find(named) == std::string::npos) what += named + ": ";
     what += message;
     if (server) {
       if (!server->detail.empty()) what += "; detail: " + server->detail;

@@ -25,13 +25,21 @@ namespace switchyard::inline v0 {
 /// take effect or none.
 class Batch {
  public:
+  Batch() = default;
+  Batch(Batch&&) = default;
+  Batch& operator=(Batch&&) = default;
+
   template <class... Arguments>
-  Batch& add(std::string_view sql, const Arguments&... arguments) {
+  Batch& add(std::string_view sql, const Arguments&... arguments) & {
     session::StatementPart& part = parts_.emplace_back();
     part.sql = sql;
     if (const auto encoded = part.parameters.encode(arguments...); !encoded.ok() && !error_)
       error_ = encoded.error();
     return *this;
+  }
+  template <class... Arguments>
+  Batch&& add(std::string_view sql, const Arguments&... arguments) && {
+    return std::move(add(sql, arguments...));
   }
   [[nodiscard]] std::size_t size() const noexcept { return parts_.size(); }
 
