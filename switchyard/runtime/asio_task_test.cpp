@@ -54,7 +54,7 @@ TEST(AsioTask, CancellationDropsTheTask) {
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::Cancelled);
     }
-    shard.reset();
+    io.stop();
   }));
   asio::post(io, [&] { signal.emit(asio::cancellation_type::terminal); });
   io.run_for(5s);
