@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kQueryCanceled = "57014";
 /// What a recycled operation keeps for its next arguments.
 constexpr std::size_t kKeptParameterBytes = 16 << 10;
-}
+}  // namespace
 
 void OperationState::begin(std::coroutine_handle<> waiter) noexcept {
   waiter_ = waiter;
