@@ -112,7 +112,10 @@ class SWITCHYARD_API Parameters {
   }
   /// The values alone: for each its int32 length (-1 is NULL) and its bytes.
   [[nodiscard]] ByteView value_bytes() const noexcept {
-    return bytes_.empty() ? ByteView() : bytes_.view().substr(4 + 2 * formats_.size());
+    if (bytes_.empty()) return {};
+    const ByteView section = bytes_.view();
+    const std::size_t sent_formats = base::load_be<std::uint16_t>(section.data());  // one may stand for all
+    return section.substr(4 + 2 * sent_formats);
   }
   /// Bytes kept for reuse.
   [[nodiscard]] std::size_t capacity() const noexcept { return bytes_.capacity(); }

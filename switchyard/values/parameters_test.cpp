@@ -28,6 +28,16 @@ TEST(Parameters, OneFormatCodeStandsForAllWhenTheyAgree) {
   EXPECT_EQ(parameters.formats().size(), 2U);
 }
 
+TEST(Parameters, TheValuesBeginBehindTheFormatsThatAreSent) {
+  Parameters parameters;
+  ASSERT_TRUE(parameters.encode(std::int16_t{1}, true).ok());
+  EXPECT_EQ(std::string(parameters.value_bytes()), "\0\0\0\2\0\1\0\0\0\1\1"s);
+  ASSERT_TRUE(parameters.encode(std::int16_t{1}, "x").ok());
+  EXPECT_EQ(std::string(parameters.value_bytes()), "\0\0\0\2\0\1\0\0\0\1x"s);
+  ASSERT_TRUE(parameters.encode().ok());
+  EXPECT_EQ(parameters.value_bytes(), ByteView());
+}
+
 TEST(Parameters, NoParametersAreFourZeroBytes) {
   Parameters parameters;
   EXPECT_EQ(std::string(parameters.bind_section()), "\0\0\0\0"s);
