@@ -345,7 +345,8 @@ class Check:
         everything = self.args.only == ""
         programs = sorted({unit.name.split("@")[0] for unit in units if unit.kind == "gtest"})
         if everything and self.args.mode == "all" or any(unit.kind == "script" and needs_build(unit) for unit in units):
-            self.compile("release")
+            # Benchmarks are built, so that they do not rot; they are run by hand.
+            self.compile("release", ("all", "bench") if everything else ())
         elif programs:
             self.compile(self.preset, programs)
         fuzzers = [unit.name for unit in units if unit.kind == "fuzz"]

@@ -86,7 +86,7 @@ Result<void> initdb(const fs::path& folder, const PostgresBinaries& binaries, co
 Result<fs::path> kept_result(const fs::path& cache, const std::string& key, const FolderLock& lock,
                              const PostgresBinaries& binaries, const std::optional<Account>& account,
                              const InitdbOptions& options, TimePoint deadline) {
-  const fs::path kept = cache / key;
+  fs::path kept = cache / key;
   if (!lock.take(LOCK_SH, deadline)) return Error(ErrorKind::Unavailable, "cannot lock " + cache.string());
   std::error_code error;
   if (fs::exists(kept, error)) return kept;
