@@ -57,6 +57,7 @@ struct Server {
     if (!result.ok()) throw std::runtime_error(sql.substr(0, 300) + ": " + result.error());
     return result;
   }
+  [[nodiscard]] bool has_xml() { return session.execute("SELECT '<a/>'::xml").ok(); }
   static Server& get() {
     static Server* const server = new Server();
     return *server;
@@ -397,6 +398,7 @@ constexpr int kRandomRows = 60;
 TEST_P(EveryType, IsReadWrittenAndShownAsTheServerDoes) {
   const TypeCase& type = GetParam();
   Server& server = Server::get();
+  if (type.name == "xml" && !server.has_xml()) GTEST_SKIP() << "the server was built without libxml";
   server.run("DROP TABLE IF EXISTS t; CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, v " + type.name + ")");
   for (const std::string& extreme : type.extremes) server.run("INSERT INTO t (v) VALUES (" + quote(extreme) + ")");
   server.run("INSERT INTO t (v) SELECT " + type.random + " FROM generate_series(1, " + std::to_string(kRandomRows) +
@@ -608,7 +610,8 @@ TEST(Rows, RandomSchemasBecomeTheJsonThatTheServerMakesOfThem) {
   Server& server = Server::get();
   std::mt19937_64 random(seed());
   std::vector<TypeCase> types = all_types();
-  std::erase_if(types, [](const TypeCase& type) { return !type.json_as_server; });
+  const bool xml = server.has_xml();
+  std::erase_if(types, [&](const TypeCase& type) { return !type.json_as_server || (type.name == "xml" && !xml); });
   for (int schema = 0; schema < 12; ++schema) {
     const std::size_t columns = 1 + random() % 20;
     std::string create, select, json;
