@@ -467,7 +467,10 @@ struct Codec<std::chrono::duration<Rep, Period>>
     if (wire.months != 0) return DecodeStatus::calendar_units;
     constexpr std::int64_t kDay = 86'400'000'000;
     std::int64_t micros = 0;
-    if (__builtin_add_overflow(wire.microseconds, wire.days * kDay, &micros)) return DecodeStatus::out_of_range;
+    if (__builtin_mul_overflow(std::int64_t{wire.days}, kDay, &micros) ||
+        __builtin_add_overflow(wire.microseconds, micros, &micros)) {
+      return DecodeStatus::out_of_range;
+    }
     const std::chrono::duration<std::int64_t, std::micro> total(micros);
     if (!values::checked_duration(total, value)) return DecodeStatus::out_of_range;
     if constexpr (!std::is_floating_point_v<Rep>) {

@@ -153,6 +153,8 @@ TEST(Chrono, AValueWithoutAPlaceInChronoIsAnErrorNotARounding) {
   std::chrono::seconds span{};
   EXPECT_EQ(Codec<std::chrono::seconds>::decode(encoded(Interval{1, 0, 0}), oids::interval, span),
             DecodeStatus::calendar_units);
+  EXPECT_EQ(Codec<std::chrono::seconds>::decode(encoded(Interval{0, 2'000'000'000, 0}), oids::interval, span),
+            DecodeStatus::out_of_range);
   base::WriteBuffer out;
   EXPECT_EQ(Codec<std::chrono::hours>::encode(out, std::chrono::hours::max()), EncodeStatus::out_of_range);
 }
