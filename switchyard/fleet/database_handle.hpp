@@ -28,7 +28,7 @@ class DatabaseNode;
 [[nodiscard]] SWITCHYARD_API std::string_view node_name(const DatabaseNode& node) noexcept;
 [[nodiscard]] SWITCHYARD_API Route& autocommit_route(DatabaseNode& node) noexcept;
 [[nodiscard]] SWITCHYARD_API Route& write_route(DatabaseNode& node) noexcept;
-[[nodiscard]] SWITCHYARD_API Task<Lease> take_lease(Route& route, TimePoint deadline);
+[[nodiscard]] SWITCHYARD_API Task<Lease> take_lease(Route& route, TimePoint deadline, OnConnectFailure on_failure);
 }  // namespace fleet
 
 /// Reads that may go to a replica. Sessions are those of the replica, or read-only ones of the primary.
@@ -51,7 +51,7 @@ class SWITCHYARD_API ReadView : public Querier {
     return transaction(TransactionOptions{}, std::move(function));
   }
   /// A session of one's own at the endpoint of this view.
-  Task<Lease> lease();
+  Task<Lease> lease(fleet::OnConnectFailure on_failure = fleet::OnConnectFailure::wait);
 
  private:
   fleet::Route* route_;
@@ -104,7 +104,7 @@ class SWITCHYARD_API DatabaseHandle : public Querier {
   }
 
   /// A session of one's own, until the lease goes.
-  Task<Lease> lease();
+  Task<Lease> lease(fleet::OnConnectFailure on_failure = fleet::OnConnectFailure::wait);
 
   /// A session under a transaction that is driven step by step (the blocking facade).
   Task<std::shared_ptr<fleet::Channel>> open_channel();

@@ -207,8 +207,12 @@ Task<void> Fleet::close(Duration timeout) {
   co_await all(std::move(closing));
 }
 
-SWITCHYARD_COROUTINE_WRAPPER Task<Lease> DatabaseHandle::lease() { return fleet::take_lease(route(), deadline_); }
-SWITCHYARD_COROUTINE_WRAPPER Task<Lease> ReadView::lease() { return fleet::take_lease(*route_, deadline_); }
+SWITCHYARD_COROUTINE_WRAPPER Task<Lease> DatabaseHandle::lease(fleet::OnConnectFailure on_failure) {
+  return fleet::take_lease(route(), deadline_, on_failure);
+}
+SWITCHYARD_COROUTINE_WRAPPER Task<Lease> ReadView::lease(fleet::OnConnectFailure on_failure) {
+  return fleet::take_lease(*route_, deadline_, on_failure);
+}
 Notifications DatabaseHandle::listen(std::string_view channel) { return Notifications(route(), channel); }
 
 Task<std::shared_ptr<fleet::Channel>> DatabaseHandle::open_channel() {
@@ -216,8 +220,8 @@ Task<std::shared_ptr<fleet::Channel>> DatabaseHandle::open_channel() {
 }
 
 namespace fleet {
-Task<Lease> take_lease(Route& route, TimePoint deadline) {
-  co_return Lease(co_await open_channel(route, deadline));
+Task<Lease> take_lease(Route& route, TimePoint deadline, OnConnectFailure on_failure) {
+  co_return Lease(co_await open_channel(route, deadline, on_failure));
 }
 }  // namespace fleet
 

@@ -10,8 +10,12 @@
 #include <switchyard/session/result_states.hpp>
 #include <switchyard/session/session.hpp>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <string_view>
 #include <utility>
 
 namespace switchyard::inline v0 {
@@ -46,8 +50,19 @@ class StreamState final : public RowsState<void, T> {
     changed.set();
   }
   void on_finished() noexcept override { changed.set(); }
+  void on_describe(const std::shared_ptr<const protocol::RowDescription>& description) noexcept override {
+    columns = description;
+    RowsState<void, T>::on_describe(description);
+  }
+  void on_command_complete(std::string_view tag) noexcept override {
+    command_tag_size = tag.copy(command_tag.data(), command_tag.size());
+    RowsState<void, T>::on_command_complete(tag);
+  }
 
   runtime::AsyncEvent changed;
+  std::shared_ptr<const protocol::RowDescription> columns;
+  std::array<char, 64> command_tag;  // PostgreSQL's own limit, COMPLETION_TAG_BUFSIZE
+  std::size_t command_tag_size = 0;
   bool begun = false;
   std::deque<std::pair<T, std::size_t>> rows;
   std::size_t waiting_bytes = 0;
@@ -99,6 +114,15 @@ class RowStream {
       state.session->resume_reading();
     }
     co_return &current_;
+  }
+
+  /// The columns, after the first next(); null for a statement without rows (INSERT without RETURNING).
+  [[nodiscard]] const std::shared_ptr<const protocol::RowDescription>& columns() const noexcept {
+    return state_->columns;
+  }
+  /// "INSERT 0 3", "SELECT 10", "CREATE TABLE": at the end, empty before.
+  [[nodiscard]] std::string_view command_tag() const noexcept {
+    return {state_->command_tag.data(), state_->command_tag_size};
   }
 
  private:
