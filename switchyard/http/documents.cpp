@@ -1,0 +1,277 @@
+#include <switchyard/http/documents.hpp>
+
+#include <switchyard/http/json_writer.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace switchyard::inline v0::http {
+
+namespace {
+
+const DatabaseStatus* find(const FleetStatus& status, std::string_view name) {
+  const auto at = std::ranges::find(status.databases, name, &DatabaseStatus::name);
+  return at == status.databases.end() ? nullptr : &*at;
+}
+
+bool has_replicas(const DatabaseStatus& database) {
+  return std::ranges::any_of(database.endpoints,
+                             [](const EndpointStatus& endpoint) { return endpoint.role == EndpointRole::replica; });
+}
+
+const HealthReport* find(const HealthReports& reports, std::string_view name) {
+  const auto at = std::ranges::find(reports, name, &HealthReport::database);
+  return at == reports.end() ? nullptr : &*at;
+}
+
+/// Milliseconds with at most three decimals.
+double milliseconds(Duration duration) {
+  return std::round(std::chrono::duration<double, std::micro>(duration).count()) / 1000.0;
+}
+
+std::string_view role_name(EndpointRole role) {
+  switch (role) {
+    case EndpointRole::primary: return "primary";
+    case EndpointRole::replica: return "replica";
+    case EndpointRole::write: return "write";
+  }
+  return "unknown";
+}
+
+void write_report(JsonWriter& json, const HealthReport& report) {
+  json.member("status", report.healthy ? "healthy" : "unhealthy");
+  if (report.healthy) {
+    json.member("pool_size", report.pool_size).member("pool_max", report.pool_max);
+  } else {
+    json.member("error", report.error);
+  }
+  json.member("breaker", report.breaker).member("duration_ms", milliseconds(report.took));
+}
+
+void write_check(JsonWriter& json, std::string_view component, const HealthReport& report, bool counts) {
+  json.key(std::string(component) + ":responseTime")
+      .begin_array()
+      .begin_object()
+      .member("componentId", component)
+      .member("componentType", "datastore")
+      .member("status", report.healthy ? "pass"
+                        : counts       ? "fail"
+                                       : "warn")
+      .member("observedValue", milliseconds(report.took))
+      .member("observedUnit", "ms")
+      .member_if("output", report.healthy ? std::string_view() : std::string_view(report.error))
+      .end_object()
+      .end_array();
+}
+
+void write_pool(JsonWriter& json, const PoolStatus& pool) {
+  json.key("pool")
+      .begin_object()
+      .member("total", pool.total)
+      .member("active", pool.active)
+      .member("idle", pool.idle)
+      .member("connecting", pool.connecting)
+      .member("waiting", pool.waiting)
+      .member("min", pool.min)
+      .member("max", pool.max)
+      .member("created", pool.created)
+      .member("closed", pool.closed)
+      .member("timeouts", pool.timeouts)
+      .member("exhausted", pool.exhausted)
+      .end_object();
+}
+
+void write_operations(JsonWriter& json, const OperationStatus& operations) {
+  json.key("operations")
+      .begin_object()
+      .member("count", operations.count)
+      .member("errors", operations.errors)
+      .member("slow", operations.slow)
+      .member("p50_ms", milliseconds(operations.p50))
+      .member("p95_ms", milliseconds(operations.p95))
+      .member("p99_ms", milliseconds(operations.p99))
+      .member("acquire_p99_ms", milliseconds(operations.acquire_p99))
+      .end_object();
+}
+
+void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {
+  json.begin_object()
+      .member("role", role_name(endpoint.role))
+      .member("name", endpoint.name)
+      .member("location", endpoint.location)
+      .member("configured", endpoint.configured)
+      .member("opened", endpoint.opened)
+      .member("breaker", endpoint.breaker)
+      .member("last_error", endpoint.last_error);
+  if (endpoint.pool) {
+    write_pool(json, *endpoint.pool);
+  } else {
+    json.key("pool").null();
+  }
+  write_operations(json, endpoint.operations);
+  json.end_object();
+}
+
+struct ConnectionSum {
+  bool exists = false;
+  std::uint64_t total = 0, idle = 0, waiting = 0;
+
+  void add(const EndpointStatus& endpoint) {
+    if (!endpoint.opened || !endpoint.pool) return;
+    exists = true;
+    total += endpoint.pool->total;
+    idle += endpoint.pool->idle;
+    waiting += endpoint.pool->waiting;
+  }
+  void write(JsonWriter& json, std::string_view key) const {
+    if (!exists) return;
+    json.key(key)
+        .begin_object()
+        .member("totalConnections", total)
+        .member("idleConnections", idle)
+        .member("waitingConnections", waiting)
+        .end_object();
+  }
+};
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) noexcept {
+  switch (verdict) {
+    case Verdict::pass: return "pass";
+    case Verdict::warn: return "warn";
+    case Verdict::fail: return "fail";
+  }
+  return "fail";
+}
+
+bool serves(const FleetStatus& status, const HealthReport& report) {
+  const DatabaseStatus* database = find(status, report.database);
+  return report.healthy && database != nullptr && database->configured;
+}
+
+Verdict judge(const FleetStatus& status, const HealthReports& reports) {
+  Verdict verdict = Verdict::pass;
+  for (const HealthReport& report : reports) {
+    const DatabaseStatus* database = find(status, report.database);
+    if (!report.healthy && report.required) return Verdict::fail;
+    if (database == nullptr) continue;
+    for (const EndpointStatus& endpoint : database->endpoints) {
+      const HealthReport* own = report_of(reports, database->name, endpoint);
+      if (endpoint.configured && own != nullptr && !own->healthy) verdict = Verdict::warn;
+    }
+  }
+  return verdict;
+}
+
+const HealthReport* report_of(const HealthReports& reports, std::string_view database,
+                              const EndpointStatus& endpoint) {
+  const HealthReport* report = find(reports, database);
+  if (report == nullptr || endpoint.role == EndpointRole::primary) return report;
+  if (endpoint.role != EndpointRole::replica) return nullptr;
+  return find(report->replicas, endpoint.name);
+}
+
+std::string replica_key(std::string_view database) {
+  return database == "main" ? "readReplica" : std::string(database) + "Replica";
+}
+
+std::string health_databases_json(const FleetStatus& status, const HealthReports& reports) {
+  JsonWriter json;
+  json.begin_object();
+  for (const DatabaseStatus& database : status.databases) {
+    const HealthReport* report = find(reports, database.name);
+    json.member(database.name, report != nullptr && serves(status, *report));
+  }
+  // Replicas after the databases, as ParaFort's document has them.
+  for (const DatabaseStatus& database : status.databases) {
+    if (!has_replicas(database)) continue;
+    const HealthReport* report = find(reports, database.name);
+    json.member(replica_key(database.name),
+                report != nullptr && std::ranges::any_of(report->replicas, &HealthReport::healthy));
+  }
+  json.end_object();
+  return json.take();
+}
+
+std::string health_connections_json(const FleetStatus& status) {
+  JsonWriter json;
+  json.begin_object();
+  for (const DatabaseStatus& database : status.databases) {
+    ConnectionSum sum;
+    for (const EndpointStatus& endpoint : database.endpoints) {
+      if (endpoint.role != EndpointRole::replica) sum.add(endpoint);
+    }
+    sum.write(json, database.name);
+  }
+  for (const DatabaseStatus& database : status.databases) {
+    ConnectionSum sum;
+    for (const EndpointStatus& endpoint : database.endpoints) {
+      if (endpoint.role == EndpointRole::replica) sum.add(endpoint);
+    }
+    sum.write(json, replica_key(database.name));
+  }
+  json.end_object();
+  return json.take();
+}
+
+std::string health_json(const FleetStatus& status, const HealthReports& reports) {
+  JsonWriter json;
+  json.begin_object()
+      .member("status", to_string(judge(status, reports)))
+      .member("serviceId", status.application)
+      .member("version", status.version);
+  json.key("databases").begin_array();
+  for (const HealthReport& report : reports) {
+    const DatabaseStatus* database = find(status, report.database);
+    json.begin_object()
+        .member("database", report.database)
+        .member("required", report.required)
+        .member("configured", database != nullptr && database->configured)
+        .member_if("stand_in", database != nullptr ? std::string_view(database->stand_in) : std::string_view());
+    write_report(json, report);
+    json.key("replicas").begin_array();
+    for (const HealthReport& replica : report.replicas) {
+      json.begin_object().member("replica", replica.database);
+      write_report(json, replica);
+      json.end_object();
+    }
+    json.end_array().end_object();
+  }
+  json.end_array();
+  json.key("checks").begin_object();
+  for (const HealthReport& report : reports) {
+    write_check(json, report.database, report, report.required);
+    for (const HealthReport& replica : report.replicas) {
+      write_check(json, report.database + "/" + replica.database, replica, false);
+    }
+  }
+  json.end_object().end_object();
+  return json.take();
+}
+
+std::string fleet_json(const FleetStatus& status) {
+  JsonWriter json;
+  json.begin_object()
+      .member("application", status.application)
+      .member("version", status.version)
+      .member("uptime_seconds", std::chrono::duration_cast<std::chrono::seconds>(status.uptime).count());
+  json.key("databases").begin_array();
+  for (const DatabaseStatus& database : status.databases) {
+    json.begin_object()
+        .member("name", database.name)
+        .member("configured", database.configured)
+        .member("required", database.required)
+        .member("read_only", database.read_only)
+        .member("stand_in", database.stand_in)
+        .member("profile", database.profile);
+    json.key("endpoints").begin_array();
+    for (const EndpointStatus& endpoint : database.endpoints) write_endpoint(json, endpoint);
+    json.end_array().end_object();
+  }
+  json.end_array().end_object();
+  return json.take();
+}
+
+}  // namespace switchyard::inline v0::http

@@ -1,0 +1,98 @@
+#include <switchyard/config/load.hpp>
+#include <switchyard/embedded/test_cluster.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/http/documents.hpp>
+#include <switchyard/http/live_fleet_source.hpp>
+#include <switchyard/http/metrics.hpp>
+#include <switchyard/runtime/shard.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace switchyard::inline v0::http {
+namespace {
+
+using embedded::TestCluster;
+using embedded::TestDatabase;
+using testing::HasSubstr;
+
+/// A ParaFort fleet: main with a real replica, analytics at a place where nobody listens, documents unconfigured.
+FleetConfig parafort_config(const TestDatabase& main) {
+  Sources sources;
+  embedded::ServerEndpoint replica = TestCluster::replica().endpoint(main.name());
+  sources.environment.variables = {{"DATABASE_URL", main.endpoint().uri()},
+                                   {"READ_REPLICA_DATABASE_URL", replica.uri()},
+                                   {"ANALYTICS_DATABASE_URL", "postgresql://nobody@/none?host=/nonexistent"}};
+  return load_config(sources).value_or_throw();
+}
+
+class LiveFleetSourceTest : public testing::Test {
+ protected:
+  template <class Test>
+  void with_source(Test test) {
+    runtime::Shard shard;
+    shard.run_until_complete(run(parafort_config(main_), std::move(test)));
+  }
+
+  TestDatabase main_;
+
+ private:
+  template <class Test>
+  static Task<void> run(FleetConfig config, Test test) {
+    auto fleet = Fleet::open(std::move(config)).value_or_throw();
+    {
+      LiveFleetSource source(*fleet);
+      co_await test(*fleet, source);
+    }
+    co_await fleet->close(std::chrono::seconds(5));
+  }
+};
+
+TEST_F(LiveFleetSourceTest, SaysOfEachDatabaseWhetherItsOwnEndpointServes) {
+  ASSERT_TRUE(TestCluster::replica().catch_up(TestCluster::shared().primary()).ok());
+  with_source([](Fleet&, LiveFleetSource& source) -> Task<void> {
+    const auto reports = co_await source.health();
+    const FleetStatus status = source.status();
+    EXPECT_EQ(health_databases_json(status, *reports), R"({
+  "main": true,
+  "analytics": false,
+  "documents": false,
+  "compliance": false,
+  "readReplica": true
+}
+)");
+    EXPECT_EQ(judge(status, *reports), Verdict::warn);
+    EXPECT_THAT(metrics_text(status, *reports),
+                HasSubstr("switchyard_up{database=\"analytics\",endpoint=\"primary\",required=\"false\"} 0\n"));
+    EXPECT_THAT(health_connections_json(status), HasSubstr("\"main\": {\n    \"totalConnections\": 1,"));
+  });
+}
+
+TEST_F(LiveFleetSourceTest, SharesOneCheckAmongThoseWhoAskTogether) {
+  with_source([](Fleet& fleet, LiveFleetSource& source) -> Task<void> {
+    std::vector<Task<std::shared_ptr<const HealthReports>>> askers;
+    for (int i = 0; i < 50; ++i) askers.push_back(source.health());
+    const auto answers = co_await all(std::move(askers));
+    for (const auto& answer : answers) EXPECT_EQ(answer, answers.front());
+    const auto later = co_await source.health();
+    EXPECT_NE(later, answers.front());
+    EXPECT_LE(fleet.status().databases.front().endpoints.front().pool->total, 2U);
+  });
+}
+
+TEST_F(LiveFleetSourceTest, GivesEveryDatabaseAPrimaryEndpoint) {
+  with_source([](Fleet&, LiveFleetSource& source) -> Task<void> {
+    for (const DatabaseStatus& database : source.status().databases) {
+      if (database.endpoints.empty()) {
+        ADD_FAILURE() << database.name << " has no endpoint";
+        co_return;
+      }
+      EXPECT_EQ(database.endpoints.front().role, EndpointRole::primary) << database.name;
+      EXPECT_EQ(database.endpoints.front().configured, database.configured) << database.name;
+    }
+  });
+}
+
+}  // namespace
+}  // namespace switchyard::inline v0::http

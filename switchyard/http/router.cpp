@@ -1,0 +1,62 @@
+#include <switchyard/http/router.hpp>
+
+#include <switchyard/base/suggest.hpp>
+#include <switchyard/http/problem.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace switchyard::inline v0::http {
+
+namespace {
+
+constexpr const char* kAllowed = "GET, HEAD, OPTIONS";
+
+HttpResponse options() {
+  HttpResponse response;
+  response.status = 204;
+  response.headers.emplace_back("Allow", kAllowed);
+  return response;
+}
+
+HttpResponse method_not_allowed(const HttpRequest& request) {
+  Problem problem;
+  problem.status = 405;
+  problem.detail = request.method + " is not allowed here";
+  problem.hint = "this door only reads: use GET";
+  problem.instance = request.target;
+  problem.trace_id = request.trace_id;
+  HttpResponse response = to_response(problem);
+  response.headers.emplace_back("Allow", kAllowed);
+  return response;
+}
+
+}  // namespace
+
+void Router::add(std::string path, std::string summary, std::unique_ptr<Route> route) {
+  entries_.push_back({std::move(path), std::move(summary), std::move(route)});
+}
+
+Task<HttpResponse> Router::handle(const HttpRequest& request) {
+  if (request.path == "*" && request.method == "OPTIONS") co_return options();
+  const auto entry = std::ranges::find(entries_, request.path, &Entry::path);
+  if (entry == entries_.end()) co_return not_found(request);
+  if (request.method == "OPTIONS") co_return options();
+  if (request.method != "GET" && request.method != "HEAD") co_return method_not_allowed(request);
+  co_return co_await entry->route->get(request);
+}
+
+HttpResponse Router::not_found(const HttpRequest& request) const {
+  std::vector<std::string_view> paths;
+  for (const Entry& entry : entries_) paths.emplace_back(entry.path);
+  Problem problem;
+  problem.status = 404;
+  problem.detail = "there is nothing at this path";
+  problem.hint = did_you_mean(request.path, paths);
+  if (problem.hint.empty()) problem.hint = "GET / lists every route";
+  problem.instance = request.target;
+  problem.trace_id = request.trace_id;
+  return to_response(problem);
+}
+
+}  // namespace switchyard::inline v0::http
