@@ -1,0 +1,264 @@
+#include "help.hpp"
+#include "options.hpp"
+
+#include <switchyard/base/suggest.hpp>
+#include <switchyard/base/units.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace switchyard::cli {
+
+namespace {
+
+/// Everything the parser writes into; commands are told apart by which subcommand was met.
+struct Fields {
+  GlobalOptions global;
+  std::string config, env_file, application, on, persist, http, timeout, interval;
+  std::vector<std::string> settings;
+  UpOptions up;
+  DownOptions down;
+  StatusOptions status;
+  QueryOptions query;
+  ShellOptions shell;
+  ConfigExplainOptions explain;
+  CompletionOptions completion;
+  std::string topic;
+  bool csv = false;
+  bool help = false;
+  bool version = false;
+};
+
+std::optional<std::string> given(std::string value) {
+  if (value.empty()) return std::nullopt;
+  return value;
+}
+
+Answer usage(std::string message, std::string hint) {
+  std::string text = "error: " + std::move(message) + '\n';
+  if (!hint.empty()) text += "hint:  " + std::move(hint) + '\n';
+  return {ExitCode::usage, std::move(text)};
+}
+
+/// Global options stand before or behind the command.
+void add_global(CLI::App& app, Fields& fields) {
+  app.add_option("--config,-c", fields.config);
+  app.add_option("--env-file", fields.env_file);
+  app.add_option("--application", fields.application);
+  // One value each, so that what follows is not swallowed: --set a=b up
+  app.add_option("--set", fields.settings)->expected(1)->take_all()->allow_extra_args(false);
+  app.add_flag("--json", fields.global.json);
+  app.add_flag("--no-color", fields.global.no_color);
+  app.add_flag("--quiet,-q", fields.global.quiet);
+  app.add_flag("--verbose,-v", fields.global.verbose);
+  app.add_flag("--help,-h", fields.help);
+}
+
+CLI::App* add_command(CLI::App& app, const char* name) {
+  CLI::App* command = app.add_subcommand(name);
+  command->set_help_flag();
+  command->fallthrough();
+  return command;
+}
+
+void add_commands(CLI::App& app, Fields& fields) {
+  CLI::App* up = add_command(app, "up");
+  up->add_flag("--detach,-d", fields.up.detach);
+  up->add_flag("--no-private", fields.up.no_private);
+  up->add_option("--persist", fields.persist);
+  up->add_option("--http", fields.http);
+
+  CLI::App* down = add_command(app, "down");
+  down->add_option("--timeout", fields.timeout);
+
+  CLI::App* status = add_command(app, "status");
+  status->add_flag("--watch,-w", fields.status.watch);
+  status->add_option("--interval", fields.interval);
+
+  CLI::App* query = add_command(app, "query");
+  query->add_option("--on", fields.on);
+  query->add_flag("--read", fields.query.read);
+  query->add_flag("--csv", fields.csv);
+  query->add_option("--timeout", fields.timeout);
+  query->add_option("sql", fields.query.sql);
+
+  CLI::App* shell = add_command(app, "shell");
+  shell->add_option("--on", fields.on);
+  shell->add_option("arguments", fields.shell.arguments);
+
+  CLI::App* config = add_command(app, "config");
+  CLI::App* explain = add_command(*config, "explain");
+  explain->add_flag("--all,-a", fields.explain.all);
+
+  add_command(app, "doctor")->add_option("--on", fields.on);
+  add_command(app, "health")->add_option("--on", fields.on);
+  add_command(app, "completion")->add_option("shell", fields.completion.shell);
+  add_command(app, "version");
+  add_command(app, "help")->add_option("topic", fields.topic);
+  add_command(app, "database-names");
+}
+
+constexpr std::array<std::string_view, 11> kCommands{"up",     "down",   "status",     "query",   "shell", "config",
+                                                     "doctor", "health", "completion", "version", "help"};
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
+    for (const CLI::Option* option : at->get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+/// The command the words name so far: "config explain", or the whole program.
+const CLI::App* deepest(const CLI::App& app) {
+  const CLI::App* at = &app;
+  for (;;) {
+    const auto met = at->get_subcommands();
+    if (met.empty()) return at;
+    at = met.front();
+  }
+}
+
+std::string full_name(const CLI::App& command) {
+  return command.get_parent() == nullptr ? "" : full_name(*command.get_parent()) + " " + command.get_name();
+}
+
+Answer explain_leftover(const CLI::App& app, const std::string& word) {
+  const CLI::App* command = deepest(app);
+  const std::string name = "switchyard" + full_name(*command);
+  const std::string help = name + " --help tells what there is";
+  if (word.starts_with("-")) {
+    const std::string bare = word.substr(0, word.find('='));
+    const std::vector<std::string> names = option_names(*command);
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    const std::string close = did_you_mean(bare, views);
+    return usage(name + " has no option " + bare, close.empty() ? help : close);
+  }
+  if (command == &app) {
+    const std::string close = did_you_mean(word, kCommands);
+    return usage("there is no command '" + word + "'",
+                 close.empty() ? "switchyard help lists the commands" : close);
+  }
+  std::vector<std::string> inner;
+  for (const CLI::App* one : command->get_subcommands([](const CLI::App*) { return true; }))
+    inner.push_back(one->get_name());
+  if (!inner.empty()) {
+    const std::vector<std::string_view> views(inner.begin(), inner.end());
+    const std::string close = did_you_mean(word, views);
+    return usage(name + " has no command '" + word + "'", close.empty() ? help : close);
+  }
+  return usage(name + " takes no argument '" + word + "'",
+               command->get_name() == "query" ? "quote the statement: switchyard query \"SELECT 1\"" : help);
+}
+
+std::optional<Answer> read_duration(const std::string& text, const char* option, Duration& into) {
+  if (text.empty()) return std::nullopt;
+  auto value = parse_duration(text);
+  if (!value.ok()) value = parse_seconds(text);
+  if (!value.ok() || *value <= Duration::zero()) {
+    return usage(std::string(option) + " '" + text + "' is no duration", "write 500ms, 30s or 2m");
+  }
+  into = *value;
+  return std::nullopt;
+}
+
+std::optional<Answer> read_settings(Fields& fields) {
+  for (const std::string& setting : fields.settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return usage("--set '" + setting + "' is no key=value", "for example --set database.main.pool.max=50");
+    }
+    fields.global.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  return std::nullopt;
+}
+
+std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) {
+  if (auto wrong = read_settings(fields)) return *wrong;
+  fields.global.config = given(fields.config);
+  fields.global.env_file = given(fields.env_file);
+  fields.global.application = given(fields.application);
+  CommandLine line{fields.global, VersionOptions{}};
+  const std::string name = deepest(app)->get_name();
+
+  if (name == "up") {
+    fields.up.persist = given(fields.persist);
+    fields.up.http = given(fields.http);
+    line.command = fields.up;
+  } else if (name == "down") {
+    if (auto wrong = read_duration(fields.timeout, "--timeout", fields.down.timeout)) return *wrong;
+    line.command = fields.down;
+  } else if (name == "status") {
+    if (auto wrong = read_duration(fields.interval, "--interval", fields.status.interval)) return *wrong;
+    line.command = fields.status;
+  } else if (name == "query") {
+    if (fields.query.sql.empty()) {
+      return usage("what shall be run?", "switchyard query \"SELECT now()\", or - to read standard input");
+    }
+    if (fields.csv && fields.global.json) return usage("--json and --csv exclude each other", "");
+    Duration timeout{};
+    if (auto wrong = read_duration(fields.timeout, "--timeout", timeout)) return *wrong;
+    if (timeout > Duration::zero()) fields.query.timeout = timeout;
+    fields.query.on = given(fields.on);
+    fields.query.format = fields.global.json ? RowFormat::json : fields.csv ? RowFormat::csv : RowFormat::table;
+    line.command = fields.query;
+  } else if (name == "shell") {
+    fields.shell.on = given(fields.on);
+    line.command = fields.shell;
+  } else if (name == "explain") {
+    line.command = fields.explain;
+  } else if (name == "config") {
+    return usage("config needs a word behind it", "switchyard config explain");
+  } else if (name == "doctor") {
+    line.command = DoctorOptions{given(fields.on)};
+  } else if (name == "health") {
+    line.command = HealthOptions{given(fields.on)};
+  } else if (name == "completion") {
+    if (fields.completion.shell.empty()) return usage("for which shell?", "switchyard completion bash|zsh|fish");
+    line.command = fields.completion;
+  } else if (name == "database-names") {
+    line.command = DatabaseNamesOptions{};
+  }
+  return line;
+}
+
+}  // namespace
+
+std::variant<CommandLine, Answer> parse_command_line(int argc, const char* const* argv) {
+  Fields fields;
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  app.require_subcommand(0, 1);  // what follows a command is its own, even if it reads like another
+  add_global(app, fields);
+  app.add_flag("--version", fields.version);
+  add_commands(app, fields);
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) command->allow_extras();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return usage(std::string("the command line is not understood: ") + error.what(),
+                 "switchyard" + full_name(*deepest(app)) + " --help");
+  }
+  if (fields.version) return CommandLine{fields.global, VersionOptions{}};
+  const CLI::App* command = deepest(app);
+  if (fields.help || command->get_name() == "help") {
+    const std::string topic = command->get_name() == "help" ? fields.topic : full_name(*command);
+    if (auto text = help_text(topic)) return Answer{ExitCode::ok, std::move(*text)};
+    const std::string close = did_you_mean(topic, kCommands);
+    return usage("there is no command '" + topic + "'",
+                 close.empty() ? "switchyard help lists the commands" : close);
+  }
+  std::vector<std::string> leftover = app.remaining(true);
+  std::erase(leftover, "--");
+  if (!leftover.empty()) return explain_leftover(app, leftover.front());
+  if (command == &app) return Answer{ExitCode::ok, *help_text("")};
+  return assemble(app, fields);
+}
+
+}  // namespace switchyard::cli

@@ -1,0 +1,33 @@
+// The subcommands. Each takes what was typed and says how it ended; data goes to standard output, messages
+// elsewhere.
+#pragma once
+
+#include "console.hpp"
+#include "exit_code.hpp"
+#include "options.hpp"
+
+namespace switchyard::cli {
+
+[[nodiscard]] ExitCode run_up(const GlobalOptions& global, const UpOptions& options, const Console& console);
+[[nodiscard]] ExitCode run_down(const GlobalOptions& global, const DownOptions& options, const Console& console);
+[[nodiscard]] ExitCode run_status(const GlobalOptions& global, const StatusOptions& options,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_query(const GlobalOptions& global, const QueryOptions& options, const Console& console);
+[[nodiscard]] ExitCode run_shell(const GlobalOptions& global, const ShellOptions& options, const Console& console);
+[[nodiscard]] ExitCode run_config_explain(const GlobalOptions& global, const ConfigExplainOptions& options,
+                                          const Console& console);
+[[nodiscard]] ExitCode run_doctor(const GlobalOptions& global, const DoctorOptions& options,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_health(const GlobalOptions& global, const HealthOptions& options,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_completion(const CompletionOptions& options, const Console& console);
+[[nodiscard]] ExitCode run_version(const GlobalOptions& global, const Console& console);
+[[nodiscard]] ExitCode run_database_names(const GlobalOptions& global, const Console& console);
+
+/// Says what went wrong and gives its exit code.
+[[nodiscard]] inline ExitCode fail(const Console& console, const Error& error) {
+  console.complain(error);
+  return exit_code_of(error);
+}
+
+}  // namespace switchyard::cli

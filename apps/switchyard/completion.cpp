@@ -1,0 +1,143 @@
+#include "commands.hpp"
+
+#include <switchyard/base/suggest.hpp>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace switchyard::cli {
+
+namespace {
+
+constexpr std::string_view kBash = R"sh(# switchyard completion for bash:  source <(switchyard completion bash)
+_switchyard() {
+  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="" word words
+  local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$word" in
+      up|down|status|query|shell|config|doctor|health|completion|version|help) command="$word"; break ;;
+    esac
+  done
+  case "$previous" in
+    --on) COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" --quiet database-names 2>/dev/null)" -- "$current")); return ;;
+    --config|-c|--env-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --persist) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
+  esac
+  case "$command" in
+    "") words="up down status query shell config doctor health completion version help $global --version" ;;
+    up) words="--detach --persist --http --no-private $global" ;;
+    down) words="--timeout $global" ;;
+    status) words="--watch --interval $global" ;;
+    query) words="--on --read --csv --timeout $global" ;;
+    shell|doctor|health) words="--on $global" ;;
+    config) words="explain --all $global" ;;
+    completion) words="bash zsh fish" ;;
+    help) words="up down status query shell config doctor health completion version" ;;
+    *) words="$global" ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -F _switchyard switchyard
+)sh";
+
+constexpr std::string_view kZsh = R"sh(#compdef switchyard
+# switchyard completion for zsh:  switchyard completion zsh > "${fpath[1]}/_switchyard"
+_switchyard_databases() {
+  local -a names
+  names=(${(f)"$(_call_program databases ${words[1]} --quiet database-names 2>/dev/null)"})
+  _describe 'database' names
+}
+_switchyard() {
+  local -a commands global
+  commands=(
+    'up:start everything' 'down:stop what up --detach started' 'status:databases, endpoints, pools'
+    'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
+    'doctor:find what is wrong' 'health:does each database serve?' 'completion:print a completion script'
+    'version:print the version' 'help:explain a command'
+  )
+  global=(
+    '(-c --config)'{-c,--config}'[fleet file]:file:_files' '--env-file[variables]:file:_files'
+    '*--set[one setting]:key=value:' '--application[which running fleet]:name:' '--json[data as JSON]'
+    '--no-color[no colours]' '(-q --quiet)'{-q,--quiet}'[no messages]' '(-v --verbose)'{-v,--verbose}'[more messages]'
+    '(-h --help)'{-h,--help}'[help]'
+  )
+  _arguments -C $global '1:command:->command' '*::argument:->argument'
+  case $state in
+    command) _describe 'command' commands ;;
+    argument)
+      case $words[1] in
+        up) _arguments $global '(-d --detach)'{-d,--detach}'[go to the background]' \
+              '--persist[keep data]:folder:_files -/' '--http[address or auto]:address:(auto)' \
+              '--no-private[start no private servers]' ;;
+        down) _arguments $global '--timeout[longest wait]:duration:' ;;
+        status) _arguments $global '(-w --watch)'{-w,--watch}'[again and again]' '--interval[between looks]:duration:' ;;
+        query) _arguments $global '--on[database]:database:_switchyard_databases' '--read[a replica may answer]' \
+              '--csv[as CSV]' '--timeout[longest time]:duration:' '1:sql:' ;;
+        shell|doctor|health) _arguments $global '--on[database]:database:_switchyard_databases' ;;
+        config) _arguments $global '(-a --all)'{-a,--all}'[defaults as well]' '1:what:(explain)' ;;
+        completion) _arguments '1:shell:(bash zsh fish)' ;;
+      esac ;;
+  esac
+}
+compdef _switchyard switchyard
+)sh";
+
+constexpr std::string_view kFish = R"sh(# switchyard completion for fish
+complete -c switchyard -f
+complete -c switchyard -n __fish_use_subcommand -a up -d 'start everything'
+complete -c switchyard -n __fish_use_subcommand -a down -d 'stop what up --detach started'
+complete -c switchyard -n __fish_use_subcommand -a status -d 'databases, endpoints, pools'
+complete -c switchyard -n __fish_use_subcommand -a query -d 'run a statement'
+complete -c switchyard -n __fish_use_subcommand -a shell -d 'psql on the right endpoint'
+complete -c switchyard -n __fish_use_subcommand -a config -d 'explain every setting'
+complete -c switchyard -n __fish_use_subcommand -a doctor -d 'find what is wrong'
+complete -c switchyard -n __fish_use_subcommand -a health -d 'does each database serve?'
+complete -c switchyard -n __fish_use_subcommand -a completion -d 'print a completion script'
+complete -c switchyard -n __fish_use_subcommand -a version -d 'print the version'
+complete -c switchyard -n __fish_use_subcommand -a help -d 'explain a command'
+complete -c switchyard -n '__fish_seen_subcommand_from config' -a explain
+complete -c switchyard -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+complete -c switchyard -n '__fish_seen_subcommand_from query shell doctor health' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
+complete -c switchyard -n '__fish_seen_subcommand_from query' -l read -d 'a replica may answer'
+complete -c switchyard -n '__fish_seen_subcommand_from query' -l csv -d 'rows as CSV'
+complete -c switchyard -n '__fish_seen_subcommand_from query down' -l timeout -x
+complete -c switchyard -n '__fish_seen_subcommand_from up' -s d -l detach -d 'go to the background'
+complete -c switchyard -n '__fish_seen_subcommand_from up' -l persist -r -d 'keep data in a folder'
+complete -c switchyard -n '__fish_seen_subcommand_from up' -l http -x -a auto -d 'address of the HTTP door'
+complete -c switchyard -n '__fish_seen_subcommand_from up' -l no-private -d 'start no private servers'
+complete -c switchyard -n '__fish_seen_subcommand_from status' -s w -l watch -d 'again and again'
+complete -c switchyard -n '__fish_seen_subcommand_from config' -s a -l all -d 'defaults as well'
+complete -c switchyard -s c -l config -r -d 'fleet file'
+complete -c switchyard -l env-file -r -d 'variables'
+complete -c switchyard -l set -x -d 'key=value'
+complete -c switchyard -l application -x -d 'which running fleet'
+complete -c switchyard -l json -d 'data as JSON'
+complete -c switchyard -l no-color -d 'no colours'
+complete -c switchyard -s q -l quiet -d 'no messages'
+complete -c switchyard -s v -l verbose -d 'more messages'
+complete -c switchyard -s h -l help -d 'help'
+)sh";
+
+constexpr std::array<std::string_view, 3> kShells{"bash", "zsh", "fish"};
+
+}  // namespace
+
+ExitCode run_completion(const CompletionOptions& options, const Console& console) {
+  if (options.shell == "bash") {
+    console.print(kBash);
+  } else if (options.shell == "zsh") {
+    console.print(kZsh);
+  } else if (options.shell == "fish") {
+    console.print(kFish);
+  } else {
+    const std::string close = did_you_mean(options.shell, kShells);
+    console.complain("no completion for the shell '" + options.shell + "'",
+                     close.empty() ? "bash, zsh or fish" : close);
+    return ExitCode::usage;
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace switchyard::cli

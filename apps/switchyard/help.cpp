@@ -1,0 +1,127 @@
+#include "help.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace switchyard::cli {
+
+namespace {
+
+struct Topic {
+  std::string_view name;
+  std::string_view text;
+};
+
+constexpr std::string_view kGlobal = R"help(
+Options of every command:
+  -c, --config FILE      fleet file (default: ./switchyard.toml if there is one)
+      --env-file FILE    variables, instead of ./.env
+      --set KEY=VALUE    one setting, stronger than all of these: --set database.main.pool.max=50
+      --application NAME which running fleet is meant, when several run
+      --json             data as JSON
+  -q, --quiet            no messages beside the data       -v, --verbose   more of them
+      --no-color         no colours (as NO_COLOR does)     -h, --help
+)help";
+
+constexpr std::array kTopics{
+    Topic{"", R"help(Switchyard: an application's PostgreSQL databases as one fleet.
+
+  switchyard up                       start everything; private servers where none is configured
+  switchyard query "SELECT now()"     run a statement on a database of the fleet
+  switchyard shell --on main          psql on the right endpoint
+  switchyard status [--watch]         databases, endpoints, pools
+  switchyard health                   does each database serve?
+  switchyard doctor                   find what is wrong with configuration and servers, and how to fix it
+  switchyard config explain           every setting, and where it came from
+  switchyard down                     stop what `up --detach` started
+  switchyard completion bash|zsh|fish
+  switchyard version
+
+switchyard COMMAND --help tells more.
+Exit status: 0 ok, 1 failed, 2 usage, 3 partial, 4 authentication, 5 unreachable, 130 interrupted.
+)help"},
+    Topic{"up", R"help(switchyard up [--detach] [--persist DIR] [--http ADDRESS|auto] [--no-private]
+
+Opens the fleet and its HTTP door, and runs until Ctrl-C (a second one ends at once).
+
+Databases with a connection string are used as they are. The others get private PostgreSQL servers, started from the
+installed programs, reached over Unix sockets, gone at the end. Replicas are real streaming replicas. Without any
+configuration this is a demonstration fleet: main with a replica, reference, analytics, documents, compliance.
+
+  -d, --detach           go to the background when everything is ready
+      --persist DIR      keep the private servers' data in DIR, durably
+      --http ADDRESS     address of the HTTP door (default 127.0.0.1:8420); auto: the next free port
+      --no-private       start no private servers
+
+A fresh private database is filled from FOLDER/DATABASE.sql if that file exists, FOLDER being the fleet file's name
+without .toml: examples/wellwon.toml, examples/wellwon/main.sql.
+)help"},
+    Topic{"down", R"help(switchyard down [--timeout 30s]
+
+Stops the running fleet and waits until it has ended. Nothing to stop is no error.
+)help"},
+    Topic{"status", R"help(switchyard status [--watch] [--interval 1s]
+
+Databases, endpoints, pools and operations: of the running fleet, or, when none runs, of the configured databases, which
+are then opened for a moment.
+
+  -w, --watch            again and again, until Ctrl-C
+)help"},
+    Topic{"query", R"help(switchyard query [--on DATABASE] [--read] [--csv|--json] [--timeout 30s] SQL
+
+Runs SQL and prints the rows: a table, --csv, or --json (one object a row). "-" reads the SQL from standard input; several
+statements run one after the other on one session. Rows are printed as they come.
+
+      --on DATABASE      main unless said otherwise; main_replica and the like read from a replica
+      --read             a replica may answer
+)help"},
+    Topic{"shell", R"help(switchyard shell [--on DATABASE] [-- PSQL-ARGUMENTS]
+
+Becomes psql, connected to the database's endpoint. The password goes by environment, never by argument.
+)help"},
+    Topic{"config", R"help(switchyard config explain [--all]
+
+Every setting with its value and where it came from; secrets are masked.
+
+  -a, --all              the defaults as well
+)help"},
+    Topic{"config explain", R"help(switchyard config explain [--all]
+
+Every setting with its value and where it came from; secrets are masked.
+
+  -a, --all              the defaults as well
+)help"},
+    Topic{"doctor", R"help(switchyard doctor [--on DATABASE]
+
+Checks configuration and servers; each finding comes with the line that fixes it. Ends with 0 when all is well.
+)help"},
+    Topic{"health", R"help(switchyard health [--on DATABASE]
+
+Runs SELECT 1 everywhere. Ends with 0 when everything serves, 3 when some, 5 when nothing does.
+)help"},
+    Topic{"completion", R"help(switchyard completion bash|zsh|fish
+
+Prints a completion script:
+  bash   source <(switchyard completion bash)
+  zsh    switchyard completion zsh > "${fpath[1]}/_switchyard"
+  fish   switchyard completion fish > ~/.config/fish/completions/switchyard.fish
+)help"},
+    Topic{"version", R"help(switchyard version [--json]
+)help"},
+};
+
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::string> help_text(std::string_view command) {
+  const auto topic = std::ranges::find(kTopics, trimmed(command), &Topic::name);
+  if (topic == kTopics.end()) return std::nullopt;
+  return std::string(topic->text) + std::string(kGlobal);
+}
+
+}  // namespace switchyard::cli

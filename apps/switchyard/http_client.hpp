@@ -1,0 +1,21 @@
+// Asks a running fleet's HTTP door: one blocking GET.
+#pragma once
+
+#include <switchyard/base/result.hpp>
+#include <switchyard/base/time.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace switchyard::cli {
+
+struct HttpAnswer {
+  unsigned status = 0;
+  std::string body;
+};
+
+/// `address` is "127.0.0.1:8420". Unavailable when nobody answers in time.
+[[nodiscard]] Result<HttpAnswer> http_get(const std::string& address, std::string_view target,
+                                          Duration timeout = std::chrono::seconds(20));
+
+}  // namespace switchyard::cli

@@ -1,0 +1,174 @@
+#include "json_reader.hpp"
+
+#include <boost/json.hpp>
+
+#include <chrono>
+#include <string>
+
+namespace switchyard::cli {
+
+namespace {
+
+namespace json = boost::json;
+
+/// Members that are missing or of another type read as empty: both sides are the same program, versions may differ.
+class Reader {
+ public:
+  explicit Reader(const json::value& value) : object_(value.if_object()) {}
+
+  [[nodiscard]] std::string text(std::string_view key) const {
+    const json::value* value = find(key);
+    const json::string* found = value != nullptr ? value->if_string() : nullptr;
+    return found != nullptr ? std::string(*found) : std::string();
+  }
+  [[nodiscard]] bool truth(std::string_view key) const {
+    const json::value* value = find(key);
+    const bool* found = value != nullptr ? value->if_bool() : nullptr;
+    return found != nullptr && *found;
+  }
+  template <class T>
+  [[nodiscard]] T number(std::string_view key) const {
+    const json::value* value = find(key);
+    if (value == nullptr || !value->is_number()) return T{};
+    json::error_code error;
+    const T found = value->to_number<T>(error);
+    return error ? T{} : found;
+  }
+  [[nodiscard]] Duration milliseconds(std::string_view key) const {
+    return std::chrono::round<Duration>(std::chrono::duration<double, std::milli>(number<double>(key)));
+  }
+  template <class Each>
+  void each(std::string_view key, Each&& visit) const {
+    const json::value* value = find(key);
+    const json::array* array = value != nullptr ? value->if_array() : nullptr;
+    if (array == nullptr) return;
+    for (const json::value& element : *array) visit(Reader(element));
+  }
+  [[nodiscard]] const json::value* find(std::string_view key) const {
+    return object_ != nullptr ? object_->if_contains(json::string_view(key.data(), key.size())) : nullptr;
+  }
+  [[nodiscard]] bool valid() const { return object_ != nullptr; }
+
+ private:
+  const json::object* object_;
+};
+
+Result<json::value> parse(std::string_view text) {
+  json::error_code error;
+  json::value value = json::parse(json::string_view(text.data(), text.size()), error);
+  if (error) return Error(ErrorKind::Protocol, "this is not JSON: " + error.message());
+  if (!value.is_object()) return Error(ErrorKind::Protocol, "this is not a JSON object");
+  return value;
+}
+
+PoolStatus read_pool(const Reader& from) {
+  PoolStatus pool;
+  pool.total = from.number<std::uint32_t>("total");
+  pool.active = from.number<std::uint32_t>("active");
+  pool.idle = from.number<std::uint32_t>("idle");
+  pool.connecting = from.number<std::uint32_t>("connecting");
+  pool.waiting = from.number<std::uint32_t>("waiting");
+  pool.min = from.number<std::uint32_t>("min");
+  pool.max = from.number<std::uint32_t>("max");
+  pool.created = from.number<std::uint64_t>("created");
+  pool.closed = from.number<std::uint64_t>("closed");
+  pool.timeouts = from.number<std::uint64_t>("timeouts");
+  pool.exhausted = from.number<std::uint64_t>("exhausted");
+  return pool;
+}
+
+EndpointStatus read_endpoint(const Reader& from) {
+  EndpointStatus endpoint;
+  const std::string role = from.text("role");
+  endpoint.role = role == "replica" ? EndpointRole::replica
+                  : role == "write" ? EndpointRole::write
+                                    : EndpointRole::primary;
+  endpoint.name = from.text("name");
+  endpoint.location = from.text("location");
+  endpoint.configured = from.truth("configured");
+  endpoint.opened = from.truth("opened");
+  endpoint.breaker = from.text("breaker");
+  endpoint.last_error = from.text("last_error");
+  if (const json::value* pool = from.find("pool"); pool != nullptr && pool->is_object()) {
+    endpoint.pool = read_pool(Reader(*pool));
+  }
+  if (const json::value* value = from.find("operations"); value != nullptr) {
+    const Reader operations(*value);
+    endpoint.operations.count = operations.number<std::uint64_t>("count");
+    endpoint.operations.errors = operations.number<std::uint64_t>("errors");
+    endpoint.operations.slow = operations.number<std::uint64_t>("slow");
+    endpoint.operations.p50 = operations.milliseconds("p50_ms");
+    endpoint.operations.p95 = operations.milliseconds("p95_ms");
+    endpoint.operations.p99 = operations.milliseconds("p99_ms");
+    endpoint.operations.acquire_p99 = operations.milliseconds("acquire_p99_ms");
+  }
+  return endpoint;
+}
+
+HealthReport read_report(const Reader& from, std::string_view name_key) {
+  HealthReport report;
+  report.database = from.text(name_key);
+  report.healthy = from.text("status") == "healthy";
+  report.required = from.truth("required");
+  report.pool_size = from.number<std::uint32_t>("pool_size");
+  report.pool_max = from.number<std::uint32_t>("pool_max");
+  report.error = from.text("error");
+  report.breaker = from.text("breaker");
+  report.took = from.milliseconds("duration_ms");
+  from.each("replicas", [&](const Reader& replica) { report.replicas.push_back(read_report(replica, "replica")); });
+  return report;
+}
+
+}  // namespace
+
+Result<RunningFleet> read_running_fleet(std::string_view text) {
+  auto value = parse(text);
+  if (!value.ok()) return value.error();
+  const Reader from(*value);
+  RunningFleet fleet;
+  fleet.application = from.text("application");
+  fleet.pid = from.number<pid_t>("pid");
+  fleet.http = from.text("http");
+  fleet.config_file = from.text("config_file");
+  fleet.env_file = from.text("env_file");
+  fleet.folder = from.text("folder");
+  fleet.demonstration = from.truth("demonstration");
+  fleet.log_file = from.text("log_file");
+  from.each("settings",
+            [&](const Reader& one) { fleet.settings.emplace_back(one.text("key"), one.text("value")); });
+  from.each("relocations", [&](const Reader& one) {
+    fleet.relocations.push_back({one.text("database"), one.text("replica"), one.text("dsn"), one.text("place")});
+  });
+  return fleet;
+}
+
+Result<FleetStatus> read_fleet_status(std::string_view text) {
+  auto value = parse(text);
+  if (!value.ok()) return value.error();
+  const Reader from(*value);
+  FleetStatus status;
+  status.application = from.text("application");
+  status.version = from.text("version");
+  status.uptime = std::chrono::seconds(from.number<std::int64_t>("uptime_seconds"));
+  from.each("databases", [&](const Reader& one) {
+    DatabaseStatus& database = status.databases.emplace_back();
+    database.name = one.text("name");
+    database.configured = one.truth("configured");
+    database.required = one.truth("required");
+    database.read_only = one.truth("read_only");
+    database.stand_in = one.text("stand_in");
+    database.profile = one.text("profile");
+    one.each("endpoints", [&](const Reader& endpoint) { database.endpoints.push_back(read_endpoint(endpoint)); });
+  });
+  return status;
+}
+
+Result<std::vector<HealthReport>> read_health(std::string_view text) {
+  auto value = parse(text);
+  if (!value.ok()) return value.error();
+  std::vector<HealthReport> reports;
+  Reader(*value).each("databases", [&](const Reader& one) { reports.push_back(read_report(one, "database")); });
+  return reports;
+}
+
+}  // namespace switchyard::cli

@@ -1,0 +1,18 @@
+// Reads the documents that a running fleet writes: its state file and the answers of its HTTP door.
+#pragma once
+
+#include "running_fleet.hpp"
+
+#include <switchyard/base/result.hpp>
+#include <switchyard/fleet/status.hpp>
+
+#include <string_view>
+#include <vector>
+
+namespace switchyard::cli {
+
+[[nodiscard]] Result<RunningFleet> read_running_fleet(std::string_view json);
+[[nodiscard]] Result<FleetStatus> read_fleet_status(std::string_view json);
+[[nodiscard]] Result<std::vector<HealthReport>> read_health(std::string_view json);
+
+}  // namespace switchyard::cli

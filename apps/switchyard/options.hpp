@@ -1,0 +1,87 @@
+// What was typed, as plain values. Only command_line.cpp knows the parser's library.
+#pragma once
+
+#include "exit_code.hpp"
+
+#include <switchyard/base/time.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace switchyard::cli {
+
+/// Options that every command takes.
+struct GlobalOptions {
+  std::optional<std::string> config;                          ///< fleet file
+  std::optional<std::string> env_file;                        ///< instead of ./.env
+  std::vector<std::pair<std::string, std::string>> settings;  ///< --set key=value
+  std::optional<std::string> application;                     ///< which running fleet, when several run
+  bool json = false;
+  bool no_color = false;
+  bool quiet = false;
+  bool verbose = false;
+};
+
+struct UpOptions {
+  bool detach = false;
+  bool no_private = false;
+  std::optional<std::string> persist;  ///< folder that keeps the private clusters' data
+  std::optional<std::string> http;     ///< address, or "auto"
+};
+struct DownOptions {
+  Duration timeout = std::chrono::seconds(30);
+};
+struct StatusOptions {
+  bool watch = false;
+  Duration interval = std::chrono::seconds(1);
+};
+enum class RowFormat : std::uint8_t { table, json, csv };
+struct QueryOptions {
+  std::optional<std::string> on;
+  bool read = false;  ///< a replica may answer
+  RowFormat format = RowFormat::table;
+  std::optional<Duration> timeout;
+  std::string sql;  ///< "-": from standard input
+};
+struct ShellOptions {
+  std::optional<std::string> on;
+  std::vector<std::string> arguments;  ///< for psql
+};
+struct ConfigExplainOptions {
+  bool all = false;
+};
+struct DoctorOptions {
+  std::optional<std::string> on;
+};
+struct HealthOptions {
+  std::optional<std::string> on;
+};
+struct CompletionOptions {
+  std::string shell;  ///< bash, zsh, fish
+};
+struct VersionOptions {};
+/// For completion scripts: prints the names of the configured databases.
+struct DatabaseNamesOptions {};
+
+using Command =
+    std::variant<UpOptions, DownOptions, StatusOptions, QueryOptions, ShellOptions, ConfigExplainOptions,
+                 DoctorOptions, HealthOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
+
+struct CommandLine {
+  GlobalOptions global;
+  Command command;
+};
+
+/// Instead of a command: a text to print and end with.
+struct Answer {
+  ExitCode code = ExitCode::ok;
+  std::string text;  ///< to standard output when ok, else to standard error
+};
+
+[[nodiscard]] std::variant<CommandLine, Answer> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace switchyard::cli

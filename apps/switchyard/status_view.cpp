@@ -1,0 +1,137 @@
+#include "status_view.hpp"
+
+#include "text_table.hpp"
+
+#include <switchyard/base/units.hpp>
+#include <switchyard/http/documents.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+
+namespace switchyard::cli {
+
+namespace {
+
+constexpr std::size_t kReasonWidth = 60;
+
+Cell name_cell(const DatabaseStatus& database, const EndpointStatus& endpoint) {
+  switch (endpoint.role) {
+    case EndpointRole::primary: return {database.name, Tone::strong};
+    case EndpointRole::write: return "  write";
+    case EndpointRole::replica: return "  replica " + endpoint.name;
+  }
+  return "";
+}
+
+Cell state_cell(const DatabaseStatus& database, const EndpointStatus& endpoint, const HealthReport* report) {
+  if (!endpoint.configured) {
+    const bool stands_in = endpoint.role == EndpointRole::primary && !database.stand_in.empty();
+    return {stands_in ? "not configured, " + database.stand_in + " stands in" : "not configured", Tone::quiet};
+  }
+  if (report == nullptr) return endpoint.last_error.empty() ? Cell("") : Cell("down", Tone::bad);
+  if (report->healthy) return {"serves", Tone::good};
+  return {database.required && endpoint.role == EndpointRole::primary ? "down (required)" : "down", Tone::bad};
+}
+
+std::string pool_text(const EndpointStatus& endpoint) {
+  if (!endpoint.pool) return "";
+  std::string text = std::to_string(endpoint.pool->active) + "/" + std::to_string(endpoint.pool->total) + "/" +
+                     std::to_string(endpoint.pool->max);
+  if (endpoint.pool->waiting > 0) text += " +" + std::to_string(endpoint.pool->waiting);
+  return text;
+}
+
+Cell breaker_cell(const EndpointStatus& endpoint) {
+  if (!endpoint.configured) return "";
+  return {endpoint.breaker, endpoint.breaker == "CLOSED" ? Tone::quiet : Tone::bad};
+}
+
+/// What is wrong, one line each: the tables stay narrow.
+std::string troubles(const std::vector<HealthReport>& reports, const Paint& paint, std::size_t width) {
+  std::string out;
+  const auto add = [&](const std::string& name, const HealthReport& report) {
+    if (report.healthy || report.error.empty()) return;
+    out += "  " + paint(Tone::bad, name) + "  " +
+           fit(report.error, std::max(width, kReasonWidth) - name.size() - 4) + '\n';
+  };
+  for (const HealthReport& report : reports) {
+    add(report.database, report);
+    for (const HealthReport& replica : report.replicas) add(report.database + "/" + replica.database, replica);
+  }
+  return out.empty() ? out : "\n" + out;
+}
+
+}  // namespace
+
+std::string short_duration(Duration duration) {
+  const double ms = std::chrono::duration<double, std::milli>(duration).count();
+  std::array<char, 32> text;
+  const char* format = ms < 10 ? "%.2f ms" : ms < 1000 ? "%.0f ms" : "%.2f s";
+  const int length = std::snprintf(text.data(), text.size(), format, ms < 1000 ? ms : ms / 1000);
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::string status_view(const FleetStatus& status, const std::vector<HealthReport>& reports, const Paint& paint,
+                        std::size_t width) {
+  TextTable table({{"database"},
+                   {"endpoint"},
+                   {"state"},
+                   {"used/open/max", Align::right},
+                   {"operations", Align::right},
+                   {"errors", Align::right},
+                   {"p50", Align::right},
+                   {"p99", Align::right},
+                   {"breaker"}});
+  for (const DatabaseStatus& database : status.databases) {
+    for (const EndpointStatus& endpoint : database.endpoints) {
+      const HealthReport* own = http::report_of(reports, database.name, endpoint);
+      const OperationStatus& operations = endpoint.operations;
+      const bool used = operations.count > 0;
+      table.add({name_cell(database, endpoint), endpoint.configured ? endpoint.location : "",
+                 state_cell(database, endpoint, own), pool_text(endpoint),
+                 endpoint.configured ? std::to_string(operations.count) : "",
+                 Cell(endpoint.configured ? std::to_string(operations.errors) : "",
+                      operations.errors > 0 ? Tone::warn : Tone::plain),
+                 used ? short_duration(operations.p50) : "", used ? short_duration(operations.p99) : "",
+                 breaker_cell(endpoint)});
+    }
+  }
+  return table.text(paint) + troubles(reports, paint, width);
+}
+
+std::string health_view(const FleetStatus& status, const std::vector<HealthReport>& reports, const Paint& paint,
+                        std::size_t width) {
+  TextTable table({{"database"}, {"state"}, {"pool", Align::right}, {"took", Align::right}});
+  for (const DatabaseStatus& database : status.databases) {
+    for (const EndpointStatus& endpoint : database.endpoints) {
+      if (endpoint.role == EndpointRole::write) continue;
+      const HealthReport* own = http::report_of(reports, database.name, endpoint);
+      const HealthReport* report = endpoint.configured ? own : nullptr;
+      table.add({name_cell(database, endpoint), state_cell(database, endpoint, own),
+                 report != nullptr && report->healthy
+                     ? std::to_string(report->pool_size) + "/" + std::to_string(report->pool_max)
+                     : "",
+                 report != nullptr ? short_duration(report->took) : ""});
+    }
+  }
+  return table.text(paint) + troubles(reports, paint, width);
+}
+
+ExitCode health_exit_code(const FleetStatus& status, const std::vector<HealthReport>& reports) {
+  std::size_t serving = 0, down = 0;
+  for (const DatabaseStatus& database : status.databases) {
+    for (const EndpointStatus& endpoint : database.endpoints) {
+      // A required database that nobody configured is missing.
+      const bool missing = database.required && endpoint.role == EndpointRole::primary;
+      const HealthReport* own = http::report_of(reports, database.name, endpoint);
+      if ((!endpoint.configured && !missing) || own == nullptr) continue;
+      ++(own->healthy ? serving : down);
+    }
+  }
+  if (down == 0) return ExitCode::ok;
+  return serving == 0 ? ExitCode::unreachable : ExitCode::partial;
+}
+
+}  // namespace switchyard::cli

@@ -1,0 +1,510 @@
+#!/usr/bin/env python3
+"""The real program as a user meets it: up, query, status, health, shell, doctor, down, and what goes wrong."""
+# on: postgresql
+# needs: build
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+import script_test  # noqa: E402
+
+PROGRAM = str(script_test.BUILD.resolve() / "bin" / "switchyard")
+EXAMPLES = script_test.ROOT / "examples"
+SECONDS = 60  # of one command; ends a failed test, decides none
+OK, FAILED, USAGE, PARTIAL, AUTHENTICATION, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+
+class Machine:
+    """A user's surroundings: an empty folder, state of its own, no variables of ours."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="cli-"))
+        self.environment = {key: value for key, value in os.environ.items()
+                            if not key.startswith(("PG", "POSTGRES_")) and not key.endswith("DATABASE_URL")}
+        self.folder.chmod(0o711)  # for the account that runs the servers when we are root
+        runtime = self.folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        work = self.folder / "work"
+        work.mkdir()
+        self.work = work
+        self.environment.update(XDG_RUNTIME_DIR=str(runtime))
+        if folder := self.postgresql():
+            self.environment["SWITCHYARD_PG_BIN"] = folder
+
+    def postgresql(self):
+        """The programs of the version that is asked for."""
+        wanted = os.environ.get("SWITCHYARD_TEST_PG")
+        if not wanted:
+            return None
+        if "/" in wanted:
+            return wanted
+        for one in json.loads(self.run("version", "--json").stdout)["postgresql"]:
+            if one["version"].split(".")[0] == wanted:
+                return one["folder"]
+        raise SystemExit(f"PostgreSQL {wanted} is not installed")
+
+    def run(self, *arguments, stdin=None, cwd=None, **variables):
+        return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False,
+                              cwd=cwd or self.work, env={**self.environment, **variables}, input=stdin or "")
+
+    def start(self, *arguments):
+        return subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                cwd=self.work, env=self.environment)
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    return None
+
+
+def get(address, path):
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def servers_of(pid):
+    """The postmasters whose parent this process is."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            text = pathlib.Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
+            name = text[text.index("(") + 1:text.rindex(")")]
+            if int(text[text.rindex(")") + 2:].split()[1]) == pid and name == "postgres":
+                found.append(int(entry))
+    return found
+
+
+def alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return state[state.rindex(")") + 2] != "Z"
+    except OSError:
+        return False
+
+
+class Problems(list):
+    """Collects what is wrong with one case."""
+
+    def want(self, truth, *what):
+        if not truth:
+            self.append(" ".join(str(part) for part in what))
+
+    def ended(self, result, code):
+        self.want(result.returncode == code, "exit status", result.returncode, "instead of", code, ":", result.stdout,
+                  result.stderr)
+
+
+def case(cases, name):
+    def run(function):
+        problems = Problems()
+        try:
+            function(problems)
+        except Exception as error:  # noqa: BLE001 a broken case is a failed one
+            problems.append(f"{type(error).__name__}: {error}")
+        cases.check(name, problems)
+    return run
+
+
+def without_a_fleet(cases, machine):
+    @case(cases, "version and help go to standard output")
+    def _(p):
+        result = machine.run("version")
+        p.ended(result, OK)
+        p.want(re.fullmatch(r"switchyard \d+\.\d+\.\d+\n", result.stdout), result.stdout)
+        p.want(json.loads(machine.run("version", "--json").stdout)["version"], "no version in JSON")
+        p.want("switchyard up" in machine.run("help").stdout, "help does not mention up")
+        p.want("--detach" in machine.run("up", "--help").stdout, "up --help does not mention --detach")
+
+    @case(cases, "typing mistakes are answered with what was meant, on standard error, with status 2")
+    def _(p):
+        for words, meant in ((("stauts",), "status"), (("up", "--detatch"), "--detach"),
+                             (("query", "--onn", "x", "SELECT 1"), "--on"), (("config", "explian"), "explain")):
+            result = machine.run(*words)
+            p.ended(result, USAGE)
+            p.want(meant in result.stderr and not result.stdout, words, result.stderr, result.stdout)
+
+    @case(cases, "no fleet and no configuration: status 5 and what to do; down has nothing to do")
+    def _(p):
+        for words in (("status",), ("query", "SELECT 1"), ("health",), ("doctor",), ("shell",)):
+            result = machine.run(*words)
+            p.ended(result, UNREACHABLE)
+            p.want("switchyard up" in result.stderr, result.stderr)
+        p.ended(machine.run("down"), OK)
+
+    @case(cases, "a wrong configuration is named with place and meaning")
+    def _(p):
+        file = machine.work / "wrong.toml"
+        file.write_text("[database.main]\ndsn = \"postgresql://localhost/x\"\npoool = { max = 3 }\n", encoding="utf-8")
+        for words in (("up", "--config", str(file)), ("config", "explain", "--config", str(file))):
+            result = machine.run(*words)
+            p.ended(result, USAGE)
+            p.want("wrong.toml:3" in result.stderr and "pool" in result.stderr, result.stderr)
+        result = machine.run("up", "--config", "nowhere.toml")
+        p.ended(result, USAGE)
+        p.want("nowhere.toml" in result.stderr, result.stderr)
+
+    @case(cases, "config explain says where a value came from and shows no password")
+    def _(p):
+        result = machine.run("config", "explain", "--set", "database.main.pool.max=7",
+                             POSTGRES_DSN="postgresql://u:very-secret@localhost/x", PG_POOL_MIN_SIZE="3")
+        p.ended(result, OK)
+        p.want("PG_POOL_MIN_SIZE" in result.stdout, result.stdout)
+        p.want("very-secret" not in result.stdout + result.stderr, "the password is shown")
+        settings = json.loads(machine.run("config", "explain", "--json", PG_POOL_MIN_SIZE="3").stdout)["settings"]
+        p.want(any(row["key"] == "database.main.pool.min" and row["value"] == "3" for row in settings), settings)
+
+    @case(cases, "a server that is not there: status 5, doctor has the line that finds out")
+    def _(p):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            dsn = f"postgresql://nobody@127.0.0.1:{unused.getsockname()[1]}/nothing"
+            result = machine.run("query", "SELECT 1", POSTGRES_DSN=dsn)
+            p.ended(result, UNREACHABLE)
+            p.want("refused" in result.stderr, result.stderr)
+            p.ended(machine.run("health", POSTGRES_DSN=dsn), UNREACHABLE)
+            result = machine.run("doctor", POSTGRES_DSN=dsn)
+            p.ended(result, FAILED)
+            p.want("pg_isready -h 127.0.0.1" in result.stdout, result.stdout, result.stderr)
+
+    @case(cases, "completion scripts are valid")
+    def _(p):
+        for shell in ("bash", "zsh", "fish"):
+            script = machine.run("completion", shell)
+            p.ended(script, OK)
+            if shutil.which(shell):
+                check = subprocess.run([shell, "-n"], input=script.stdout, text=True, capture_output=True, check=False)
+                p.want(check.returncode == 0, shell, check.stderr)
+        p.ended(machine.run("completion", "tcsh"), USAGE)
+
+    @case(cases, "a taken port is refused before anything is started, and its owner named; auto finds another")
+    def _(p):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            begun = time.monotonic()
+            result = machine.run("up", "--detach", "--http", address)
+            p.ended(result, UNREACHABLE)
+            p.want(f"pid {os.getpid()} (" in result.stderr, result.stderr)
+            p.want("server started" not in result.stderr, "servers were started first", time.monotonic() - begun)
+
+
+def demonstration(cases, machine):
+    up = machine.run("up", "--detach", "--http", "auto")
+
+    @case(cases, "up --detach without configuration ends with a fleet and a screen of what to try")
+    def _(p):
+        p.ended(up, OK)
+        for expected in ("http://127.0.0.1:", "main", "streaming replica", "analytics", "compliance", "curl", "psql",
+                         "switchyard query", "down stops it"):
+            p.want(expected in up.stdout, f"no '{expected}' in", up.stdout)
+        p.want("\033" not in up.stdout + up.stderr, "colours off a terminal")
+    if up.returncode != 0:
+        return
+    address = re.search(r"http://(127\.0\.0\.1:\d+)", up.stdout).group(1)
+
+    @case(cases, "a second up of the same application says that the first runs")
+    def _(p):
+        again = machine.run("up", "--detach", "--http", "auto")
+        p.ended(again, UNREACHABLE)
+        p.want("runs already (pid" in again.stderr, again.stderr)
+
+    @case(cases, "query prints a table, JSON and CSV, data on standard output alone")
+    def _(p):
+        table = machine.run("query", "SELECT 1 AS one, NULL AS nothing, 'a' || chr(10) || 'b' AS text")
+        p.ended(table, OK)
+        p.want(table.stdout.splitlines()[0].split() == ["one", "nothing", "text"], table.stdout)
+        p.want("NULL" in table.stdout and "(1 row," in table.stderr and "on main" in table.stderr, table.stderr)
+        rows = machine.run("query", "--json", "SELECT code, name FROM countries ORDER BY code", "--on", "reference")
+        p.want(json.loads(rows.stdout)[0] == {"code": "DE", "name": "Germany"}, rows.stdout, rows.stderr)
+        csv = machine.run("query", "--csv", "SELECT 'a,b' AS x, '' AS y, NULL AS z, 1.50 AS n", "--on", "analytics")
+        p.want(csv.stdout == 'x,y,z,n\n"a,b","",,1.50\n', csv.stdout, csv.stderr)
+        empty = machine.run("query", "--json", "SELECT 1 AS x WHERE false")
+        p.want(json.loads(empty.stdout) == [], empty.stdout)
+
+    @case(cases, "query reads several statements from standard input and runs them on one session")
+    def _(p):
+        text = ("CREATE TEMPORARY TABLE t (n int); INSERT INTO t VALUES (1), (2); -- ; \n"
+                "SELECT sum(n) AS sum, ';' AS x FROM t;")
+        result = machine.run("query", "--csv", "-", stdin=text)
+        p.ended(result, OK)
+        p.want(result.stdout == "sum,x\n3,;\n", result.stdout, result.stderr)
+        p.want("INSERT 0 2" in result.stderr and "CREATE TABLE" in result.stderr, result.stderr)
+
+    @case(cases, "query shows an SQL error with its SQLSTATE, place and hint, and ends with 1")
+    def _(p):
+        result = machine.run("query", "SELECT nothing FROM customers")
+        p.ended(result, FAILED)
+        p.want("42703" in result.stderr and "nothing" in result.stderr, result.stderr)
+        p.want("LINE 1: SELECT nothing FROM customers\n               ^" in result.stderr, result.stderr)
+        p.want(not result.stdout, "an error on standard output")
+        slow = machine.run("query", "--timeout", "100ms", "SELECT pg_sleep(30)")
+        p.ended(slow, FAILED)
+        unknown = machine.run("query", "--on", "refrence", "SELECT 1")
+        p.ended(unknown, USAGE)
+        p.want("reference" in unknown.stderr, unknown.stderr)
+
+    @case(cases, "a read view reads from the replica, which follows the primary")
+    def _(p):
+        for words in (("--read",), ("--on", "main_replica")):
+            result = machine.run("query", "--csv", *words, "SELECT pg_is_in_recovery() AS r")
+            p.want(result.stdout == "r\nt\n", result.stdout, result.stderr)
+        p.ended(machine.run("query", "CREATE TABLE seen AS SELECT 7 AS n"), OK)
+
+        def follows():
+            return machine.run("query", "--csv", "--read", "SELECT n FROM seen").stdout == "n\n7\n"
+        p.want(wait_for(follows), "the replica never showed the row")
+
+    @case(cases, "a large result goes through with bounded memory")
+    def _(p):
+        command = ("import resource, subprocess, sys\n"
+                   "end = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)\n"
+                   "print(end.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+        result = subprocess.run([sys.executable, "-c", command, PROGRAM, "query", "--csv",
+                                 "SELECT repeat('x', 1000) FROM generate_series(1, 200000)"], capture_output=True,
+                                text=True, timeout=SECONDS, check=False, cwd=machine.work, env=machine.environment)
+        code, kilobytes = map(int, result.stdout.split())
+        p.want(code == 0, result.stderr)
+        p.want(kilobytes < 100_000, f"{kilobytes} kB for a result of 200 MB")
+
+    @case(cases, "query | head ends without a complaint")
+    def _(p):
+        pipe = subprocess.run(f"'{PROGRAM}' -q query --csv 'SELECT * FROM generate_series(1, 1000000)' | head -n 2",
+                              shell=True, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=machine.work,
+                              env=machine.environment)
+        p.want(pipe.stdout == "generate_series\n1\n" and not pipe.stderr, pipe.stdout, pipe.stderr)
+
+    @case(cases, "status and health know every database and the replica")
+    def _(p):
+        status = machine.run("status")
+        p.ended(status, OK)
+        for expected in ("demo", "all serve", "main", "replica", "documents", "CLOSED"):
+            p.want(expected in status.stdout, f"no '{expected}' in", status.stdout)
+        names = [one["name"] for one in json.loads(machine.run("status", "--json").stdout)["databases"]]
+        p.want(names == ["main", "reference", "analytics", "documents", "compliance"], names)
+        health = machine.run("health", "--json")
+        p.ended(health, OK)
+        p.want(json.loads(health.stdout)["status"] == "pass", health.stdout)
+        p.ended(machine.run("health", "--on", "main"), OK)
+        p.ended(machine.run("health", "--on", "mian"), USAGE)
+
+    @case(cases, "doctor finds nothing wrong")
+    def _(p):
+        result = machine.run("doctor")
+        p.ended(result, OK)
+        p.want("No problem found" in result.stderr and "streaming replica" in result.stdout, result.stdout)
+
+    @case(cases, "shell is psql on the endpoint")
+    def _(p):
+        result = machine.run("shell", "--on", "documents", "--", "-AtXc", "SELECT current_database(), count(*) FROM documents")
+        p.ended(result, OK)
+        p.want(result.stdout == "documents|3\n", result.stdout, result.stderr)
+        p.want(machine.run("shell", "--on", "main_replica", "--", "-AtXc", "SELECT pg_is_in_recovery()").stdout == "t\n",
+               "not the replica")
+
+    @case(cases, "the HTTP door answers as the documents say")
+    def _(p):
+        code, body = get(address, "/api/health/databases")
+        p.want(code == 200 and json.loads(body) == {"main": True, "reference": True, "analytics": True,
+                                                    "documents": True, "compliance": True, "readReplica": True}, body)
+        code, body = get(address, "/api/health/connections")
+        p.want(set(json.loads(body)["main"]) == {"totalConnections", "idleConnections", "waitingConnections"}, body)
+        for path in ("/livez", "/readyz", "/health", "/metrics", "/api/fleet", "/"):
+            p.want(get(address, path)[0] == 200, path)
+        p.want('switchyard_up{database="main",endpoint="primary",required="true"} 1' in get(address, "/metrics")[1],
+               "no switchyard_up")
+        p.want(get(address, "/nowhere")[0] == 404, "no 404")
+
+    @case(cases, "a lost database shows in health, and an optional one does not make the service unready")
+    def _(p):
+        shared = server_of(machine, "reference")
+        os.kill(shared, signal.SIGKILL)
+        wait_for(lambda: not alive(shared))
+        code, body = get(address, "/api/health/databases")
+        p.want(code == 200 and json.loads(body)["reference"] is False and json.loads(body)["main"] is True, body)
+        p.want(get(address, "/readyz")[0] == 200, "not ready without an optional database")
+        p.want('switchyard_up{database="reference",endpoint="primary",required="false"} 0' in get(address, "/metrics")[1],
+               "no explicit 0")
+        health = machine.run("health")
+        p.ended(health, PARTIAL)
+        p.ended(machine.run("query", "--on", "reference", "SELECT 1"), UNREACHABLE)
+        p.ended(machine.run("query", "SELECT 1"), OK)
+    @case(cases, "down stops everything and is content when nothing runs")
+    def _(p):
+        process = fleet_pid(machine)
+        servers = servers_of(process)
+        down = machine.run("down")
+        p.ended(down, OK)
+        p.want(not alive(process) and not any(alive(one) for one in servers), "something still runs")
+        p.ended(machine.run("down"), OK)
+        p.want(machine.run("status").returncode == UNREACHABLE, "status still finds it")
+
+
+def state_of(machine):
+    folder = machine.folder / "runtime" / "switchyard"
+    return json.loads(next(folder.glob("*.json")).read_text(encoding="utf-8"))
+
+
+def fleet_pid(machine):
+    return state_of(machine)["pid"]
+
+
+def server_of(machine, database):
+    """The postmaster of a private database."""
+    dsn = next(one["dsn"] for one in state_of(machine)["relocations"]
+               if one["database"] == database and not one["replica"])
+    sockets = pathlib.Path(re.search(r"host=([^&]+)", dsn).group(1).replace("%2F", "/"))
+    return int((sockets.parent / "primary" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+
+
+def applications(cases, machine):
+    @case(cases, "examples/wellwon.toml comes up with its rows, a replica for each database, and writes apart from reads")
+    def _(p):
+        up = machine.run("up", "--detach", "--http", "auto", "--config", str(EXAMPLES / "wellwon.toml"))
+        p.ended(up, OK)
+        row = machine.run("query", "--csv", "--on", "reference",
+                          "SELECT document_mode_id FROM dc_form_definitions WHERE document_mode_id = '1002007E'")
+        p.want(row.stdout == "document_mode_id\n1002007E\n", row.stdout, row.stderr)
+        types = machine.run("query", "--csv", "--on", "reference_replica", "SELECT string_agg(code, ',' ORDER BY id) AS c "
+                            "FROM dc_declaration_types")
+        p.want(types.stdout == 'c\n"IM,EX,TR,TI,TE"\n', types.stdout, types.stderr)
+        p.want(machine.run("query", "--csv", "SELECT count(*) AS n FROM user_accounts").stdout == "n\n2\n", "accounts")
+        p.ended(machine.run("query", "--on", "reference",
+                            "INSERT INTO dc_form_sync_history (sync_type, status) VALUES ('single', 'success')"), OK)
+        p.ended(machine.run("down"), OK)
+
+    @case(cases, "examples/chiroerp.toml is one database, where commerce_user can't read finance's tables")
+    def _(p):
+        up = machine.run("up", "--detach", "--http", "auto", "--config", str(EXAMPLES / "chiroerp.toml"))
+        p.ended(up, OK)
+        for database in ("core", "analytics", "commerce", "crm", "finance", "logistics", "operations", "supply"):
+            result = machine.run("query", "--csv", "--on", database,
+                                 "SELECT current_database(), current_schema(), current_user")
+            p.want(result.stdout.splitlines()[1:] == [f"chiro_erp,{database}_schema,{database}_user"], result.stdout,
+                   result.stderr)
+        denied = machine.run("query", "--on", "commerce", "SELECT * FROM finance_schema.invoices")
+        p.ended(denied, FAILED)
+        p.want("42501" in denied.stderr, denied.stderr)
+        p.want("--on" in machine.run("query", "SELECT 1").stderr, "main is not there and nobody says so")
+        p.ended(machine.run("down"), OK)
+
+    @case(cases, "examples/parafort.toml has every key of its health document")
+    def _(p):
+        up = machine.run("up", "--detach", "--http", "auto", "--config", str(EXAMPLES / "parafort.toml"))
+        p.ended(up, OK)
+        address = re.search(r"http://(127\.0\.0\.1:\d+)", up.stdout).group(1)
+        _, body = get(address, "/api/health/databases")
+        p.want(list(json.loads(body)) == ["main", "analytics", "documents", "compliance", "readReplica"], body)
+        p.want(all(json.loads(body).values()), body)
+        p.ended(machine.run("down"), OK)
+
+
+def endings(cases, machine):
+    file = machine.work / "small.toml"
+    file.write_text("[fleet]\napplication = \"small\"\n[database.main]\n", encoding="utf-8")
+
+    @case(cases, "Ctrl-C ends a fleet in the foreground, its servers and its state")
+    def _(p):
+        up = machine.start("up", "--http", "auto", "--config", str(file))
+        screen = iter(up.stdout.readline, "")
+        p.want(any("Ctrl-C stops it" in line for line in screen), "no screen")
+        servers = servers_of(up.pid)
+        p.want(servers, "no server")
+        up.send_signal(signal.SIGINT)
+        up.communicate(timeout=SECONDS)
+        p.want(up.returncode == OK, "exit status", up.returncode)
+        p.want(not any(alive(one) for one in servers), "a server still runs")
+        p.want(machine.run("status", "--application", "small").returncode == UNREACHABLE, "still known")
+
+    @case(cases, "kill -9 leaves no server, and the next up is not disturbed")
+    def _(p):
+        up = machine.start("up", "--http", "auto", "--config", str(file))
+        p.want(any("Ctrl-C stops it" in line for line in iter(up.stdout.readline, "")), "no screen")
+        servers = servers_of(up.pid)
+        up.kill()
+        up.communicate(timeout=SECONDS)
+        p.want(wait_for(lambda: not any(alive(one) for one in servers)), "a server still runs")
+        p.want(machine.run("status", "--application", "small").returncode == UNREACHABLE, "still known")
+        again = machine.run("up", "--detach", "--http", "auto", "--config", str(file))
+        p.ended(again, OK)
+        p.ended(machine.run("down"), OK)
+
+    @case(cases, "--persist keeps rows from one run to the next")
+    def _(p):
+        folder = machine.folder / "data"
+        for statement, expected in (("CREATE TABLE kept AS SELECT 42 AS n", None), ("SELECT n FROM kept", "n\n42\n")):
+            up = machine.run("up", "--detach", "--http", "auto", "--config", str(file), "--persist", str(folder))
+            p.ended(up, OK)
+            result = machine.run("query", "--csv", statement)
+            p.ended(result, OK)
+            p.want(expected is None or result.stdout == expected, result.stdout)
+            p.ended(machine.run("down"), OK)
+
+    @case(cases, "a wrong seed is named with file and line, and nothing is left running")
+    def _(p):
+        seeds = machine.work / "seeded"
+        seeds.mkdir()
+        (machine.work / "seeded.toml").write_text("[database.main]\n", encoding="utf-8")
+        (seeds / "main.sql").write_text("SELECT 1;\nCREATE TABEL x ();\n", encoding="utf-8")
+        up = machine.run("up", "--detach", "--http", "auto", "--config", "seeded.toml")
+        p.ended(up, FAILED)
+        p.want("main.sql:2" in up.stderr and "42601" in up.stderr, up.stderr)
+
+    @case(cases, "databases of the environment are used as they are")
+    def _(p):
+        up = machine.run("up", "--detach", "--http", "auto", "--config", str(file), "--json")
+        p.ended(up, OK)
+        dsn = next(one["dsn"] for one in json.loads(up.stdout)["databases"])
+        direct = machine.run("query", "--csv", "SELECT current_setting('application_name') AS a", POSTGRES_DSN=dsn)
+        p.want(direct.stdout == "a\nswitchyard-main\n", direct.stdout, direct.stderr)
+        missing = machine.run("query", "--on", "reference", "SELECT 1", POSTGRES_DSN=dsn,
+                              PG_REFERENCE_POOL_MAX_SIZE="5")
+        p.want("DSN not configured for database 'reference'. Set POSTGRES_REFERENCE_DSN in environment."
+               in missing.stderr, missing.stderr)
+        wrong = machine.run("query", "SELECT 1", POSTGRES_DSN=re.sub(r"/[^/?]+\?", "/nowhere?", dsn))
+        p.want("3D000" in wrong.stderr, wrong.stderr)
+        p.ended(machine.run("down", "--application", "small"), OK)
+
+
+def main():
+    cases = script_test.Cases()
+    machine = Machine()
+    try:
+        without_a_fleet(cases, machine)
+        demonstration(cases, machine)
+        applications(cases, machine)
+        endings(cases, machine)
+    finally:
+        for _ in range(3):
+            for state in (machine.folder / "runtime" / "switchyard").glob("*.json"):
+                machine.run("down", "--application", state.stem)
+        machine.close()
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
