@@ -7,3 +7,4 @@
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/fleet/run.hpp>
 #include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/telemetry/log.hpp>

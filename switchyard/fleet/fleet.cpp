@@ -20,6 +20,11 @@ namespace switchyard::inline v0 {
 using fleet::DatabaseNode;
 using fleet::Endpoint;
 
+namespace {
+/// Where operations without a domain go.
+constexpr std::string_view kMainDatabase = "main";
+}  // namespace
+
 class Fleet::Impl {
  public:
   Impl(FleetConfig fleet_config, std::shared_ptr<fleet::SharedPermits> shared)
@@ -83,6 +88,24 @@ Result<DatabaseHandle> Fleet::database(std::string_view name) {
   SY_ASSERT(node != nullptr);
   if (!resolved->read_view) return DatabaseHandle(*node);
   return DatabaseHandle::read_view(*node, node->reads({.max_lag = {}, .replica = resolved->purpose}));
+}
+
+Result<DatabaseHandle> Fleet::database_for(OperationKind kind, std::string_view domain) {
+  impl_->check_thread();
+  const std::string_view name = domain.empty() ? kMainDatabase : domain;
+  auto resolved = impl_->config.resolve(name);
+  if (!resolved.ok()) return resolved.error().with_kind(ErrorKind::Usage);
+  DatabaseNode* node = impl_->find(resolved->database->name);
+  SY_ASSERT(node != nullptr);
+  if (kind == OperationKind::read) {
+    return DatabaseHandle::read_view(*node, node->reads({.max_lag = {}, .replica = resolved->purpose}));
+  }
+  if (resolved->read_view) {
+    return Error(ErrorKind::Usage, "'" + std::string(name) + "' only reads")
+        .with_hint("write to '" + std::string(node->name()) + "'")
+        .with_database(std::string(node->name()));
+  }
+  return DatabaseHandle(*node);
 }
 
 DatabaseHandle Fleet::handle(std::string_view used_name) { return database(used_name).value_or_throw(); }

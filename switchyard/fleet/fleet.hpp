@@ -44,6 +44,15 @@ class SWITCHYARD_API Fleet {
   }
   /// The same for a name known only at run time: Usage error with "did you mean" for an unknown one.
   Result<DatabaseHandle> database(std::string_view name);
+  /// The place for an operation, chosen by what it does and the domain of its data, which is a database's name:
+  ///   read            a replica of main, else main
+  ///   read, domain    a replica of that database, else that database
+  ///   write, domain   the primary of that database
+  ///   write           the primary of main
+  /// A database that is not configured is replaced by the one that takes over for it (`when_unconfigured`: main in
+  /// fleets configured by *_DATABASE_URL), reads by its replica. Usage error for an unknown domain, with "did you
+  /// mean", and for a write to a read view such as "main_replica".
+  Result<DatabaseHandle> database_for(OperationKind kind, std::string_view domain = {});
 
   /// A unit of work: its operations share a deadline and a label.
   Request request(RequestOptions options = {});

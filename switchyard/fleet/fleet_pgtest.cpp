@@ -57,6 +57,19 @@ TEST_F(FleetTest, EachDatabaseIsItsOwn) {
   });
 }
 
+TEST_F(FleetTest, ArgumentsOfOneKindAndOfSeveralArriveAsTheyAre) {
+  run(config(), [](Fleet& fleet) -> Task<void> {
+    using Texts = std::tuple<std::string, std::string, std::string>;
+    EXPECT_EQ(co_await fleet[main_db].query_one<Texts>("SELECT $1::text, $2::text, $3::text", "a", "", "c"),
+              Texts("a", "", "c"));
+    using Numbers = std::tuple<std::int32_t, std::int32_t>;
+    EXPECT_EQ(co_await fleet[main_db].query_one<Numbers>("SELECT $1, $2", 1, -2), Numbers(1, -2));
+    using Mixed = std::tuple<std::string, std::int64_t, std::string>;
+    EXPECT_EQ(co_await fleet[main_db].query_one<Mixed>("SELECT $1::text, $2, $3::text", "a", std::int64_t{2}, "c"),
+              Mixed("a", 2, "c"));
+  });
+}
+
 TEST_F(FleetTest, ATransactionCommitsOnReturnAndRollsBackOnException) {
   run(config(), [](Fleet& fleet) -> Task<void> {
     const auto id = co_await fleet[main_db].transaction([](Transaction& tx) -> Task<std::int32_t> {
@@ -213,6 +226,41 @@ TEST_F(FleetTest, AReadViewGoesToTheReplica) {
         EXPECT_FALSE(co_await fleet[reference].query_value<bool>("SELECT pg_is_in_recovery()"));
         const auto wrong = co_await fleet[reference].read({.replica = "apy"}).query("SELECT 1").result();
         EXPECT_NE(std::string(wrong.error().what()).find("did you mean 'api'"), std::string::npos);
+      });
+}
+
+TEST_F(FleetTest, AnOperationGoesWhereItsDomainIs) {
+  const auto replica = TestCluster::replica().endpoint(main.name()).uri();
+  TestCluster::replica().catch_up(TestCluster::shared().primary()).value_or_throw();
+  run(config("[[database.main.replica]]\nname = \"readReplica\"\ndsn = \"" + replica +
+             "\"\n[database.analytics]\nwhen_unconfigured = \"main\"\n[database.compliance]\n"),
+      [this](Fleet& fleet) -> Task<void> {
+        // Name of the server's database, with '*' where it is a standby.
+        const auto place = [&](OperationKind kind, std::string_view domain) -> Task<std::string> {
+          co_return co_await fleet.database_for(kind, domain)
+              .value_or_throw()
+              .query_value<std::string>(
+                  "SELECT current_database() || CASE WHEN pg_is_in_recovery() THEN '*' ELSE '' END");
+        };
+        EXPECT_EQ(co_await place(OperationKind::read, ""), main.name() + "*");
+        EXPECT_EQ(co_await place(OperationKind::write, ""), main.name());
+        EXPECT_EQ(co_await place(OperationKind::read, "reference"), ref.name());  // it has no replica
+        EXPECT_EQ(co_await place(OperationKind::write, "reference"), ref.name());
+        EXPECT_EQ(co_await place(OperationKind::read, "analytics"), main.name() + "*");
+        EXPECT_EQ(co_await place(OperationKind::write, "analytics"), main.name());
+        EXPECT_EQ(co_await place(OperationKind::read, "main_replica"), main.name() + "*");
+
+        // Nobody takes over for compliance here.
+        for (const OperationKind kind : {OperationKind::read, OperationKind::write}) {
+          auto missing = fleet.database_for(kind, "compliance").value_or_throw();
+          EXPECT_EQ((co_await missing.query("SELECT 1").result()).error().kind(), ErrorKind::Config);
+        }
+        const auto misspelt = fleet.database_for(OperationKind::write, "analitics");
+        EXPECT_EQ(misspelt.error().kind(), ErrorKind::Usage);
+        EXPECT_NE(std::string(misspelt.error().what()).find("analytics"), std::string::npos);
+        const auto to_replica = fleet.database_for(OperationKind::write, "main_replica");
+        EXPECT_EQ(to_replica.error().kind(), ErrorKind::Usage);
+        EXPECT_NE(to_replica.error().hint().find("'main'"), std::string::npos);
       });
 }
 

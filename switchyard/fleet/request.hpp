@@ -24,6 +24,9 @@ struct ReadOptions {
   std::string_view replica = {};
 };
 
+/// What an operation is about to do, for Fleet::database_for().
+enum class OperationKind : unsigned char { read, write };
+
 enum class Isolation : unsigned char { server_default, read_committed, repeatable_read, serializable };
 enum class Access : unsigned char { read_write, read_only };
 

@@ -19,8 +19,6 @@
 namespace switchyard::inline v0::fleet {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kWrongConfiguration = 2;
 constexpr int kSignalBase = 128;
 
 int report(const char* what, int code) {
@@ -80,7 +78,7 @@ Task<Outcome> run_on_shard(FleetConfig config, std::shared_ptr<SharedPermits> pe
                            runtime::SignalWatch* signals) {
   const Duration patience = *config.shutdown_timeout;
   auto opened = Fleet::open(std::move(config), std::move(permits));
-  if (!opened.ok()) co_return Outcome{kWrongConfiguration, opened.error().what()};
+  if (!opened.ok()) co_return Outcome{kExitWrongConfiguration, opened.error().what()};
   Fleet& fleet = **opened;
   Outcome outcome;
   try {
@@ -90,8 +88,10 @@ Task<Outcome> run_on_shard(FleetConfig config, std::shared_ptr<SharedPermits> pe
       const auto ended = co_await any(application.call(application.function, fleet), until_signalled(*signals));
       outcome.code = ended.index() == 0 ? std::get<0>(ended) : std::get<1>(ended);
     }
+  } catch (const Error& error) {
+    outcome = {error.kind() == ErrorKind::Config ? kExitWrongConfiguration : kExitFailed, error.what()};
   } catch (const std::exception& error) {
-    outcome = {kFailed, error.what()};
+    outcome = {kExitFailed, error.what()};
   }
   co_await fleet.close(patience);
   co_return outcome;
@@ -101,9 +101,9 @@ Task<Outcome> run_on_shard(FleetConfig config, std::shared_ptr<SharedPermits> pe
 
 int run_program(int argc, char** argv, Application application, Shards shards) {
   auto sources = sources_from(argc, argv);
-  if (!sources.ok()) return report(sources.error().what(), kWrongConfiguration);
+  if (!sources.ok()) return report(sources.error().what(), kExitWrongConfiguration);
   auto config = load_config(*sources);
-  if (!config.ok()) return report(config.error().what(), kWrongConfiguration);
+  if (!config.ok()) return report(config.error().what(), kExitWrongConfiguration);
 
   const std::uint32_t count = shards == Shards::all ? std::max<std::uint32_t>(*config->shards, 1) : 1;
   auto permits = std::make_shared<SharedPermits>();

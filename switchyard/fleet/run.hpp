@@ -21,6 +21,11 @@ namespace switchyard::inline v0 {
 struct PerShard {};
 inline constexpr PerShard per_shard;
 
+/// Exit codes of run(), beside the application's own and 128 + signal.
+inline constexpr int kExitFailed = 1;  ///< the application threw
+inline constexpr int kExitWrongConfiguration =
+    2;  ///< nothing was opened, or a database was used that nobody configured
+
 namespace fleet {
 
 /// The user's function, without its type.
@@ -30,8 +35,9 @@ struct Application {
 };
 enum class Shards : unsigned char { one, all };
 
-/// The part of run() that is no template. 0 when the application succeeded, its own exit code, 1 after an exception
-/// (written to stderr), 2 for a wrong configuration, 128 + signal when a signal ended it.
+/// The part of run() that is no template. 0 when the application succeeded, its own exit code, kExitFailed after an
+/// exception (written to stderr), kExitWrongConfiguration after a Config error, 128 + signal when a signal ended
+/// it.
 SWITCHYARD_API int run_program(int argc, char** argv, Application application, Shards shards);
 
 template <class App>
