@@ -1,9 +1,11 @@
 // ChiroERP: one PostgreSQL database, `chiro_erp`, with a schema and a login role for each of eight services. Each
 // is a database of the fleet with sessions of its own, and sees its own tables only.
 //
-//   CHIRO_ERP_DSN=postgresql://localhost:5432/chiro_erp chiroerp --config examples/chiroerp.toml
-//   chiroerp       with POSTGRES_CORE_DSN=postgresql://core_user@localhost:5432/chiro_erp?currentSchema=core_schema
-//                  and the other seven
+//   build/release/bin/example_chiroerp --config examples/chiroerp.toml
+//       with CHIRO_ERP_DSN=postgresql://localhost:5432/chiro_erp and CORE_DB_PASSWORD, ...
+//   build/release/bin/example_chiroerp
+//       with POSTGRES_CORE_DSN=postgresql://core_user@localhost:5432/chiro_erp?currentSchema=core_schema and the
+//       other seven
 //
 // The schemas hold what examples/chiroerp/*.sql puts there.
 #include <switchyard/switchyard.hpp>

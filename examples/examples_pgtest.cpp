@@ -27,7 +27,7 @@ using ::testing::Not;
 constexpr const char* kPassword = "pass-word:1";
 constexpr const char* kPasswordInUri = "pass-word%3A1";
 constexpr const char* kExamples = SWITCHYARD_SOURCE_DIR "/examples/";
-constexpr const char* kPrograms = SWITCHYARD_BINARY_DIR "/examples/";
+constexpr const char* kPrograms = SWITCHYARD_BINARY_DIR "/bin/example_";
 constexpr std::array kServices{"core",    "analytics", "commerce",   "crm",
                                "finance", "logistics", "operations", "supply"};
 

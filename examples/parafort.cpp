@@ -1,8 +1,8 @@
 // ParaFort: starts with one database; analytics, documents, compliance and a read replica join when their
 // variables are set. Code does not change: main takes over for whatever is not configured.
 //
-//   DATABASE_URL=postgresql://... parafort
-//   parafort --config examples/parafort.toml       the same variables: ANALYTICS_DATABASE_URL, ...
+//   DATABASE_URL=postgresql://... build/release/bin/example_parafort
+//   build/release/bin/example_parafort --config examples/parafort.toml     the same variables
 //
 // The databases hold what examples/parafort/*.sql puts there; one database alone holds all of it.
 #include <switchyard/switchyard.hpp>

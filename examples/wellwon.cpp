@@ -1,7 +1,7 @@
 // WellWon: accounts, companies and declarations in `main`, customs reference data in `reference`.
 //
-//   POSTGRES_DSN=postgresql://... POSTGRES_REFERENCE_DSN=postgresql://... wellwon
-//   wellwon --config examples/wellwon.toml       the same variables, with WellWon's sizes and time-outs
+//   POSTGRES_DSN=postgresql://... POSTGRES_REFERENCE_DSN=postgresql://... build/release/bin/example_wellwon
+//   build/release/bin/example_wellwon --config examples/wellwon.toml     the same variables, with WellWon's sizes
 //
 // The databases hold what examples/wellwon/*.sql puts there.
 #include <switchyard/switchyard.hpp>
