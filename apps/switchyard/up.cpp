@@ -170,11 +170,11 @@ class Up {
     claim_.emplace(FleetClaim::take(plan_.running.application).value_or_throw());
     auto listener = http::listen(plan_.http_address, plan_.port).value_or_throw();
     if (!plan_.clusters.empty()) {
-      co_await start_servers(shard);
+      co_await start_servers(shard, signals);
       apply(servers_->relocations(), plan_.config).value_or_throw();
       plan_.running.relocations = servers_->relocations();
     }
-    if (signals.first().is_set()) co_return ExitCode::interrupted;
+    if (signals.signal() != 0) co_return ExitCode::interrupted;
 
     auto fleet = Fleet::open(plan_.config).value_or_throw();
     http::LiveFleetSource source(*fleet);
@@ -199,14 +199,15 @@ class Up {
     co_await show(fleet, source);
   }
 
-  Task<void> start_servers(runtime::Shard& shard) {
+  Task<void> start_servers(runtime::Shard& shard, const runtime::SignalWatch& signals) {
     const TimePoint begun = shard.now();
     Starter starter(plan_, options_, shard);
-    std::string last = "starting private servers";
     while (!starter.done()) {
       for (const std::string& step : starter.new_steps()) reporter_.step(step);
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(shard.now() - begun).count();
-      reporter_.busy(last + (seconds > 0 ? ", " + std::to_string(seconds) + " s" : ""));
+      const std::string what =
+          signals.signal() == 0 ? "starting private servers" : "ending what was begun; once more ends at once";
+      reporter_.busy(what + (seconds > 0 ? ", " + std::to_string(seconds) + " s" : ""));
       co_await sleep(kPictureInterval);
     }
     for (const std::string& step : starter.new_steps()) reporter_.step(step);

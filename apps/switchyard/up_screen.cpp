@@ -93,8 +93,10 @@ std::string up_screen(const UpScreen& screen, const Paint& paint) {
   std::string out = "\n" + paint(Tone::strong, screen.running.application) +
                     " is up: " + paint(Tone::strong, "http://" + screen.running.http) + '\n';
   if (!screen.server_version.empty()) {
+    const bool shared = std::ranges::any_of(
+        screen.running.relocations, [](const Relocation& at) { return at.place == "private server shared"; });
     out += paint(Tone::quiet, "private servers: PostgreSQL " + screen.server_version +
-                                  "; databases without replicas share the server `shared`") +
+                                  (shared ? "; databases without replicas share one" : "")) +
            '\n';
   }
   out += '\n' + database_table(screen, paint) + '\n' + suggestions(screen, paint) + '\n';
