@@ -97,9 +97,12 @@ Result<bool> make_database(PrivateServer& server, const PrivateDatabase& databas
                    quote_identifier(database.owner),
                database.dbname));
     if (!*schema) {
+      // The role's own search_path as well: psql shall see what the application sees.
       SY_TRY(run(server,
                  "CREATE SCHEMA " + quote_identifier(database.schema) + " AUTHORIZATION " +
-                     quote_identifier(database.owner),
+                     quote_identifier(database.owner) + "; ALTER ROLE " + quote_identifier(database.owner) +
+                     " IN DATABASE " + quote_identifier(database.dbname) + " SET search_path TO " +
+                     quote_identifier(database.schema),
                  database.dbname));
     }
   }
