@@ -9,6 +9,7 @@
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/result.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,6 +31,7 @@ struct FieldDescription {
   std::int16_t type_size = 0;      ///< pg_type.typlen; negative for variable width
   std::int32_t type_modifier = 0;  ///< pg_attribute.atttypmod
   std::int16_t format = 0;         ///< kTextFormat or kBinaryFormat; text when only the statement was described
+  friend bool operator==(const FieldDescription&, const FieldDescription&) = default;
 };
 
 /// The columns of a result. Immutable; shared by statement caches and rows, hence always behind a shared_ptr.
@@ -49,6 +51,10 @@ class SWITCHYARD_API RowDescription {
   [[nodiscard]] bool empty() const noexcept { return fields_.empty(); }
   [[nodiscard]] const FieldDescription& operator[](std::size_t i) const noexcept { return fields_[i]; }
   [[nodiscard]] std::span<const FieldDescription> fields() const noexcept { return fields_; }
+  /// The same columns, names included.
+  friend bool operator==(const RowDescription& a, const RowDescription& b) noexcept {
+    return std::equal(a.fields_.begin(), a.fields_.end(), b.fields_.begin(), b.fields_.end());
+  }
   /// Bytes of memory it occupies, for caches that count them.
   [[nodiscard]] std::size_t memory() const noexcept { return sizeof(*this) + block_size_; }
 

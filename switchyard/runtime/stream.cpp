@@ -163,6 +163,20 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     if (!closed_ && started_) kick();
   }
 
+  void expect(std::size_t bytes, Duration patience) noexcept {
+    if (closed_ || tls_ || peer_.empty() || peer_.is_unix()) return;
+    expected_ = bytes;
+    patience_.arm(deadline_after(now(), patience));
+    read_size_ = std::max(read_size_, std::min(bytes, kLargestWait));
+    wake_at_bytes(std::min(bytes, kLargestWait));
+  }
+  void stop_expecting() noexcept {
+    if (expected_ == 0) return;
+    expected_ = 0;
+    patience_.disarm();
+    wake_at_bytes(1);
+  }
+
   // ---- writing
 
   void flush() noexcept {
@@ -205,6 +219,7 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
 
   /// Begins the handshake; its end is announced in handshake_.
   void begin_tls(std::unique_ptr<TlsFilter> filter) noexcept {
+    stop_expecting();
     tls_ = std::move(filter);
     handshake_.emplace();
     step_handshake();
@@ -229,6 +244,7 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     unlink();
     flush_end_.cancel();
     writable_timer_.disarm();
+    patience_.disarm();
     socket_.reset();  // closes; handlers of pending operations come back and find closed_
     fd_ = -1;
     const Error gone(ErrorKind::Closed, "the connection was closed", ErrorStage::connecting);
@@ -276,8 +292,9 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
   }
   [[nodiscard]] bool handshaking() const noexcept { return tls_ && !tls_->established(); }
 
-  // One operation is outstanding while bytes are wanted. Asio receives straight into the buffer; after a read that
-  // did not fill it, it waits for the next event, so that a message costs one recv() and no epoll_ctl().
+  // One operation is outstanding while bytes are wanted. Asio receives straight into the buffer and tries again
+  // before it waits, which finds the end of a peer that said goodbye with its last bytes: an event costs two recv()
+  // and no epoll_ctl() (0.25 µs either way).
   void arm_read() noexcept {
     if (reading_ || !wants_bytes()) return;
     base::ReadBuffer& into = raw_in();
@@ -303,6 +320,7 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     } else {
       take(n);
       adapt(n, room);
+      if (expected_ != 0) came_of_expected(n);
     }
     process();
   }
@@ -331,6 +349,22 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
       read_size_ /= 2;
       small_reads_ = 0;
     }
+  }
+
+  void came_of_expected(std::size_t n) noexcept {
+    if (n >= expected_) {
+      stop_expecting();
+    } else {
+      expected_ -= n;
+      wake_at_bytes(std::min(expected_, kLargestWait));
+    }
+  }
+
+  /// Lowering it makes the kernel look at once whether enough is there; the end of the input always counts.
+  void wake_at_bytes(std::size_t bytes) noexcept {
+    if (bytes == low_water_) return;
+    const int value = static_cast<int>(bytes);
+    if (::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value)) == 0) low_water_ = bytes;
   }
 
   /// Called from handlers, which keep this object alive whatever the callbacks do.
@@ -457,6 +491,8 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
   std::size_t shown_ = 0;  // how many bytes the handler left
   std::size_t read_size_ = kSmallestRead;
   int small_reads_ = 0;
+  std::size_t expected_ = 0;   // bytes still to come of those that expect() named; 0: nothing is expected
+  std::size_t low_water_ = 1;  // SO_RCVLOWAT
   bool started_ = false;
   bool paused_ = false;
   bool reading_ = false;
@@ -473,6 +509,7 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
                           if (me->connected_) me->connected_->set(ETIMEDOUT);
                         },
                         this};
+  Timer patience_{[](void* self) noexcept { static_cast<Impl*>(self)->stop_expecting(); }, this};
 };
 
 Stream::Stream(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -545,6 +582,8 @@ void Stream::flush_now() noexcept { impl_->flush(); }
 std::size_t Stream::unsent() const noexcept { return impl_->unsent(); }
 void Stream::pause_reading() noexcept { impl_->pause(); }
 void Stream::resume_reading() noexcept { impl_->resume(); }
+void Stream::expect(std::size_t bytes, Duration patience) noexcept { impl_->expect(bytes, patience); }
+void Stream::stop_expecting() noexcept { impl_->stop_expecting(); }
 void Stream::close() noexcept { impl_->close(); }
 bool Stream::is_open() const noexcept { return !impl_->closed_; }
 int Stream::native_handle() const noexcept { return impl_->fd_; }

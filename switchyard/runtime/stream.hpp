@@ -80,6 +80,15 @@ class SWITCHYARD_API Stream {
   void pause_reading() noexcept;
   void resume_reading() noexcept;
 
+  /// A hint: `bytes` more are on their way, and nobody has any use for the first of them alone. The stream then
+  /// sleeps until they are there (at most kLargestWait of them at a time) instead of waking up for each piece. A
+  /// wrong hint costs time only: after `patience` everything is as without it. TCP without TLS; elsewhere ignored.
+  void expect(std::size_t bytes, Duration patience) noexcept;
+  /// Takes the hint back.
+  void stop_expecting() noexcept;
+  /// Waiting for more would leave server and client without work by turns.
+  static constexpr std::size_t kLargestWait = 64 * 1024;
+
   /// Changes to TLS; works before start() (direct TLS) and after it. Bytes of the peer that were received before
   /// are fatal: nobody may speak in the clear then. On error the stream is closed. Errors: Unavailable for what the
   /// network or the peer did, Config for a certificate that is not trusted or does not fit; stage connecting.

@@ -384,6 +384,73 @@ TEST(Stream, KnowsItsPeerAndSendsAtOnce) {
   });
 }
 
+int low_water(const Stream& stream) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  ::getsockopt(stream.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &value, &size);
+  return value;
+}
+
+TEST(Stream, ExpectedBytesWakeItOnceTheyAreAllThere) {
+  on_shard([]() -> Task<void> {
+    Connected both = co_await Connected::over(loopback());
+    Recorder recorder;
+    both.client->start(&recorder);
+    both.client->expect(1000, 1h);
+    EXPECT_EQ(low_water(*both.client), 1000);
+    both.server->out().put(std::string(1000, 'x'));
+    both.server->flush_now();
+    co_await recorder.bytes(1000);
+    EXPECT_EQ(low_water(*both.client), 1);
+    both.server->out().put("y");
+    both.server->flush_now();
+    co_await recorder.bytes(1001);
+  });
+}
+
+TEST(Stream, ExpectingTooMuchOnlyCostsThePatience) {
+  on_shard([]() -> Task<void> {
+    Connected both = co_await Connected::over(loopback());
+    Recorder recorder;
+    both.client->start(&recorder);
+    both.client->expect(1000, 5ms);
+    both.server->out().put("less");
+    both.server->flush_now();
+    co_await recorder.bytes(4);
+    EXPECT_EQ(recorder.received, "less");
+    co_await sleep(10ms);
+    EXPECT_EQ(low_water(*both.client), 1);
+  });
+}
+
+TEST(Stream, TheEndOfThePeerIsSeenWhateverIsExpected) {
+  on_shard([]() -> Task<void> {
+    Connected both = co_await Connected::over(loopback());
+    Recorder recorder;
+    both.client->start(&recorder);
+    both.client->expect(1000, 1h);
+    both.server->out().put("less");
+    both.server->flush_now();
+    both.server.reset();
+    co_await recorder.end();
+    EXPECT_EQ(recorder.received, "less");
+  });
+}
+
+TEST(Stream, AnExpectationThatIsTakenBackChangesNothing) {
+  on_shard([]() -> Task<void> {
+    Connected both = co_await Connected::over(loopback());
+    Recorder recorder;
+    both.client->start(&recorder);
+    both.client->expect(1000, 1h);
+    both.server->out().put("less");
+    both.server->flush_now();
+    both.client->stop_expecting();
+    co_await recorder.bytes(4);
+    EXPECT_EQ(low_water(*both.client), 1);
+  });
+}
+
 TEST(Stream, KeepalivesAndUserTimeoutReachTheSocket) {
   on_shard([]() -> Task<void> {
     auto listener = std::move(*Listener::open(loopback()));

@@ -68,7 +68,8 @@ void OperationState::reset() noexcept {
   timeout.reset();
   format = RowFormat::none;
   max_result_bytes = kMaxResultBytes;
-  idempotent = script = read_only = in_transaction = uncancellable = keeps_session_clean = false;
+  idempotent = takes_whole_answer = script = read_only = in_transaction = uncancellable = keeps_session_clean =
+      false;
   started = granted = {};
   host = nullptr;
   host_keeper.reset();

@@ -84,6 +84,8 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   bool idempotent = false;
   /// The text may hold several statements and no parameters: simple query protocol.
   bool script = false;
+  /// The caller gets all rows at once: nothing is gained by taking the first ones early.
+  bool takes_whole_answer = false;
 
   // -- who runs it (set by the engine) --
   OperationHost* host = nullptr;

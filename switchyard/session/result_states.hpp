@@ -7,6 +7,7 @@
 #include <switchyard/values/row.hpp>
 #include <switchyard/values/row_mapper.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -132,7 +133,13 @@ class RowsState : public ResultState<Value_> {
 
   void on_describe(const std::shared_ptr<const protocol::RowDescription>& description) noexcept override {
     if (description == described_) return;
+    // Each session has a description of its own of the same statement.
+    if (described_ && description && *description == *described_) {
+      described_ = description;
+      return;
+    }
     described_.reset();
+    expected_rows_ = 0;
     try {
       if (const Result<void> bound = reader_.bind(description); !bound.ok()) {
         this->note_error(bound.error());
@@ -173,6 +180,8 @@ class RowsState : public ResultState<Value_> {
   static void set_format(OperationState& state) noexcept { state.format = RowReader<T>::kFormat; }
 
   std::uint64_t row_number_ = 0;
+  /// What the statement of these columns gave the last time.
+  std::size_t expected_rows_ = 0;
 
  private:
   RowReader<T> reader_;
@@ -188,12 +197,17 @@ class AllRowsState final : public RowsState<std::vector<T>, T> {
     require_owning<T>();
     OperationPtr<AllRowsState> state(Recycler<AllRowsState>::take());
     AllRowsState::set_format(*state);
+    state->takes_whole_answer = true;
     return state;
   }
-  std::vector<T> take() override { return std::move(rows_); }
+  std::vector<T> take() override {
+    this->expected_rows_ = rows_.size();
+    return std::move(rows_);
+  }
   void on_row(protocol::RowView row) noexcept override {
     if (this->error()) return;
     try {
+      if (rows_.empty()) rows_.reserve(std::min(this->expected_rows_, kMostReserved));
       if (!this->read(row, rows_.emplace_back())) stop();
     } catch (const std::bad_alloc&) {
       this->note_error(out_of_memory());
@@ -203,6 +217,8 @@ class AllRowsState final : public RowsState<std::vector<T>, T> {
 
  private:
   friend class Recycler<AllRowsState>;
+  /// A forecast should not take much memory in vain.
+  static constexpr std::size_t kMostReserved = std::max<std::size_t>(1, (256 << 10) / sizeof(T));
   AllRowsState() = default;
   ~AllRowsState() override = default;
   /// The rest of the rows is of no use: they are freed, and those to come ignored.

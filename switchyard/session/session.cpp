@@ -175,6 +175,7 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   preparing_at_ = 0;
   used_cached_ = false;
   describing_ = false;
+  measured_ = nullptr;
   Submitted submitted = Submitted::ok;
   if (operation.script) {
     if (!operation.keeps_session_clean) {
@@ -195,11 +196,27 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   }
   if (submitted == Submitted::ok) {
     stream_->flush_soon();
+    if (measured_ != nullptr) expect_answer();
     return;
   }
   // What was appended already can't be taken back, and must not be run: the session ends before anything is sent.
   operation.note_error(protocol::Pipeline::to_error(submitted).with_session_lost());
   lose(Error(ErrorKind::Closed, "the session was closed because a statement could not be encoded"));
+}
+
+void Session::Impl::expect_answer() noexcept {
+  answer_bytes_ = 0;
+  submitted_ = runtime::now();
+  guess_ = measured_->answer.bytes();
+  if (guess_ != 0) stream_->expect(guess_, measured_->answer.patience());
+}
+
+/// The answer is complete.
+void Session::Impl::note_answer() noexcept {
+  PreparedStatement& statement = *std::exchange(measured_, nullptr);
+  if (guess_ != 0) stream_->stop_expecting();
+  if (current_ == nullptr || detached_ || current_->error()) return;
+  statement.answer.note(answer_bytes_, runtime::now() - submitted_, guess_);
 }
 
 /// A known statement whose columns don't fit the expected type is refused before anything is sent.
@@ -276,6 +293,7 @@ Submitted Session::Impl::submit_part(OperationState& operation, const StatementP
             .formats = parameters.formats(), .count = parameters.size(), .values = parameters.value_bytes()},
         formats, &operation, columns);
   };
+  if (operation.takes_whole_answer && prepared->described) measured_ = prepared;
   Submitted submitted = bind(part.parameters);
   for (std::size_t i = 0; i < operation.repeats.size() && submitted == Submitted::ok; ++i) {
     submitted = bind(operation.repeats[i]);
@@ -293,6 +311,7 @@ void Session::Impl::abandon(OperationState& operation) noexcept {
 
 void Session::Impl::cancel() noexcept {
   if (closed_ || cancel_ || current_ == nullptr) return;
+  stream_->stop_expecting();
   cancel_ = std::make_shared<CancelTicket>(CancelTicket{this});
   patience_.arm(deadline_after(runtime::now(), kCancelPatience));
   spawn(send_cancel(cancel_, plan_, address_, host_, key_,
@@ -398,7 +417,9 @@ void Session::Impl::on_data(base::ReadBuffer& in) noexcept {
   bool destroyed = false;
   destroyed_ = &destroyed;
   while (!closed_ && !paused_) {
+    const std::size_t before = in.size();
     const protocol::Pipeline::Outcome outcome = pipeline_.on_bytes(in, *this);
+    answer_bytes_ += before - in.size();
     if (outcome != protocol::Pipeline::Outcome::ok) {
       destroyed_ = nullptr;
       lose(pipeline_.error()->with_session_lost());
@@ -459,6 +480,7 @@ void Session::Impl::on_group_ready() noexcept {
     if (owner != nullptr) owner->on_idle(self);
     return;
   }
+  if (measured_ != nullptr) note_answer();
   if (current_ == nullptr) return;
   OperationState& operation = *current_;
 

@@ -127,6 +127,8 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   void refuse(Error error) noexcept;
   static void on_refused(void* impl) noexcept;
   [[nodiscard]] std::optional<Error> check(const OperationState& operation) const;
+  void expect_answer() noexcept;
+  void note_answer() noexcept;
   [[nodiscard]] bool should_run_again(const OperationState& operation) const noexcept;
   void on_group_ready() noexcept;
   void finish_operation() noexcept;
@@ -167,6 +169,10 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   bool paused_ = false;
   bool* destroyed_ = nullptr;  ///< set while on_data runs: tells it that the owner destroyed the session
   runtime::TurnEnd refused_{&Impl::on_refused, this};
+  PreparedStatement* measured_ = nullptr;  ///< the statement whose answer is measured for its forecast
+  std::size_t answer_bytes_ = 0;
+  std::size_t guess_ = 0;
+  TimePoint submitted_{};
   std::vector<PreparedStatement*> preparing_;  ///< in the order of their Parse; head at preparing_at_
   std::size_t preparing_at_ = 0;
   std::vector<std::string> evicted_;

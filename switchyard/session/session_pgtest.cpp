@@ -64,6 +64,23 @@ TEST_F(SessionTest, EachVerbGivesItsShape) {
   });
 }
 
+TEST_F(SessionTest, AnswersOfAnySizeAreWholeWhateverTheLastOnesWere) {
+  // Over TCP the session guesses how much will come: right, then too much, too little, and before an error.
+  shard.run_until_complete([](std::string keywords) -> Task<void> {
+    auto db = co_await SingleSession::open(plan_for(keywords));
+    constexpr std::string_view kSql = "SELECT 10000 / (i - $2) FROM generate_series(1, $1) i";
+    for (const int rows : {3000, 3000, 3000, 1, 0, 3000, 3000, 60'000, 60'000, 60'000, 100}) {
+      EXPECT_EQ((co_await db->query<int>(kSql, rows, 0)).size(), static_cast<std::size_t>(rows));
+    }
+    constexpr std::string_view kOther = "SELECT i, 10000 / (i - $2) FROM generate_series(1, $1) i";
+    using Pair = std::tuple<int, int>;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ((co_await db->query<Pair>(kOther, 20'000, 0)).size(), 20'000U);
+    const Error error = co_await error_of(db->query<Pair>(kOther, 20'000, 10));
+    EXPECT_EQ(error.sqlstate(), "22012");
+    EXPECT_EQ((co_await db->query<Pair>(kOther, 20'000, 0)).size(), 20'000U);
+  }(database.tcp_endpoint().keywords()));
+}
+
 TEST_F(SessionTest, AWrongNumberOfRowsIsAnErrorThatSaysSo) {
   run([](SingleSession& db) -> Task<void> {
     const Error none = co_await error_of(db.query_one<User>("SELECT * FROM users WHERE id = 9"));

@@ -5,6 +5,7 @@
 #include <switchyard/base/bytes.hpp>
 #include <switchyard/base/export.hpp>
 #include <switchyard/protocol/row.hpp>
+#include <switchyard/session/answer_forecast.hpp>
 
 #include <cstdint>
 #include <list>
@@ -27,6 +28,7 @@ struct PreparedStatement {
       native;                        ///< the same with the formats of untyped rows; made when asked
   bool described = false;            ///< the server has confirmed it
   bool has_session_effects = false;  ///< see session/effects.hpp
+  AnswerForecast answer;
 };
 
 /// Keyed by text and parameter types. Entries have stable addresses until they are evicted or removed.
