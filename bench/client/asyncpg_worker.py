@@ -57,7 +57,8 @@ async def run_slice(sessions, query, seconds):
     async def loop(session):
         nonlocal statements, rows
         while time.monotonic() < start + seconds:
-            rows += await session.run_once(query)
+            count = await session.run_once(query)  # not `rows += await`: that reads rows before it waits
+            rows += count
             statements += 1
 
     await asyncio.gather(*map(loop, sessions))
