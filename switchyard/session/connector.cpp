@@ -2,29 +2,70 @@
 #include <switchyard/base/random.hpp>
 #include <switchyard/runtime/dns.hpp>
 #include <switchyard/runtime/loop.hpp>
+#include <switchyard/session/operation.hpp>
 #include <switchyard/session/session_impl.hpp>
 #include <switchyard/session/startup_driver.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <random>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace switchyard::inline v0::session {
 namespace {
 
-/// Why a session of a server with this state is not the wanted one; empty if it is.
-std::string_view unwanted(TargetSessionAttrs wanted, const Session& session) noexcept {
-  const bool standby = session.parameter("in_hot_standby") == "on";
-  const bool read_only = standby || session.parameter("default_transaction_read_only") == "on";
+constexpr std::string_view kInHotStandby = "in_hot_standby";
+constexpr std::string_view kReadOnlyByDefault = "default_transaction_read_only";
+
+/// What target_session_attrs asks of a server.
+enum class Question : std::uint8_t { none, is_read_only, is_standby };
+
+Question question_of(TargetSessionAttrs wanted) noexcept {
+  switch (wanted) {
+    case TargetSessionAttrs::any: return Question::none;
+    case TargetSessionAttrs::read_write:
+    case TargetSessionAttrs::read_only: return Question::is_read_only;
+    case TargetSessionAttrs::primary:
+    case TargetSessionAttrs::standby:
+    case TargetSessionAttrs::prefer_standby: return Question::is_standby;
+  }
+  return Question::none;
+}
+
+/// Why a server with this answer is not the wanted one; empty if it is.
+std::string_view unwanted(TargetSessionAttrs wanted, bool answer) noexcept {
   switch (wanted) {
     case TargetSessionAttrs::any: return {};
-    case TargetSessionAttrs::read_write: return read_only ? "session is read-only" : "";
-    case TargetSessionAttrs::read_only: return read_only ? "" : "session is not read-only";
-    case TargetSessionAttrs::primary: return standby ? "server is in hot standby mode" : "";
+    case TargetSessionAttrs::read_write: return answer ? "session is read-only" : "";
+    case TargetSessionAttrs::read_only: return answer ? "" : "session is not read-only";
+    case TargetSessionAttrs::primary: return answer ? "server is in hot standby mode" : "";
     case TargetSessionAttrs::standby:
-    case TargetSessionAttrs::prefer_standby: return standby ? "" : "server is not in hot standby mode";
+    case TargetSessionAttrs::prefer_standby: return answer ? "" : "server is not in hot standby mode";
   }
   return {};
+}
+
+/// The answer as the server reported it (PostgreSQL 14 and later); nothing if it did not.
+std::optional<bool> reported(Question question, const Session& session) noexcept {
+  const std::string_view standby = session.parameter(kInHotStandby);
+  const std::string_view read_only = session.parameter(kReadOnlyByDefault);
+  if (question == Question::is_standby) {
+    if (standby.empty()) return std::nullopt;
+    return standby == "on";
+  }
+  if (standby.empty() || read_only.empty()) return std::nullopt;
+  return standby == "on" || read_only == "on";
+}
+
+/// A session that this plan starts read-only says nothing about its server.
+TargetSessionAttrs effective(TargetSessionAttrs wanted, const ConnectPlan& plan) noexcept {
+  const bool ours =
+      std::ranges::any_of(plan.parameters, [](const auto& p) { return p.first == kReadOnlyByDefault; });
+  return ours && wanted == TargetSessionAttrs::read_write ? TargetSessionAttrs::primary : wanted;
 }
 
 void shuffle(std::vector<HostSpec>& hosts) {
@@ -65,6 +106,66 @@ class Connector {
 
 namespace {
 
+/// Asks a server that does not report its role, as before PostgreSQL 14 or behind a pooler: the first field of the
+/// first row. Runs on a session that nobody else has yet.
+class RoleQuestion final : public ResultState<bool> {
+ public:
+  bool take() override { return yes_; }
+  void on_describe(const std::shared_ptr<const protocol::RowDescription>& /*description*/) noexcept override {}
+  void on_row(protocol::RowView row) noexcept override {
+    const ByteView value = row[0].bytes();
+    yes_ = value == "on" || value == "t";
+  }
+
+ private:
+  void recycle() noexcept override { delete this; }
+  void clear_result() noexcept override { yes_ = false; }
+  bool yes_ = false;
+};
+
+class RoleQuestioner final : public OperationHost {
+ public:
+  RoleQuestioner(Session& session, TimePoint deadline) noexcept : session_(session), deadline_(deadline) {}
+  Operation<bool> ask(Question question) {
+    OperationPtr<ResultState<bool>> state(new RoleQuestion);
+    state->host = this;
+    state->script = true;
+    state->keeps_session_clean = true;
+    state->undecided = true;
+    state->parts.front().sql =
+        question == Question::is_standby ? "SELECT pg_catalog.pg_is_in_recovery()" : "SHOW transaction_read_only";
+    return Operation<bool>(std::move(state));
+  }
+
+ private:
+  void start(OperationState& operation) noexcept override {
+    if (session_.closed()) {
+      operation.fail(Error(ErrorKind::Unavailable, "the session ended right after it was opened"));
+      return;
+    }
+    operation.deadline = deadline_;
+    operation.arm_deadline();
+    session_.run(operation);
+  }
+  void abandon(OperationState& /*operation*/) noexcept override { session_.close(); }
+  void expire(OperationState& /*operation*/) noexcept override {
+    session_.abort(Error(ErrorKind::Unavailable, "timeout expired", ErrorStage::connecting));
+  }
+  Session& session_;
+  TimePoint deadline_;
+};
+
+/// Why the session is not the wanted one; empty if it is.
+Task<Result<std::string_view>> judge(Session& session, TargetSessionAttrs wanted, TimePoint deadline) {
+  const Question question = question_of(wanted);
+  if (question == Question::none) co_return std::string_view();
+  if (const auto answer = reported(question, session)) co_return unwanted(wanted, *answer);
+  RoleQuestioner questioner(session, deadline);
+  const Result<bool> answer = co_await questioner.ask(question).result();
+  if (!answer.ok()) co_return answer.error().with_stage(ErrorStage::connecting);
+  co_return unwanted(wanted, *answer);
+}
+
 /// One pass over the hosts. The errors of hosts that failed are collected.
 Task<Result<std::unique_ptr<Session>>> try_hosts(std::shared_ptr<const ConnectPlan> plan,
                                                  std::vector<HostSpec> hosts, TargetSessionAttrs wanted,
@@ -96,12 +197,12 @@ Task<Result<std::unique_ptr<Session>>> try_hosts(std::shared_ptr<const ConnectPl
         continue;
       }
       std::unique_ptr<Session> session = Connector::make(plan, std::move(*established));
-      const std::string_view reason = unwanted(wanted, *session);
-      if (reason.empty()) co_return std::move(session);
-      note(Error(
-          ErrorKind::Unavailable,
-          "connection to server at \"" + std::string(session->endpoint()) + "\" failed: " + std::string(reason),
-          ErrorStage::connecting));
+      const auto reason = co_await judge(*session, wanted, host_deadline);
+      if (reason.ok() && reason->empty()) co_return std::move(session);
+      const Error refusal = reason.ok()
+                                ? Error(ErrorKind::Unavailable, std::string(*reason), ErrorStage::connecting)
+                                : reason.error();
+      note(refusal.with_context("connection to server at \"" + std::string(session->endpoint()) + "\" failed"));
       session->close();
     }
   }
@@ -115,7 +216,7 @@ Task<Result<std::unique_ptr<Session>>> try_hosts(std::shared_ptr<const ConnectPl
 Task<Result<std::unique_ptr<Session>>> Session::open(std::shared_ptr<const ConnectPlan> plan, TimePoint deadline) {
   std::vector<HostSpec> hosts = plan->options.hosts;
   if (plan->options.load_balance_hosts == LoadBalanceHosts::random) shuffle(hosts);
-  const TargetSessionAttrs wanted = plan->options.target_session_attrs;
+  const TargetSessionAttrs wanted = effective(plan->options.target_session_attrs, *plan);
   auto session = co_await try_hosts(plan, hosts, wanted, deadline);
   if (session.ok() || wanted != TargetSessionAttrs::prefer_standby) co_return session;
   co_return co_await try_hosts(plan, std::move(hosts), TargetSessionAttrs::any, deadline);

@@ -99,6 +99,7 @@ Task<std::uint64_t> CopyIn::finish() {
   session::CopyState& state = *state_;
   if (rows_) buffer_.put(kBinaryTrailer);
   co_await send();
+  state.undecided = false;
   if (state.session != nullptr) state.session->copy_done();
   while (!state.finished()) {
     state.changed.reset();

@@ -24,6 +24,7 @@ void OperationState::begin(std::coroutine_handle<> waiter) noexcept {
 
 void OperationState::drop() noexcept {
   waiter_ = nullptr;
+  ready_.cancel();  // it may have ended in this turn, its waiter not resumed yet
   if (phase_ == Phase::created || phase_ == Phase::finished) return;
   abandoned_ = true;
   timer_.disarm();
@@ -69,7 +70,7 @@ void OperationState::reset() noexcept {
   format = RowFormat::none;
   max_result_bytes = kMaxResultBytes;
   idempotent = takes_whole_answer = script = read_only = in_transaction = uncancellable = keeps_session_clean =
-      false;
+      undecided = false;
   started = granted = {};
   host = nullptr;
   host_keeper.reset();
@@ -101,16 +102,17 @@ Error OperationState::deadline_error() const {
 }
 
 Error OperationState::lost_error(const Error& cause) const {
-  const bool nothing_in_doubt = read_only || in_transaction || idempotent || phase_ == Phase::queued;
+  const bool nothing_in_doubt = read_only || in_transaction || idempotent || undecided || phase_ == Phase::queued;
   if (nothing_in_doubt) {
     if (expired_) return deadline_error().with_session_lost();
-    const ErrorKind kind = cause.kind() == ErrorKind::Protocol ? ErrorKind::Protocol : ErrorKind::Unavailable;
-    return cause.with_kind(kind).with_stage(ErrorStage::sent).with_session_lost();
+    const bool tells = cause.kind() == ErrorKind::Protocol || cause.kind() == ErrorKind::Closed;
+    return cause.with_kind(tells ? cause.kind() : ErrorKind::Unavailable)
+        .with_stage(ErrorStage::sent)
+        .with_session_lost();
   }
-  return Error(ErrorKind::InDoubt,
-               "the session was lost after the statement was sent, its outcome is unknown: " +
-                   std::string(cause.message()),
-               ErrorStage::commit_sent)
+  return cause.with_context("the session was lost after the statement was sent, its outcome is unknown")
+      .with_kind(ErrorKind::InDoubt)
+      .with_stage(ErrorStage::commit_sent)
       .with_hint("find out whether it was applied before doing it again, or declare it idempotent")
       .with_session_lost();
 }
@@ -123,7 +125,12 @@ void OperationState::on_error(const ServerFields& fields) noexcept {
   }
 }
 
-void OperationState::on_lost(const Error& error) noexcept { note_error(lost_error(error)); }
+void OperationState::on_lost(const Error& error) noexcept {
+  // A row that did not fit says nothing about the statement; an error of the server says that it failed.
+  if (error_ && error_->kind() == ErrorKind::Mapping) error_.reset();
+  note_error(lost_error(error));
+  if (error_->session_alive()) replace_error(error_->with_session_lost());
+}
 
 void OperationState::on_command_complete(std::string_view tag) noexcept { affected += rows_in_tag(tag); }
 

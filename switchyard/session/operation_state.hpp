@@ -105,6 +105,9 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   TimePoint granted{};
   /// Runs inside an explicit transaction: losing the session rolls it back.
   bool in_transaction = false;
+  /// It takes no effect before more is sent (COPY FROM STDIN before its CopyDone, BEGIN before its COMMIT): losing
+  /// the session leaves nothing in doubt.
+  bool undecided = false;
   /// Where it went and why, for errors and logs.
   std::string_view route;
   std::string_view database;

@@ -33,6 +33,7 @@ Operation<std::uint64_t> Querier::script(std::string_view sql) {
 CopyIn Querier::copy_in(std::string_view sql) {
   session::OperationPtr<session::CopyState> state(new session::CopyState);
   prepare(*state, Statement{.sql = sql}, Intent::write);
+  state->undecided = true;
   return CopyIn(std::move(state));
 }
 

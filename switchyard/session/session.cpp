@@ -75,7 +75,11 @@ void Session::start_reset() noexcept {
 }
 void Session::start_ping() noexcept { impl_->start_internal(kPing); }
 void Session::close() noexcept { impl_->close(); }
-void Session::abort(const Error& reason) noexcept { impl_->lose(reason.with_session_lost()); }
+void Session::abort(const Error& reason) noexcept {
+  if (impl_->closed_) return;
+  impl_->say_goodbye();
+  impl_->lose(reason.with_session_lost());
+}
 void Session::copy_data(ByteView data) noexcept { impl_->copy_data(data); }
 void Session::copy_done() noexcept { impl_->copy_done(); }
 void Session::copy_fail(std::string_view reason) noexcept { impl_->copy_fail(reason); }
@@ -141,6 +145,8 @@ void Session::Impl::run(OperationState& operation) noexcept {
   current_ = &operation;
   detached_ = false;
   ran_again_ = false;
+  // Unnamed statements are parsed each time: what an earlier description said may no longer hold.
+  if (cache_.capacity() == 0) cache_.clear();
   if (auto refusal = check(operation)) {
     refuse(std::move(*refusal));
   } else {
@@ -388,11 +394,15 @@ void Session::Impl::resume_reading() noexcept {
 
 std::size_t Session::Impl::unsent() const noexcept { return closed_ ? 0 : stream_->unsent(); }
 
+void Session::Impl::say_goodbye() noexcept {
+  pipeline_.terminate();
+  stream_->flush_now();
+}
+
 void Session::Impl::close() noexcept {
   if (closed_) return;
   owner = nullptr;
-  pipeline_.terminate();
-  stream_->flush_now();
+  say_goodbye();
   lose(Error(ErrorKind::Closed, "the session was closed"));
 }
 
@@ -406,7 +416,8 @@ void Session::Impl::lose(const Error& error) noexcept {
   stream_->close();
   pipeline_.on_closed(error);
   if (current_ != nullptr) {
-    current_->note_error(current_->lost_error(error));
+    // A refused operation was never sent.
+    if (!refused_.scheduled()) current_->OperationState::on_lost(error);
     finish_operation();
   }
   internal_ = false;
@@ -536,6 +547,7 @@ void Session::Impl::PrepareSink::on_row_description(
     std::shared_ptr<const protocol::RowDescription> description) noexcept {
   PreparedStatement& prepared = *impl.preparing_[impl.preparing_at_++];
   prepared.description = std::move(description);
+  prepared.native.reset();
   prepared.described = true;
   if (impl.current_ != nullptr && !impl.detached_ && impl.current_->format == RowFormat::binary) {
     impl.current_->on_describe(prepared.description);

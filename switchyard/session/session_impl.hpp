@@ -53,6 +53,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   void abandon(OperationState& operation) noexcept;
   void cancel() noexcept;
   void start_internal(std::string_view sql) noexcept;
+  void say_goodbye() noexcept;
   void close() noexcept;
 
   void copy_data(ByteView data) noexcept;

@@ -86,6 +86,11 @@ Result<protocol::StartupOptions> startup_options(const ConnectPlan& plan, const 
   return out;
 }
 
+bool has_roots(const ConnectionOptions& options) noexcept {
+  return options.sslrootcert == "system" ||
+         (!options.sslrootcert.empty() && ::access(options.sslrootcert.c_str(), F_OK) == 0);
+}
+
 /// libpq's requirepeer: who runs the server behind a Unix socket.
 Result<void> check_peer(const std::string& required, int socket) {
   ucred peer{};
@@ -123,11 +128,16 @@ class Arrivals final : public runtime::Stream::Handler, private protocol::Sessio
   }
   std::optional<Error> closed;
   Parameter parameters;
+  /// Bytes came while an action was to be carried out; they have to be shown again.
+  bool left_bytes = false;
 
  private:
   void on_data(base::ReadBuffer& in) noexcept override {
-    // An action that was not carried out yet comes first; the bytes are shown again to the next handler.
-    if (action_) return;
+    // An action that was not carried out yet comes first; the bytes are shown again afterwards.
+    if (action_ && *action_ != protocol::StartupAction::wait) {
+      left_bytes = true;
+      return;
+    }
     action_ = machine_.on_bytes(in, *this);
     event_.set();
   }
@@ -173,8 +183,9 @@ Result<std::shared_ptr<const runtime::TlsContext>> tls_context(const ConnectionO
   switch (options.sslmode) {
     case SslMode::verify_full: settings.verify = Verify::full; break;
     case SslMode::verify_ca: settings.verify = Verify::chain; break;
-    // With a root certificate at hand "require" verifies it (manual chapter 34.19.1).
-    case SslMode::require: settings.verify = options.sslrootcert.empty() ? Verify::none : Verify::chain; break;
+    // With a root certificate at hand "require" verifies the server's; a file that is missing is none (manual
+    // chapter 34.19.1).
+    case SslMode::require: settings.verify = has_roots(options) ? Verify::chain : Verify::none; break;
     default: settings.verify = Verify::none; break;
   }
   settings.root_certificate = settings.verify == Verify::none ? std::string() : options.sslrootcert;
@@ -239,8 +250,12 @@ Task<Result<Established>> establish(std::shared_ptr<const ConnectPlan> plan, con
       out.clear();
       if (!stream->out().empty()) stream->flush_now();
       if (action == protocol::StartupAction::wait) {
-        if (!reading) stream->start(&arrivals);
-        reading = true;
+        if (!reading) {
+          stream->start(&arrivals);
+          reading = true;
+        } else if (std::exchange(arrivals.left_bytes, false)) {
+          stream->set_handler(&arrivals);  // shows them again
+        }
         if (const auto next = co_await arrivals.next(deadline)) {
           action = *next;
         } else if (arrivals.closed) {

@@ -42,6 +42,7 @@ PqSession::PqSession(const std::string& connection_string)
 void PqSession::finish(pg_conn* connection) { PQfinish(connection); }
 bool PqSession::connected() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
 std::string PqSession::error() const { return text_of(PQerrorMessage(connection_.get())); }
+bool PqSession::uses_tls() const { return PQsslInUse(connection_.get()) != 0; }
 int PqSession::backend_pid() const { return PQbackendPID(connection_.get()); }
 std::string PqSession::parameter_status(const std::string& name) const {
   return text_of(PQparameterStatus(connection_.get(), name.c_str()));

@@ -50,6 +50,7 @@ class PqSession {
   [[nodiscard]] bool connected() const;
   [[nodiscard]] std::string error() const;
   [[nodiscard]] int backend_pid() const;
+  [[nodiscard]] bool uses_tls() const;
   [[nodiscard]] std::string parameter_status(const std::string& name) const;
 
   /// The simple query protocol; several statements are allowed.
