@@ -28,14 +28,14 @@ void Channel::let_go(std::shared_ptr<Channel> self) noexcept {
 
 void Channel::give_back() noexcept {
   session::Session& session = *std::exchange(session_, nullptr);
-  route_.take_back(session);
+  route_->take_back(session);
 }
 
 void Channel::start(session::OperationState& operation) noexcept {
   operation.host = this;
   operation.started = operation.granted = runtime::now();
-  operation.database = route_.database();
-  operation.route = route_.reason();
+  operation.database = route_->database();
+  operation.route = route_->reason();
   if (lost_) {
     operation.fail(
         Error(ErrorKind::Closed, "the session was lost: " + std::string(lost_->message())).with_session_lost());
@@ -45,25 +45,26 @@ void Channel::start(session::OperationState& operation) noexcept {
     operation.fail(Error(ErrorKind::Closed, "the lease or transaction has ended"));
     return;
   }
-  if (busy_ != nullptr || pending_ != nullptr || (!draining_ && !session_->idle())) {
+  if (busy_ != nullptr || pending_ != nullptr) {
     operation.fail(Error(ErrorKind::Usage, "concurrent use: another operation runs on this transaction or lease")
                        .with_hint("await one operation before the next, or use batch()"));
     return;
   }
   operation.in_transaction = in_transaction && !operation.uncancellable;
-  operation.read_only = route_.read_only();
-  route_.apply_limits(operation, operation.started);
+  operation.read_only = route_->read_only();
+  route_->apply_limits(operation, operation.started);
   if (deadline < operation.deadline) {
     operation.deadline = deadline;
     operation.deadline_source = deadline_source;
   }
   operation.arm_deadline();
-  if (draining_) {
+  if (session_->idle()) {
+    run(operation);
+  } else {
+    // What was abandoned still drains, or a cancel request of the last operation is on its way.
     operation.retain();
     operation.set_phase(session::OperationState::Phase::queued);
     pending_ = &operation;
-  } else {
-    run(operation);
   }
 }
 
@@ -78,7 +79,6 @@ void Channel::abandon(session::OperationState& operation) noexcept {
     operation.release();
   } else if (busy_ == &operation) {
     busy_ = nullptr;
-    draining_ = true;
     if (session_ != nullptr) session_->abandon(operation);
   }
 }
@@ -100,11 +100,10 @@ void Channel::expire(session::OperationState& operation) noexcept {
 
 void Channel::finished(session::OperationState& operation) noexcept {
   if (busy_ == &operation) busy_ = nullptr;
-  route_.finished(operation);
+  route_->finished(operation);
 }
 
 void Channel::on_idle(session::Session& /*session*/) noexcept {
-  draining_ = false;
   if (pending_ != nullptr) {
     session::OperationState& next = *std::exchange(pending_, nullptr);
     run(next);
@@ -121,14 +120,13 @@ void Channel::on_closed(session::Session& session, const Error& reason) noexcept
   lost_ = reason;
   session_ = nullptr;
   if (on_lost_event != nullptr) on_lost_event->notify();
-  draining_ = false;
   if (pending_ != nullptr) {
     session::OperationState& next = *std::exchange(pending_, nullptr);
     next.fail(next.lost_error(reason));
     next.release();
   }
   const std::shared_ptr<Channel> keep = std::move(self_);
-  route_.take_back(session);
+  route_->take_back(session);
 }
 
 }  // namespace switchyard::inline v0::fleet

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace switchyard::inline v0::fleet {
 
@@ -22,7 +23,7 @@ class Route;
 //                     └── session lost: lost; every further operation fails with why
 class Channel final : public session::OperationHost, private session::Session::Owner {
  public:
-  explicit Channel(Route& route) noexcept : route_(route) {}
+  explicit Channel(std::shared_ptr<Route> route) noexcept : route_(std::move(route)) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel();
@@ -33,7 +34,7 @@ class Channel final : public session::OperationHost, private session::Session::O
   void let_go(std::shared_ptr<Channel> self) noexcept;
 
   [[nodiscard]] session::Session* session() const noexcept { return session_; }
-  [[nodiscard]] Route& route() const noexcept { return route_; }
+  [[nodiscard]] Route& route() const noexcept { return *route_; }
   [[nodiscard]] bool busy() const noexcept { return busy_ != nullptr; }
   [[nodiscard]] const std::optional<Error>& lost() const noexcept { return lost_; }
 
@@ -61,11 +62,10 @@ class Channel final : public session::OperationHost, private session::Session::O
   void give_back() noexcept;
   void run(session::OperationState& operation) noexcept;
 
-  Route& route_;
+  std::shared_ptr<Route> route_;  ///< shared: a lease may outlive its fleet
   session::Session* session_ = nullptr;
   session::OperationState* busy_ = nullptr;
-  session::OperationState* pending_ = nullptr;  ///< waits until an abandoned one has drained
-  bool draining_ = false;
+  session::OperationState* pending_ = nullptr;  ///< waits until an abandoned or cancelled one has drained
   std::optional<Error> lost_;
   std::shared_ptr<Channel> self_;
 };

@@ -27,6 +27,7 @@ Operation<std::string> run_command(session::OperationHost& host, std::string_vie
   state->script = true;
   state->keeps_session_clean = true;
   state->uncancellable = kind == CommandKind::final;
+  state->undecided = kind != CommandKind::final;
   return Operation<std::string>(std::move(state));
 }
 

@@ -104,15 +104,28 @@ RouteLimits DatabaseNode::limits() const {
 }
 
 Route& DatabaseNode::add_route(Endpoint& endpoint, RouteAccess access, std::string reason) {
-  return routes_.emplace_back(config_.name, endpoint, access, limits(), std::move(reason));
+  return *routes_.emplace_back(
+      std::make_shared<Route>(config_.name, endpoint, access, limits(), std::move(reason)));
 }
 
 Route& DatabaseNode::add_refusal(Error error) {
   // A program that asks for the same wrong replica again gets the same route: the list stays short.
-  for (Route& route : routes_) {
-    if (route.refusal() != nullptr && route.refusal()->message() == error.message()) return route;
+  for (const auto& route : routes_) {
+    if (route->refusal() != nullptr && route->refusal()->message() == error.message()) return *route;
   }
-  return routes_.emplace_back(config_.name, std::move(error));
+  return *routes_.emplace_back(std::make_shared<Route>(config_.name, std::move(error)));
+}
+
+void DatabaseNode::close_pools() noexcept {
+  if (primary_) primary_->close_pool();
+  if (writer_) writer_->close_pool();
+  for (const Replica& replica : replicas_) {
+    if (replica.endpoint) replica.endpoint->close_pool();
+  }
+}
+
+void DatabaseNode::retire_routes() noexcept {
+  for (const auto& route : routes_) route->retire();
 }
 
 std::vector<Endpoint*> DatabaseNode::endpoints() const {

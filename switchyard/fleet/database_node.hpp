@@ -8,7 +8,6 @@
 #include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/fleet/status.hpp>
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +39,11 @@ class DatabaseNode {
   /// The read view as a default for names such as main_replica.
   [[nodiscard]] Route& reads() noexcept { return *reads_; }
 
+  /// The end of the fleet, in two steps, each for all nodes before the next: what runs or waits ends with Closed,
+  /// then the routes refuse.
+  void close_pools() noexcept;
+  void retire_routes() noexcept;
+
   [[nodiscard]] std::vector<Endpoint*> endpoints() const;
   [[nodiscard]] Endpoint* primary() const noexcept { return primary_.get(); }
   [[nodiscard]] DatabaseStatus status() const;
@@ -60,7 +64,7 @@ class DatabaseNode {
     Route* route;
   };
   std::vector<Replica> replicas_;
-  std::deque<Route> routes_;  ///< stable addresses
+  std::vector<std::shared_ptr<Route>> routes_;
   Route* autocommit_ = nullptr;
   Route* writes_ = nullptr;
   Route* reads_ = nullptr;

@@ -35,6 +35,8 @@ class Endpoint final : private pool::Observer {
   /// Opens it on first use.
   [[nodiscard]] pool::Pool& pool();
   [[nodiscard]] pool::Pool* opened_pool() noexcept { return pool_.get(); }
+  /// Ends its sessions at once; whoever uses or waits for one is told.
+  void close_pool() noexcept { pool_.reset(); }
   [[nodiscard]] const EndpointSettings& settings() const noexcept { return settings_; }
   [[nodiscard]] const std::shared_ptr<const session::ConnectPlan>& plan() const noexcept { return plan_; }
   [[nodiscard]] std::string location() const;

@@ -39,6 +39,14 @@ class Fleet::Impl {
     }
   }
 
+  /// Operations end in routes of any node, so all pools go before the first route.
+  ~Impl() {
+    for (const auto& node : nodes) node->close_pools();
+    for (const auto& node : nodes) node->retire_routes();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
   [[nodiscard]] DatabaseNode* find(std::string_view name) const noexcept {
     for (const auto& node : nodes) {
       if (node->name() == name) return node.get();
@@ -137,12 +145,13 @@ Task<HealthReport> check_endpoint(Endpoint& endpoint, std::string name, bool req
   HealthReport report;
   report.database = std::move(name);
   report.required = required;
-  fleet::Route route(report.database, endpoint, fleet::RouteAccess::read, {}, "health check");
+  const auto route = std::make_shared<fleet::Route>(report.database, endpoint, fleet::RouteAccess::read,
+                                                    fleet::RouteLimits{}, "health check");
   const TimePoint begun = runtime::now();
   const auto answer = co_await as_result([](fleet::Route& on, TimePoint deadline) -> Task<void> {
     fleet::ChannelHolder holder(co_await fleet::open_channel(on, deadline, fleet::OnConnectFailure::fail));
     co_await fleet::run_command(*holder.get(), "SELECT 1");
-  }(route, deadline_after(begun, timeout)));
+  }(*route, deadline_after(begun, timeout)));
   report.took = runtime::now() - begun;
   report.healthy = answer.ok();
   if (answer.ok()) {

@@ -28,17 +28,37 @@ constexpr std::size_t kMaxPendingNotifications = 100'000;
 
 class Notifications::Impl final : public session::Session::Listener {
  public:
-  Impl(fleet::Route& where, std::string_view what) : route(where), channel_name(what) {}
+  Impl(fleet::Route& where, std::string_view what) : route(fleet::keep(where)), channel_name(what) {}
   ~Impl() { hang_up(); }
 
   void hang_up() noexcept {
     if (!channel) return;
-    if (channel->session() != nullptr) {
-      channel->session()->set_listener(nullptr);
-      channel->session()->mark_dirty();
-    }
+    channel->on_lost_event = nullptr;
+    if (channel->session() != nullptr) channel->session()->set_listener(nullptr);
     fleet::let_go(std::move(channel));
   }
+
+  /// A session that is to listen; hung up unless it came to that.
+  class Attempt {
+   public:
+    Attempt(Impl& impl, std::shared_ptr<fleet::Channel> with) noexcept : impl_(impl) {
+      impl.channel = std::move(with);
+      impl.channel->on_lost_event = &impl.arrived;
+      if (session::Session* session = impl.channel->session()) {
+        session->set_listener(&impl);
+        session->mark_dirty();
+      }
+    }
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
+    ~Attempt() {
+      if (!listens) impl_.hang_up();
+    }
+    bool listens = false;
+
+   private:
+    Impl& impl_;
+  };
 
   void on_notification(std::int32_t server_pid, std::string_view on, std::string_view payload) noexcept override {
     if (pending.size() >= kMaxPendingNotifications) {
@@ -49,7 +69,7 @@ class Notifications::Impl final : public session::Session::Listener {
     arrived.notify();
   }
 
-  fleet::Route& route;
+  std::shared_ptr<fleet::Route> route;
   std::string channel_name;
   std::shared_ptr<fleet::Channel> channel;
   std::deque<Notification> pending;
@@ -71,17 +91,9 @@ Task<Notification> Notifications::next() {
     }
     if (impl->channel && impl->channel->lost()) impl->hang_up();
     if (!impl->channel) {
-      std::shared_ptr<fleet::Channel> channel = co_await fleet::open_channel(impl->route, kNever);
-      fleet::ChannelHolder holder(channel);
-      channel->session()->set_listener(impl.get());
-      channel->on_lost_event = &impl->arrived;
-      auto listening =
-          co_await fleet::run_command(*channel, "LISTEN " + quote_identifier(impl->channel_name)).result();
-      if (!listening.ok()) {
-        if (channel->session() != nullptr) channel->session()->set_listener(nullptr);
-        throw listening.error();
-      }
-      impl->channel = holder.take();
+      Impl::Attempt attempt(*impl, co_await fleet::open_channel(*impl->route, kNever));
+      co_await fleet::run_command(*impl->channel, "LISTEN " + quote_identifier(impl->channel_name));
+      attempt.listens = true;
       co_return Notification{Notification::Kind::connected, impl->channel_name, {}, 0};
     }
     co_await impl->arrived.wait();

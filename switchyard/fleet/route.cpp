@@ -49,7 +49,15 @@ void Route::apply_limits(session::OperationState& operation, TimePoint now) cons
   if (limits_.command_timeout > Duration::zero()) limit(limits_.command_timeout, command_timeout_text_);
 }
 
-void Route::take_back(session::Session& session) noexcept { endpoint_->pool().release(session); }
+void Route::retire() noexcept {
+  endpoint_ = nullptr;
+  refusal_ = Error(ErrorKind::Closed, "the fleet was closed");
+}
+
+void Route::take_back(session::Session& session) noexcept {
+  // A pool on its way out keeps its sessions.
+  if (pool::Pool* pool = endpoint_ != nullptr ? endpoint_->opened_pool() : nullptr) pool->release(session);
+}
 
 void Route::start(session::OperationState& operation) noexcept {
   operation.database = database_;

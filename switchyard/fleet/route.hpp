@@ -1,6 +1,7 @@
 // A route: the endpoint and access that operations of one kind take, with its reason. It gets each operation a
 // session from the endpoint's pool, sets its deadline, and keeps the numbers. Routes live as long as their fleet,
-// so a stored operation can always find its own.
+// so a stored operation can always find its own; those who may outlive it (leases, transactions, notifications)
+// share the route, which refuses from then on.
 #pragma once
 
 #include <switchyard/base/time.hpp>
@@ -31,7 +32,7 @@ struct RouteLimits {
 
 enum class RouteAccess : std::uint8_t { read, write };
 
-class Route final : public session::OperationHost {
+class Route final : public session::OperationHost, public std::enable_shared_from_this<Route> {
  public:
   /// `reason` explains the choice: "primary", "replica 'api'", "analytics is not configured: main takes over".
   Route(std::string database, Endpoint& endpoint, RouteAccess access, RouteLimits limits, std::string reason);
@@ -47,6 +48,9 @@ class Route final : public session::OperationHost {
   [[nodiscard]] Endpoint* endpoint() const noexcept { return endpoint_; }
   /// Why the route can't be taken; null if it can.
   [[nodiscard]] const Error* refusal() const noexcept { return refusal_ ? &*refusal_ : nullptr; }
+
+  /// The fleet has gone: the endpoint is not used any more, and every operation ends with Closed.
+  void retire() noexcept;
 
   /// Applies the database's limits: size of results, and the deadline, whose error names the limit that counts.
   void apply_limits(session::OperationState& operation, TimePoint now) const noexcept;

@@ -23,7 +23,8 @@ constexpr Duration kLongestRetryPause = std::chrono::seconds(2);
 /// A coroutine's wish for a session. It may be dropped at any time.
 class ChannelRequest final : public pool::Request {
  public:
-  explicit ChannelRequest(Route& route) : route_(route), channel_(std::make_shared<Channel>(route)) {}
+  explicit ChannelRequest(Route& route)
+      : route_(route), channel_(std::make_shared<Channel>(route.shared_from_this())) {}
   ~ChannelRequest() {
     if (queued_here_) route_.endpoint()->pool().abandon(*this);
     if (channel_ && channel_->session() != nullptr) let_go(std::move(channel_));
@@ -108,6 +109,8 @@ void require_current(const TransactionLevel& level) {
   if (const char* reason = level.refusal()) throw Error(ErrorKind::Usage, reason);
 }
 
+std::shared_ptr<Route> keep(Route& route) { return route.shared_from_this(); }
+
 void let_go(std::shared_ptr<Channel> channel) noexcept {
   if (!channel) return;
   Channel& target = *channel;
@@ -123,6 +126,7 @@ TimePoint earlier_deadline(TimePoint deadline, Duration limit) noexcept {
 }
 
 Task<std::shared_ptr<Channel>> open_channel(Route& route, TimePoint deadline, OnConnectFailure on_failure) {
+  const std::shared_ptr<Route> keeper = route.shared_from_this();  // the fleet may go while we wait
   if (const Error* refusal = route.refusal()) throw *refusal;
   ChannelRequest request(route);
   request.deadline = deadline;

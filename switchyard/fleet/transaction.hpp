@@ -64,6 +64,8 @@ enum class OnConnectFailure : std::uint8_t { wait, fail };
 [[nodiscard]] SWITCHYARD_API Task<std::shared_ptr<Channel>> open_channel(
     Route& route, TimePoint deadline, OnConnectFailure on_failure = OnConnectFailure::wait);
 SWITCHYARD_API void let_go(std::shared_ptr<Channel> channel) noexcept;
+/// Keeps the route of a fleet that may go: it refuses then.
+[[nodiscard]] SWITCHYARD_API std::shared_ptr<Route> keep(Route& route);
 
 /// A channel that is given back when its holder goes.
 class ChannelHolder {
@@ -186,6 +188,7 @@ Task<TransactionResult<F>> run_transaction(std::shared_ptr<Channel> channel, Tra
 template <class F>
 Task<TransactionResult<F>> run_transaction(Route& route, TimePoint deadline, TransactionOptions options,
                                            F function) {
+  const std::shared_ptr<Route> keeper = keep(route);
   require_repeatable<F>(options);
   co_return co_await retry_transaction(options.retry, [&]() -> Task<TransactionResult<F>> {
     ChannelHolder holder(co_await open_channel(route, deadline));

@@ -350,15 +350,20 @@ class Pool::Impl {
     request.on_granted(*seat.session, waited);
   }
 
-  /// The session's end. Its holder, if there is one, may still point to it and has it destroyed by release().
+  /// The session's end. Its holder, if there is one, is told: he forgets it, or has it destroyed by release().
   void vacate(Seat& seat) noexcept {
     seat.patience.disarm();
     const Use use = std::exchange(seat.use, Use::none);
     sessions_[seat.index] = nullptr;
     if (!seat.session) return;
     std::unique_ptr<Session> session = std::move(seat.session);
-    session->close();
-    if (use == Use::lent) orphans_.push_back(std::move(session));
+    if (use != Use::lent) {
+      session->close();
+      return;
+    }
+    Session& lent = *orphans_.emplace_back(std::move(session));
+    lent.abort(Error(ErrorKind::Closed, "the connection pool was closed"));
+    seat.use = Use::none;  // the seat may have been the one who was told
   }
 
   static Task<Result<std::unique_ptr<Session>>> open(std::shared_ptr<Connector> connector, TimePoint deadline) {
