@@ -84,6 +84,10 @@ void Session::close() noexcept {
   impl_->state->closed = true;
   impl_->state->owner = nullptr;
 }
+void Session::abort(const Error& reason) noexcept {
+  impl_->state->closed = true;
+  if (impl_->state->owner != nullptr) impl_->state->owner->on_closed(*this, reason);
+}
 bool Session::idle() const noexcept { return !impl_->state->busy && !impl_->state->closed; }
 bool Session::closed() const noexcept { return impl_->state->closed; }
 bool Session::needs_reset() const noexcept { return impl_->state->dirty; }
