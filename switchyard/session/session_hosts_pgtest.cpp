@@ -7,12 +7,14 @@
 
 #include <tests/support/gate.hpp>
 #include <tests/support/libpq.hpp>
+#include <tests/support/temp_folder.hpp>
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
+#include <sys/stat.h>
 #include <sys/un.h>
 
 namespace switchyard {
@@ -259,6 +261,30 @@ TEST_F(SessionHosts, AWrongPasswordIsNotTriedOnTheOtherHosts) {
   EXPECT_NE(std::string(none.error->what()).find("no password supplied"), std::string::npos) << none.error->what();
 }
 
+TEST_F(SessionHosts, ThePasswordFileServesTheHostThatIsTaken) {
+  const switchyard::testing::TempFolder folder;
+  const auto tcp = database.tcp_endpoint();
+  const std::string keywords = tcp.keywords();
+  const std::size_t at = keywords.find("password=") + 9;
+  const std::string password = keywords.substr(at, keywords.find(' ', at) - at);
+  const std::string port = std::to_string(tcp.port);
+  const std::string file = folder.write("pgpass", "127.0.0.1:" + port + ":other:*:wrong\n127.0.0.1:" + port + ":" +
+                                                      tcp.database + ":postgres:" + password + "\n");
+  ASSERT_EQ(::chmod(file.c_str(), 0600), 0);
+  const std::string without = "host=127.0.0.1 port=" + port + " user=postgres passfile=" + file + " dbname=";
+  EXPECT_EQ(ours(shard, without + tcp.database).value, "yes");
+  EXPECT_EQ(ours(shard, without + "other").error->sqlstate(), "28P01");
+
+  // The service file names the server, the password file knows its password.
+  ConnectionEnvironment environment;
+  environment.variables["PGSERVICEFILE"] = folder.write(
+      "services.conf", "[books]\nhost=127.0.0.1\nport=" + port + "\nuser=postgres\ndbname=" + tcp.database + "\n");
+  environment.variables["PGPASSFILE"] = file;
+  auto plan = std::make_shared<session::ConnectPlan>();
+  plan->options = parse_connection_string("service=books", environment).value_or_throw();
+  EXPECT_EQ(ours(shard, plan, "SELECT 'yes'").value, "yes");
+}
+
 TEST_F(SessionHosts, RefusalsOfTheServerKeepTheirSqlstate) {
   ServerEndpoint nowhere = primary();
   nowhere.database = "no_such_database";
@@ -289,7 +315,6 @@ TEST_F(SessionHosts, AServerThatIsStartingUpIsPassedOver) {
 }
 
 TEST_F(SessionHosts, RequirepeerChecksWhoRunsTheServer) {
-  const std::string owner = libpq(hosts_of({primary()}), "SELECT 'ours'") == "ours" ? "postgres" : "";
   const Answer wrong = ours(shard, hosts_of({primary()}, "requirepeer=daemon"));
   EXPECT_NE(std::string(wrong.error->what()).find("requirepeer specifies \"daemon\""), std::string::npos)
       << wrong.error->what();
