@@ -185,7 +185,8 @@ class Completion {
       HostSpec host;
       if (!hosts.empty()) host.host = hosts[i];
       if (!addresses.empty()) host.hostaddr = addresses[i];
-      if (host.host.find('@', 1) != std::string::npos) {
+      const bool is_folder = host.host.starts_with('/');
+      if (!is_folder && host.host.find('@', 1) != std::string::npos) {
         // Not quoted: in a URI this is the rest of a password.
         return option_error("host number " + std::to_string(i + 1) + " contains '@'")
             .with_hint("write '@' in a user name or password as %40");

@@ -280,6 +280,12 @@ void end_servers_in(const fs::path& data_folder) {
   if (file.shared_memory >= 0) {
     shmid_ds segment{};
     struct stat owner{};
+    // A process that is just ending has left its folder before its memory.
+    const auto patience = Clock::now() + kKillEnd;
+    while (shmctl(file.shared_memory, IPC_STAT, &segment) == 0 && segment.shm_nattch != 0 &&
+           Clock::now() < patience) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
     if (shmctl(file.shared_memory, IPC_STAT, &segment) == 0 && segment.shm_nattch == 0 &&
         stat(data_folder.c_str(), &owner) == 0 && segment.shm_perm.uid == owner.st_uid) {
       shmctl(file.shared_memory, IPC_RMID, nullptr);

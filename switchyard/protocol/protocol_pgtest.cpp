@@ -278,7 +278,11 @@ TEST(RealStartup, TlsBindsTheChannel) {
   ClusterOptions options = embedded::test_options();
   options.tls = embedded::ServerTls{files.server.certificate, files.server.key, {}, {}};
   options.hba = {"hostssl all postgres 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 reject"};
-  const auto cluster = PrivateCluster::start(options).value_or_throw();
+  auto started = PrivateCluster::start(options);
+  if (!started.ok() && started.error().message().find("built without TLS") != std::string_view::npos) {
+    GTEST_SKIP() << started.error().what();
+  }
+  const auto cluster = std::move(started).value_or_throw();
   const auto endpoint = cluster->primary().tcp_endpoint().value_or_throw();
   for (const SslMode mode : {SslMode::prefer, SslMode::require, SslMode::allow}) {
     Session session(endpoint, [mode](StartupOptions& o) {
