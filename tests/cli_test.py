@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
@@ -377,7 +378,7 @@ def server_of(machine, database):
     """The postmaster of a private database."""
     dsn = next(one["dsn"] for one in state_of(machine)["relocations"]
                if one["database"] == database and not one["replica"])
-    sockets = pathlib.Path(re.search(r"host=([^&]+)", dsn).group(1).replace("%2F", "/"))
+    sockets = pathlib.Path(urllib.parse.unquote(re.search(r"host=([^&]+)", dsn).group(1)))
     return int((sockets.parent / "primary" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
 
 
