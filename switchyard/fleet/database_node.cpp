@@ -70,6 +70,8 @@ void DatabaseNode::set_stand_in(DatabaseNode& other) {
 }
 
 Route& DatabaseNode::reads(const ReadOptions& options) {
+  // How far a replica lags is not measured, and the primary never does.
+  if (options.max_lag && primary_) return *autocommit_;
   if (options.replica.empty()) return *reads_;
   const ReplicaConfig* wanted = config_.replica_for(options.replica);
   if (wanted == nullptr) return refused_replica(options.replica);

@@ -34,6 +34,7 @@ pool::PoolSettings make_pool_settings(const EndpointSettings& settings, const Po
   out.acquire_timeout = *config.acquire_timeout;
   out.idle_timeout = *config.idle_timeout;
   out.max_lifetime = *config.max_lifetime;
+  out.exhaustion_share = settings.exhaustion;
   if (!config.max_setting.empty()) out.setting_names.max = config.max_setting;
   if (!config.acquire_timeout_setting.empty()) out.setting_names.acquire_timeout = config.acquire_timeout_setting;
   return out;

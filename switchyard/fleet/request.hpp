@@ -18,7 +18,7 @@ struct RequestOptions {
 };
 
 struct ReadOptions {
-  /// A replica that lags more than this is not used. Unset: the replica's own `max_lag`.
+  /// Rows may be at most this old. Replicas' lag is not measured, so a read with this option goes to the primary.
   std::optional<Duration> max_lag = {};
   /// The replica with this name or purpose ("reports") instead of any.
   std::string_view replica = {};
