@@ -96,4 +96,9 @@ bool may_affect_session(string_view sql) noexcept {
                              [&](string_view w) { return contains_folded(rest, w, Boundary::whole_word); });
 }
 
+bool forgets_prepared_statements(std::string_view sql) noexcept {
+  return contains_folded(sql, "discard", Boundary::anywhere) ||
+         contains_folded(sql, "deallocate", Boundary::anywhere);
+}
+
 }  // namespace switchyard::inline v0::session

@@ -24,5 +24,11 @@ TEST(Effects, WhateverMayStayOnTheSessionIsSeen) {
   }
 }
 
+TEST(Effects, DroppingPreparedStatementsIsSeenWhereverItStands) {
+  EXPECT_TRUE(forgets_prepared_statements("Discard All"));
+  EXPECT_TRUE(forgets_prepared_statements("SELECT 1; DEALLOCATE x"));
+  EXPECT_FALSE(forgets_prepared_statements("SELECT * FROM discs"));
+}
+
 }  // namespace
 }  // namespace switchyard::session

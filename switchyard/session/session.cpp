@@ -46,15 +46,6 @@ const std::shared_ptr<const protocol::RowDescription>& native_columns(PreparedSt
   return statement.native;
 }
 
-bool mentions_discard(std::string_view sql) noexcept {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-  const auto contains = [&](std::string_view word) {
-    return std::search(sql.begin(), sql.end(), word.begin(), word.end(),
-                       [&](char a, char b) { return lower(a) == b; }) != sql.end();
-  };
-  return contains("discard") || contains("deallocate");
-}
-
 }  // namespace
 
 // ---- Session: the handle ----
@@ -186,7 +177,7 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   if (operation.script) {
     if (!operation.keeps_session_clean) {
       dirty_ = true;
-      forgets_statements_ = mentions_discard(operation.parts.front().sql);
+      forgets_statements_ = forgets_prepared_statements(operation.parts.front().sql);
     }
     submitted = pipeline_.query(operation.parts.front().sql, &query_sink_);
   } else {
@@ -272,7 +263,7 @@ Submitted Session::Impl::submit_part(OperationState& operation, const StatementP
   if (const Submitted submitted = prepare(part, prepared); submitted != Submitted::ok) return submitted;
   if (prepared->has_session_effects) {
     dirty_ = true;
-    forgets_statements_ = forgets_statements_ || mentions_discard(part.sql);
+    forgets_statements_ = forgets_statements_ || forgets_prepared_statements(part.sql);
   }
   if (operation.format == RowFormat::native && !prepared->described) {
     // Which columns can be rendered from binary is known only once they are described.
