@@ -28,14 +28,14 @@ void Channel::let_go(std::shared_ptr<Channel> self) noexcept {
 
 void Channel::give_back() noexcept {
   session::Session& session = *std::exchange(session_, nullptr);
-  route_->take_back(session);
+  route_->take_back(*endpoint_, session);
 }
 
 void Channel::start(session::OperationState& operation) noexcept {
   operation.host = this;
   operation.started = operation.granted = runtime::now();
   operation.database = route_->database();
-  operation.route = route_->reason();
+  operation.route = reason_;
   if (lost_) {
     operation.fail(
         Error(ErrorKind::Closed, "the session was lost: " + std::string(lost_->message())).with_session_lost());
@@ -53,9 +53,9 @@ void Channel::start(session::OperationState& operation) noexcept {
   operation.in_transaction = in_transaction && !operation.uncancellable;
   operation.read_only = route_->read_only();
   route_->apply_limits(operation, operation.started);
-  if (deadline < operation.deadline) {
-    operation.deadline = deadline;
-    operation.deadline_source = deadline_source;
+  if (call.deadline < operation.deadline) {
+    operation.deadline = call.deadline;
+    operation.deadline_source = "the request's timeout";
   }
   operation.arm_deadline();
   if (session_->idle()) {
@@ -98,9 +98,10 @@ void Channel::expire(session::OperationState& operation) noexcept {
   }
 }
 
-void Channel::finished(session::OperationState& operation) noexcept {
+bool Channel::finished(session::OperationState& operation) noexcept {
   if (busy_ == &operation) busy_ = nullptr;
-  route_->finished(operation);
+  route_->record(route_->refusal() == nullptr ? endpoint_ : nullptr, operation);
+  return false;
 }
 
 void Channel::on_idle(session::Session& /*session*/) noexcept {
@@ -126,7 +127,7 @@ void Channel::on_closed(session::Session& session, const Error& reason) noexcept
     next.release();
   }
   const std::shared_ptr<Channel> keep = std::move(self_);
-  route_->take_back(session);
+  route_->take_back(*endpoint_, session);
 }
 
 }  // namespace switchyard::inline v0::fleet

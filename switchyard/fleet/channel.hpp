@@ -4,6 +4,7 @@
 
 #include <switchyard/base/error.hpp>
 #include <switchyard/base/time.hpp>
+#include <switchyard/fleet/request_context.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/session/operation_state.hpp>
@@ -17,13 +18,16 @@
 
 namespace switchyard::inline v0::fleet {
 
+class Endpoint;
 class Route;
 
 //  free ──attach──► held ──let_go──► (operation drains) ──► given back
 //                     └── session lost: lost; every further operation fails with why
 class Channel final : public session::OperationHost, private session::Session::Owner {
  public:
-  explicit Channel(std::shared_ptr<Route> route) noexcept : route_(std::move(route)) {}
+  /// For a session of `endpoint`, which `reason` explains.
+  Channel(std::shared_ptr<Route> route, Endpoint& endpoint, std::string_view reason) noexcept
+      : route_(std::move(route)), endpoint_(&endpoint), reason_(reason) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel();
@@ -35,6 +39,12 @@ class Channel final : public session::OperationHost, private session::Session::O
 
   [[nodiscard]] session::Session* session() const noexcept { return session_; }
   [[nodiscard]] Route& route() const noexcept { return *route_; }
+  [[nodiscard]] Endpoint& endpoint() const noexcept { return *endpoint_; }
+  [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+  /// Of the request it was opened for; null = none.
+  [[nodiscard]] RequestContext* context() const noexcept {
+    return static_cast<RequestContext*>(call.request.get());
+  }
   [[nodiscard]] bool busy() const noexcept { return busy_ != nullptr; }
   [[nodiscard]] const std::optional<Error>& lost() const noexcept { return lost_; }
 
@@ -47,14 +57,14 @@ class Channel final : public session::OperationHost, private session::Session::O
   bool in_transaction = false;
   /// Notified when the session is lost; may be null.
   runtime::AsyncEvent* on_lost_event = nullptr;
-  TimePoint deadline = kNever;
-  std::string_view deadline_source;
+  /// The unit of work it was opened for; its deadline limits every operation.
+  session::CallContext call;
 
   // session::OperationHost
   void start(session::OperationState& operation) noexcept override;
   void abandon(session::OperationState& operation) noexcept override;
   void expire(session::OperationState& operation) noexcept override;
-  void finished(session::OperationState& operation) noexcept override;
+  [[nodiscard]] bool finished(session::OperationState& operation) noexcept override;
 
  private:
   void on_idle(session::Session& session) noexcept override;
@@ -63,6 +73,8 @@ class Channel final : public session::OperationHost, private session::Session::O
   void run(session::OperationState& operation) noexcept;
 
   std::shared_ptr<Route> route_;  ///< shared: a lease may outlive its fleet
+  Endpoint* endpoint_;            ///< valid as long as the route does not refuse
+  std::string_view reason_;
   session::Session* session_ = nullptr;
   session::OperationState* busy_ = nullptr;
   session::OperationState* pending_ = nullptr;  ///< waits until an abandoned or cancelled one has drained

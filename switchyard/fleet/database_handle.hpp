@@ -22,29 +22,30 @@ class Fleet;
 
 namespace fleet {
 class DatabaseNode;
+class RequestContext;
 /// The route of a read view.
 [[nodiscard]] SWITCHYARD_API Route& read_route(DatabaseNode& node, const ReadOptions& options);
 [[nodiscard]] SWITCHYARD_API session::OperationHost& route_host(Route& route) noexcept;
 [[nodiscard]] SWITCHYARD_API std::string_view node_name(const DatabaseNode& node) noexcept;
 [[nodiscard]] SWITCHYARD_API Route& autocommit_route(DatabaseNode& node) noexcept;
 [[nodiscard]] SWITCHYARD_API Route& write_route(DatabaseNode& node) noexcept;
-[[nodiscard]] SWITCHYARD_API Task<Lease> take_lease(Route& route, TimePoint deadline, OnConnectFailure on_failure);
+[[nodiscard]] SWITCHYARD_API Task<Lease> take_lease(Route& route, session::CallContext call,
+                                                    OnConnectFailure on_failure);
 }  // namespace fleet
 
 /// Reads that may go to a replica. Sessions are those of the replica, or read-only ones of the primary.
 class SWITCHYARD_API ReadView : public Querier {
  public:
-  ReadView(fleet::Route& route, TimePoint deadline, std::string_view label) noexcept
+  ReadView(fleet::Route& route, session::CallContext call) noexcept
       : Querier(fleet::route_host(route)), route_(&route) {
-    deadline_ = deadline;
-    label_ = label;
+    call_ = std::move(call);
   }
   /// A transaction whose statements see one endpoint; BEGIN READ ONLY.
   template <class F>
   SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(TransactionOptions options,
                                                                              F function) {
     options.access = Access::read_only;
-    return fleet::run_transaction(*route_, deadline_, options, std::move(function));
+    return fleet::run_transaction(*route_, call_, options, std::move(function));
   }
   template <class F>
   SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(F function) {
@@ -60,23 +61,18 @@ class SWITCHYARD_API ReadView : public Querier {
 /// The primary of a database: the safe default. Statements here may write.
 class SWITCHYARD_API DatabaseHandle : public Querier {
  public:
-  explicit DatabaseHandle(fleet::DatabaseNode& node, TimePoint deadline = kNever,
-                          std::string_view label = {}) noexcept
+  explicit DatabaseHandle(fleet::DatabaseNode& node) noexcept
       : Querier(fleet::route_host(fleet::autocommit_route(node)), fleet::route_host(fleet::write_route(node))),
-        node_(&node) {
-    deadline_ = deadline;
-    label_ = label;
-  }
+        node_(&node) {}
 
   /// A handle whose plain verbs are those of a read view: what names such as "main_replica" stand for.
   [[nodiscard]] static DatabaseHandle read_view(fleet::DatabaseNode& node, fleet::Route& route) noexcept {
     return {node, route};
   }
-  /// The same with a deadline and a label for every operation.
-  [[nodiscard]] DatabaseHandle with_context(TimePoint deadline, std::string_view label) const {
+  /// The same as part of a unit of work.
+  [[nodiscard]] DatabaseHandle with_context(session::CallContext call) const {
     DatabaseHandle copy = *this;
-    copy.deadline_ = deadline;
-    copy.label_ = label;
+    copy.call_ = std::move(call);
     return copy;
   }
 
@@ -86,7 +82,7 @@ class SWITCHYARD_API DatabaseHandle : public Querier {
   [[nodiscard]] ReadView read(ReadOptions options = {}) const {
     fleet::Route& route =
         only_reads_ != nullptr && options.replica.empty() ? *only_reads_ : fleet::read_route(*node_, options);
-    return ReadView(route, deadline_, label_);
+    return ReadView(route, call_);
   }
 
   /// Runs `function(Transaction&)` inside BEGIN and COMMIT and gives what it returns. An exception rolls back and
@@ -94,9 +90,9 @@ class SWITCHYARD_API DatabaseHandle : public Querier {
   template <class F>
   SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(TransactionOptions options,
                                                                              F function) {
-    TimePoint deadline = deadline_;
-    if (options.timeout) deadline = fleet::earlier_deadline(deadline, *options.timeout);
-    return fleet::run_transaction(route(), deadline, options, std::move(function));
+    session::CallContext call = call_;
+    if (options.timeout) call.deadline = fleet::earlier_deadline(call.deadline, *options.timeout);
+    return fleet::run_transaction(route(), std::move(call), options, std::move(function));
   }
   template <class F>
   SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(F function) {
@@ -133,13 +129,13 @@ class SWITCHYARD_API Request {
     return handle(database.use());
   }
   [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
-  [[nodiscard]] std::string_view label() const noexcept { return label_; }
+  [[nodiscard]] std::string_view label() const noexcept;
 
  private:
   DatabaseHandle handle(std::string_view used_name);
   Fleet* fleet_;
   TimePoint deadline_;
-  std::string label_;
+  std::shared_ptr<fleet::RequestContext> context_;
 };
 
 }  // namespace switchyard::inline v0

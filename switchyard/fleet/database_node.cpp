@@ -61,10 +61,11 @@ void DatabaseNode::set_stand_in(DatabaseNode& other) {
   stand_in_ = &other;
   const std::string reason = config_.name + " is not configured: " + std::string(other.name()) + " takes over";
   const auto take = [&](Route& route, RouteAccess access) -> Route* {
-    return route.endpoint() != nullptr ? &add_route(*route.endpoint(), access, reason) : &route;
+    if (route.refusal() != nullptr) return &route;
+    return &add_route(std::make_unique<StandInChooser>(route.chooser(), reason), access);
   };
   const bool own_replica = std::ranges::any_of(replicas_, [](const Replica& r) { return r.endpoint != nullptr; });
-  autocommit_ = take(other.autocommit(), other.autocommit().read_only() ? RouteAccess::read : RouteAccess::write);
+  autocommit_ = take(other.autocommit(), other.autocommit().access());
   writes_ = take(other.writes(), RouteAccess::write);
   if (!own_replica) reads_ = take(other.reads(), RouteAccess::read);
 }
@@ -106,8 +107,11 @@ RouteLimits DatabaseNode::limits() const {
 }
 
 Route& DatabaseNode::add_route(Endpoint& endpoint, RouteAccess access, std::string reason) {
-  return *routes_.emplace_back(
-      std::make_shared<Route>(config_.name, endpoint, access, limits(), std::move(reason)));
+  return add_route(std::make_unique<FixedChooser>(endpoint, std::move(reason)), access);
+}
+
+Route& DatabaseNode::add_route(std::unique_ptr<Chooser> chooser, RouteAccess access) {
+  return *routes_.emplace_back(std::make_shared<Route>(config_.name, std::move(chooser), access, limits()));
 }
 
 Route& DatabaseNode::add_refusal(Error error) {

@@ -51,6 +51,7 @@ class DatabaseNode {
  private:
   [[nodiscard]] RouteLimits limits() const;
   Route& add_route(Endpoint& endpoint, RouteAccess access, std::string reason);
+  Route& add_route(std::unique_ptr<Chooser> chooser, RouteAccess access);
   Route& add_refusal(Error error);
   [[nodiscard]] Route& refused_replica(std::string_view replica);
 

@@ -4,6 +4,7 @@
 #include <switchyard/fleet/command.hpp>
 #include <switchyard/fleet/database_node.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/shard.hpp>
@@ -123,10 +124,15 @@ Request Fleet::request(RequestOptions options) { return {*this, options}; }
 Request::Request(Fleet& fleet, RequestOptions options)
     : fleet_(&fleet),
       deadline_(options.timeout ? deadline_after(runtime::now(), *options.timeout) : kNever),
-      label_(options.label) {}
+      context_(std::make_shared<fleet::RequestContext>()) {
+  context_->label = options.label;
+}
+
+std::string_view Request::label() const noexcept { return context_->label; }
 
 DatabaseHandle Request::handle(std::string_view used_name) {
-  return fleet_->database(used_name).value_or_throw().with_context(deadline_, label_);
+  return fleet_->database(used_name).value_or_throw().with_context(
+      {.deadline = deadline_, .label = context_->label, .request = context_});
 }
 
 FleetStatus Fleet::status() const {
@@ -145,11 +151,13 @@ Task<HealthReport> check_endpoint(Endpoint& endpoint, std::string name, bool req
   HealthReport report;
   report.database = std::move(name);
   report.required = required;
-  const auto route = std::make_shared<fleet::Route>(report.database, endpoint, fleet::RouteAccess::read,
-                                                    fleet::RouteLimits{}, "health check");
+  const auto route = std::make_shared<fleet::Route>(report.database,
+                                                    std::make_unique<fleet::FixedChooser>(endpoint, "health check"),
+                                                    fleet::RouteAccess::read, fleet::RouteLimits{});
   const TimePoint begun = runtime::now();
   const auto answer = co_await as_result([](fleet::Route& on, TimePoint deadline) -> Task<void> {
-    fleet::ChannelHolder holder(co_await fleet::open_channel(on, deadline, fleet::OnConnectFailure::fail));
+    fleet::ChannelHolder holder(
+        co_await fleet::open_channel(on, {.deadline = deadline, .label = {}}, fleet::OnConnectFailure::fail));
     co_await fleet::run_command(*holder.get(), "SELECT 1");
   }(*route, deadline_after(begun, timeout)));
   report.took = runtime::now() - begun;
@@ -240,20 +248,20 @@ Task<void> Fleet::close(Duration timeout) {
 }
 
 SWITCHYARD_COROUTINE_WRAPPER Task<Lease> DatabaseHandle::lease(fleet::OnConnectFailure on_failure) {
-  return fleet::take_lease(route(), deadline_, on_failure);
+  return fleet::take_lease(route(), call_, on_failure);
 }
 SWITCHYARD_COROUTINE_WRAPPER Task<Lease> ReadView::lease(fleet::OnConnectFailure on_failure) {
-  return fleet::take_lease(*route_, deadline_, on_failure);
+  return fleet::take_lease(*route_, call_, on_failure);
 }
 Notifications DatabaseHandle::listen(std::string_view channel) { return Notifications(route(), channel); }
 
 Task<std::shared_ptr<fleet::Channel>> DatabaseHandle::open_channel() {
-  co_return co_await fleet::open_channel(route(), deadline_);
+  co_return co_await fleet::open_channel(route(), call_);
 }
 
 namespace fleet {
-Task<Lease> take_lease(Route& route, TimePoint deadline, OnConnectFailure on_failure) {
-  co_return Lease(co_await open_channel(route, deadline, on_failure));
+Task<Lease> take_lease(Route& route, session::CallContext call, OnConnectFailure on_failure) {
+  co_return Lease(co_await open_channel(route, std::move(call), on_failure));
 }
 }  // namespace fleet
 

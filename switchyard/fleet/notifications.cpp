@@ -91,7 +91,7 @@ Task<Notification> Notifications::next() {
     }
     if (impl->channel && impl->channel->lost()) impl->hang_up();
     if (!impl->channel) {
-      Impl::Attempt attempt(*impl, co_await fleet::open_channel(*impl->route, kNever));
+      Impl::Attempt attempt(*impl, co_await fleet::open_channel(*impl->route, {}));
       co_await fleet::run_command(*impl->channel, "LISTEN " + quote_identifier(impl->channel_name));
       attempt.listens = true;
       co_return Notification{Notification::Kind::connected, impl->channel_name, {}, 0};

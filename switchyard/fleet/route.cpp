@@ -1,10 +1,12 @@
 #include <switchyard/base/units.hpp>
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/statement_text.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/telemetry/log.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace switchyard::inline v0::fleet {
@@ -22,16 +24,18 @@ std::string limit_text(std::string_view name, Duration limit) {
 
 }  // namespace
 
-Route::Route(std::string database, Endpoint& endpoint, RouteAccess access, RouteLimits limits, std::string reason)
+Route::Route(std::string database, std::unique_ptr<Chooser> chooser, RouteAccess access, RouteLimits limits)
     : database_(std::move(database)),
-      endpoint_(&endpoint),
+      chooser_(std::move(chooser)),
       access_(access),
       limits_(limits),
-      reason_(std::move(reason)),
       command_timeout_text_(limit_text("command_timeout", limits.command_timeout)),
       query_timeout_text_(limit_text("query_timeout", limits.query_timeout)) {}
 
-Route::Route(std::string database, Error error) : database_(std::move(database)), refusal_(std::move(error)) {}
+Route::Route(std::string database, Error error)
+    : database_(std::move(database)),
+      chooser_(std::make_unique<RefusingChooser>(error)),
+      refusal_(std::move(error)) {}
 
 Route::~Route() = default;
 
@@ -50,18 +54,28 @@ void Route::apply_limits(session::OperationState& operation, TimePoint now) cons
 }
 
 void Route::retire() noexcept {
-  endpoint_ = nullptr;
   refusal_ = Error(ErrorKind::Closed, "the fleet was closed");
+  for (const auto& attempt : attempts_) {
+    if (attempt->phase == Attempt::Phase::waiting) end(*attempt, *refusal_);
+  }
+  news_.notify();
 }
 
-void Route::take_back(session::Session& session) noexcept {
+void Route::poke() noexcept {
+  for (const auto& attempt : attempts_) {
+    if (attempt->phase == Attempt::Phase::waiting && attempt->pokable) attempt->timer.arm(runtime::now());
+  }
+  news_.notify();
+}
+
+void Route::take_back(Endpoint& endpoint, session::Session& session) noexcept {
+  if (refusal_) return;  // the endpoint has gone with its fleet
   // A pool on its way out keeps its sessions.
-  if (pool::Pool* pool = endpoint_ != nullptr ? endpoint_->opened_pool() : nullptr) pool->release(session);
+  if (pool::Pool* pool = endpoint.opened_pool()) pool->release(session);
 }
 
 void Route::start(session::OperationState& operation) noexcept {
   operation.database = database_;
-  operation.route = reason_;
   if (refusal_) {
     operation.fail(*refusal_);
     return;
@@ -71,18 +85,53 @@ void Route::start(session::OperationState& operation) noexcept {
   operation.read_only = access_ == RouteAccess::read;
   operation.set_phase(session::OperationState::Phase::queued);
   apply_limits(operation, now);
-  Queued& queued = take_queued();
+  Attempt& attempt = take_attempt();
   operation.retain();
-  queued.operation = &operation;
-  queued.deadline = operation.deadline;
-  operation.host_data = &queued;
-  endpoint_->pool().acquire(queued);
+  attempt.operation = &operation;
+  operation.host_data = &attempt;
+  advance(attempt);
 }
 
-void Route::Queued::on_granted(session::Session& session, Duration waited) noexcept {
-  session::OperationState& granted = *std::exchange(operation, nullptr);
-  route.give_queued(*this);
-  granted.host_data = nullptr;
+void Route::advance(Attempt& attempt) noexcept {
+  session::OperationState& operation = *attempt.operation;
+  const TimePoint now = runtime::now();
+  Choice choice = chooser_->choose({.context = static_cast<RequestContext*>(operation.context.get()),
+                                    .access = access_,
+                                    .attempt = attempt.attempts,
+                                    .failed = attempt.failed,
+                                    .started = operation.started,
+                                    .now = now});
+  operation.route = choice.reason;
+  attempt.endpoint = choice.endpoint;
+  if (choice.refusal) {
+    end(attempt, *choice.refusal);
+  } else if (choice.endpoint != nullptr) {
+    attempt.phase = Attempt::Phase::queued;
+    attempt.deadline = operation.deadline;
+    choice.endpoint->pool().acquire(attempt);
+  } else if (now >= operation.deadline) {
+    end(attempt, operation.deadline_error().with_context(std::string(choice.reason)));
+  } else {
+    attempt.phase = Attempt::Phase::waiting;
+    attempt.pokable = true;
+    attempt.timer.arm(std::min(deadline_after(now, choice.wait), operation.deadline));
+  }
+}
+
+void Route::end(Attempt& attempt, const Error& error) noexcept {
+  session::OperationState& operation = *attempt.operation;
+  operation.fail(error);  // finished() gives the attempt back, or keeps it for another try
+  operation.release();
+}
+
+void Attempt::on_timer(void* self) noexcept {
+  auto& attempt = *static_cast<Attempt*>(self);
+  attempt.route.advance(attempt);
+}
+
+void Attempt::on_granted(session::Session& session, Duration waited) noexcept {
+  phase = Phase::running;
+  session::OperationState& granted = *operation;
   granted.granted = runtime::now();
   if (waited > route.limits_.slow_acquire && route.limits_.slow_acquire > Duration::zero()) {
     route.note_slow_acquire(waited);
@@ -92,25 +141,19 @@ void Route::Queued::on_granted(session::Session& session, Duration waited) noexc
   granted.release();
 }
 
-void Route::Queued::on_failed(const Error& error) noexcept {
-  session::OperationState& failed = *std::exchange(operation, nullptr);
-  route.give_queued(*this);
-  failed.host_data = nullptr;
-  failed.fail(error);
-  failed.release();
-}
+void Attempt::on_failed(const Error& error) noexcept { route.end(*this, error); }
 
 void Route::abandon(session::OperationState& operation) noexcept {
-  if (operation.session != nullptr) {
-    operation.session->abandon(operation);
-    return;
-  }
   if (operation.host_data == nullptr) return;
-  Queued& queued = *static_cast<Queued*>(std::exchange(operation.host_data, nullptr));
-  endpoint_->pool().abandon(queued);
-  queued.operation = nullptr;
-  give_queued(queued);
-  operation.release();
+  Attempt& attempt = *static_cast<Attempt*>(std::exchange(operation.host_data, nullptr));
+  const Attempt::Phase phase = attempt.phase;
+  if (phase == Attempt::Phase::queued) attempt.endpoint->pool().abandon(attempt);
+  give_attempt(attempt);
+  if (phase == Attempt::Phase::running) {
+    if (operation.session != nullptr) operation.session->abandon(operation);
+  } else {
+    operation.release();
+  }
 }
 
 void Route::expire(session::OperationState& operation) noexcept {
@@ -118,39 +161,58 @@ void Route::expire(session::OperationState& operation) noexcept {
   if (operation.session != nullptr) operation.session->cancel();
 }
 
-void Route::finished(session::OperationState& operation) noexcept {
-  if (endpoint_ == nullptr) return;
-  ++endpoint_->operations;
+bool Route::finished(session::OperationState& operation) noexcept {
+  auto* attempt = static_cast<Attempt*>(operation.host_data);
+  if (attempt == nullptr) return false;  // refused before it had one
+  record(refusal_ ? nullptr : attempt->endpoint, operation);
+  operation.host_data = nullptr;
+  give_attempt(*attempt);
+  return false;
+}
+
+void Route::record(Endpoint* endpoint, session::OperationState& operation) noexcept {
+  if (endpoint == nullptr) return;
+  ++endpoint->operations;
   const TimePoint now = runtime::now();
   if (operation.granted != TimePoint{}) {
     const Duration took = now - operation.granted;
-    endpoint_->duration.record(took);
-    endpoint_->acquire.record(operation.granted - operation.started);
+    endpoint->duration.record(took);
+    endpoint->acquire.record(operation.granted - operation.started);
     if (took > limits_.slow_query && limits_.slow_query > Duration::zero()) {
-      ++endpoint_->slow;
+      ++endpoint->slow;
       note_slow_query(operation, took);
     }
   }
   if (!operation.error()) return;
-  ++endpoint_->errors;
+  ++endpoint->errors;
   if (access_ == RouteAccess::read && operation.error()->sqlstate() == kReadOnlyTransaction) {
-    operation.replace_error(operation.error()->with_hint(
-        "this route only reads (" + reason_ + "): use execute() or transaction() of the database itself"));
+    operation.replace_error(
+        operation.error()->with_hint("this route only reads (" + std::string(operation.route) +
+                                     "): use execute() or transaction() of the database itself"));
   }
 }
 
-Route::Queued& Route::take_queued() {
-  if (free_queued_.empty()) {
-    all_queued_.push_back(std::make_unique<Queued>(*this));
-    free_queued_.reserve(all_queued_.size());
-    return *all_queued_.back();
+Attempt& Route::take_attempt() {
+  if (free_attempts_.empty()) {
+    attempts_.push_back(std::make_unique<Attempt>(*this));
+    free_attempts_.reserve(attempts_.size());
+    return *attempts_.back();
   }
-  Queued& queued = *free_queued_.back();
-  free_queued_.pop_back();
-  return queued;
+  Attempt& attempt = *free_attempts_.back();
+  free_attempts_.pop_back();
+  return attempt;
 }
 
-void Route::give_queued(Queued& queued) noexcept { free_queued_.push_back(&queued); }
+void Route::give_attempt(Attempt& attempt) noexcept {
+  attempt.timer.disarm();
+  attempt.operation = nullptr;
+  attempt.endpoint = nullptr;
+  attempt.failed = nullptr;
+  attempt.attempts = 0;
+  attempt.pokable = false;
+  attempt.phase = Attempt::Phase::free;
+  free_attempts_.push_back(&attempt);
+}
 
 void Route::note_slow_acquire(Duration waited) const {
   log::warning("fleet", "slow_pool",

@@ -1,11 +1,14 @@
-// A route: the endpoint and access that operations of one kind take, with its reason. It gets each operation a
-// session from the endpoint's pool, sets its deadline, and keeps the numbers. Routes live as long as their fleet,
-// so a stored operation can always find its own; those who may outlive it (leases, transactions, notifications)
-// share the route, which refuses from then on.
+// A route: what operations of one kind on one database take. For each attempt of an operation it asks its chooser
+// for an endpoint, gets a session from that endpoint's pool, sets the deadline, and keeps the numbers. Routes live
+// as long as their fleet, so a stored operation can always find its own; those who may outlive it (leases,
+// transactions, notifications) share the route, which refuses from then on.
 #pragma once
 
 #include <switchyard/base/time.hpp>
+#include <switchyard/fleet/attempt.hpp>
+#include <switchyard/fleet/chooser.hpp>
 #include <switchyard/pool/pool.hpp>
+#include <switchyard/runtime/event.hpp>
 #include <switchyard/session/operation_state.hpp>
 #include <switchyard/telemetry/histogram.hpp>
 
@@ -30,12 +33,9 @@ struct RouteLimits {
   std::uint64_t max_result_bytes = session::kMaxResultBytes;
 };
 
-enum class RouteAccess : std::uint8_t { read, write };
-
 class Route final : public session::OperationHost, public std::enable_shared_from_this<Route> {
  public:
-  /// `reason` explains the choice: "primary", "replica 'api'", "analytics is not configured: main takes over".
-  Route(std::string database, Endpoint& endpoint, RouteAccess access, RouteLimits limits, std::string reason);
+  Route(std::string database, std::unique_ptr<Chooser> chooser, RouteAccess access, RouteLimits limits);
   /// A route that can't be taken: every operation ends with `error`.
   Route(std::string database, Error error);
   ~Route();
@@ -43,50 +43,53 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   Route& operator=(const Route&) = delete;
 
   [[nodiscard]] std::string_view database() const noexcept { return database_; }
-  [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+  [[nodiscard]] RouteAccess access() const noexcept { return access_; }
   [[nodiscard]] bool read_only() const noexcept { return access_ == RouteAccess::read; }
-  [[nodiscard]] Endpoint* endpoint() const noexcept { return endpoint_; }
+  [[nodiscard]] Chooser& chooser() const noexcept { return *chooser_; }
   /// Why the route can't be taken; null if it can.
   [[nodiscard]] const Error* refusal() const noexcept { return refusal_ ? &*refusal_ : nullptr; }
 
-  /// The fleet has gone: the endpoint is not used any more, and every operation ends with Closed.
+  /// The fleet has gone: no endpoint is used any more, and every operation ends with Closed.
   void retire() noexcept;
+  /// Something has changed: operations that wait for an endpoint ask again in this turn.
+  void poke() noexcept;
+  /// Notified by poke() and retire(), for coroutines that wait for an endpoint.
+  [[nodiscard]] runtime::AsyncEvent& news() noexcept { return news_; }
 
   /// Applies the database's limits: size of results, and the deadline, whose error names the limit that counts.
   void apply_limits(session::OperationState& operation, TimePoint now) const noexcept;
-  /// A session that a channel had goes back to the pool.
-  void take_back(session::Session& session) noexcept;
+  /// A session that a channel had at `endpoint` goes back to the pool.
+  void take_back(Endpoint& endpoint, session::Session& session) noexcept;
+  /// An operation has ended at `endpoint` (null: before it had one): numbers, slow ones, hints.
+  void record(Endpoint* endpoint, session::OperationState& operation) noexcept;
 
   // session::OperationHost
   void start(session::OperationState& operation) noexcept override;
   void abandon(session::OperationState& operation) noexcept override;
   void expire(session::OperationState& operation) noexcept override;
-  void finished(session::OperationState& operation) noexcept override;
+  [[nodiscard]] bool finished(session::OperationState& operation) noexcept override;
 
  private:
-  /// An operation in the pool's queue.
-  struct Queued final : pool::Request {
-    explicit Queued(Route& owner) noexcept : route(owner) {}
-    void on_granted(session::Session& session, Duration waited) noexcept override;
-    void on_failed(const Error& error) noexcept override;
-    Route& route;
-    session::OperationState* operation = nullptr;
-  };
-  [[nodiscard]] Queued& take_queued();
-  void give_queued(Queued& queued) noexcept;
+  friend struct Attempt;
+  [[nodiscard]] Attempt& take_attempt();
+  void give_attempt(Attempt& attempt) noexcept;
+  /// Asks the chooser and goes on from there.
+  void advance(Attempt& attempt) noexcept;
+  /// Lets go of an operation that is not with a session any more, and ends it with `error`.
+  void end(Attempt& attempt, const Error& error) noexcept;
   void note_slow_acquire(Duration waited) const;
   void note_slow_query(const session::OperationState& operation, Duration took) const;
 
   std::string database_;
-  Endpoint* endpoint_ = nullptr;
+  std::unique_ptr<Chooser> chooser_;
   RouteAccess access_ = RouteAccess::write;
   RouteLimits limits_;
-  std::string reason_;
   std::string command_timeout_text_;
   std::string query_timeout_text_;
   std::optional<Error> refusal_;
-  std::vector<std::unique_ptr<Queued>> all_queued_;
-  std::vector<Queued*> free_queued_;
+  runtime::AsyncEvent news_;
+  std::vector<std::unique_ptr<Attempt>> attempts_;
+  std::vector<Attempt*> free_attempts_;
 };
 
 }  // namespace switchyard::inline v0::fleet

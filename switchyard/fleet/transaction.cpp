@@ -20,13 +20,13 @@ namespace {
 constexpr Duration kFirstRetryPause = std::chrono::milliseconds(10);
 constexpr Duration kLongestRetryPause = std::chrono::seconds(2);
 
-/// A coroutine's wish for a session. It may be dropped at any time.
+/// A coroutine's wish for a session of one endpoint. It may be dropped at any time.
 class ChannelRequest final : public pool::Request {
  public:
-  explicit ChannelRequest(Route& route)
-      : route_(route), channel_(std::make_shared<Channel>(route.shared_from_this())) {}
+  ChannelRequest(Route& route, Endpoint& endpoint, std::string_view reason)
+      : endpoint_(endpoint), channel_(std::make_shared<Channel>(route.shared_from_this(), endpoint, reason)) {}
   ~ChannelRequest() {
-    if (queued_here_) route_.endpoint()->pool().abandon(*this);
+    if (queued_here_) endpoint_.pool().abandon(*this);
     if (channel_ && channel_->session() != nullptr) let_go(std::move(channel_));
   }
   ChannelRequest(const ChannelRequest&) = delete;
@@ -34,7 +34,7 @@ class ChannelRequest final : public pool::Request {
 
   void start() {
     queued_here_ = true;
-    route_.endpoint()->pool().acquire(*this);
+    endpoint_.pool().acquire(*this);
   }
   runtime::AsyncEvent done;
   std::optional<Error> error;
@@ -51,10 +51,16 @@ class ChannelRequest final : public pool::Request {
     error = failure;
     done.set();
   }
-  Route& route_;
+  Endpoint& endpoint_;
   std::shared_ptr<Channel> channel_;
   bool queued_here_ = false;
 };
+
+Task<void> next_news(Route& route) { co_await route.news().wait(); }
+
+Error in_database(const Error& error, const Route& route) {
+  return error.database().empty() ? error.with_database(std::string(route.database())) : error;
+}
 
 std::string begin_text(const TransactionOptions& options) {
   std::string text = "BEGIN";
@@ -125,24 +131,35 @@ TimePoint earlier_deadline(TimePoint deadline, Duration limit) noexcept {
   return std::min(deadline, deadline_after(runtime::now(), limit));
 }
 
-Task<std::shared_ptr<Channel>> open_channel(Route& route, TimePoint deadline, OnConnectFailure on_failure) {
+Task<std::shared_ptr<Channel>> open_channel(Route& route, session::CallContext call, OnConnectFailure on_failure) {
   const std::shared_ptr<Route> keeper = route.shared_from_this();  // the fleet may go while we wait
-  if (const Error* refusal = route.refusal()) throw *refusal;
-  ChannelRequest request(route);
-  request.deadline = deadline;
-  if (on_failure == OnConnectFailure::fail) request.on_connect_error = pool::OnConnectError::fail;
-  request.start();
-  co_await request.done.wait();
-  if (request.error) {
-    throw request.error->database().empty() ? request.error->with_database(std::string(route.database()))
-                                            : *request.error;
+  ChoiceInput input{.context = static_cast<RequestContext*>(call.request.get()),
+                    .access = route.access(),
+                    .started = runtime::now()};
+  for (;;) {
+    if (const Error* refusal = route.refusal()) throw *refusal;
+    input.now = runtime::now();
+    Choice choice = route.chooser().choose(input);
+    if (choice.refusal) throw in_database(*choice.refusal, route);
+    if (choice.endpoint == nullptr) {
+      if (input.now >= call.deadline) {
+        throw Error(ErrorKind::Deadline, std::string(choice.reason) + ": the request's timeout", ErrorStage::queued)
+            .with_database(std::string(route.database()));
+      }
+      const TimePoint until = std::min(deadline_after(input.now, choice.wait), call.deadline);
+      co_await any(sleep_until(until), next_news(route));
+      continue;
+    }
+    ChannelRequest request(route, *choice.endpoint, choice.reason);
+    request.deadline = call.deadline;
+    if (on_failure == OnConnectFailure::fail) request.on_connect_error = pool::OnConnectError::fail;
+    request.start();
+    co_await request.done.wait();
+    if (request.error) throw in_database(*request.error, route);
+    std::shared_ptr<Channel> channel = request.take();
+    channel->call = std::move(call);
+    co_return channel;
   }
-  std::shared_ptr<Channel> channel = request.take();
-  if (deadline != kNever) {
-    channel->deadline = deadline;
-    channel->deadline_source = "the request's timeout";
-  }
-  co_return channel;
 }
 
 TransactionScope::TransactionScope(std::shared_ptr<Channel> channel) noexcept : channel_(std::move(channel)) {}

@@ -60,9 +60,9 @@ class SWITCHYARD_API TransactionScope {
 /// While no session is open and connecting fails: wait for the server to come back, or hear of it at once.
 enum class OnConnectFailure : std::uint8_t { wait, fail };
 
-/// Gets a session from the route's pool. Errors: PoolExhausted, Unavailable, Deadline, Config, Closed.
+/// Gets a session from a pool of the route. Errors: PoolExhausted, Unavailable, Deadline, Config, Closed.
 [[nodiscard]] SWITCHYARD_API Task<std::shared_ptr<Channel>> open_channel(
-    Route& route, TimePoint deadline, OnConnectFailure on_failure = OnConnectFailure::wait);
+    Route& route, session::CallContext call, OnConnectFailure on_failure = OnConnectFailure::wait);
 SWITCHYARD_API void let_go(std::shared_ptr<Channel> channel) noexcept;
 /// Keeps the route of a fleet that may go: it refuses then.
 [[nodiscard]] SWITCHYARD_API std::shared_ptr<Route> keep(Route& route);
@@ -186,12 +186,12 @@ Task<TransactionResult<F>> run_transaction(std::shared_ptr<Channel> channel, Tra
 
 /// On a session of the route's pool, given back at the end of each attempt.
 template <class F>
-Task<TransactionResult<F>> run_transaction(Route& route, TimePoint deadline, TransactionOptions options,
+Task<TransactionResult<F>> run_transaction(Route& route, session::CallContext call, TransactionOptions options,
                                            F function) {
   const std::shared_ptr<Route> keeper = keep(route);
   require_repeatable<F>(options);
   co_return co_await retry_transaction(options.retry, [&]() -> Task<TransactionResult<F>> {
-    ChannelHolder holder(co_await open_channel(route, deadline));
+    ChannelHolder holder(co_await open_channel(route, call));
     co_return co_await attempt_transaction(holder.get(), options, function);
   });
 }

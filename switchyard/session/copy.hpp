@@ -31,6 +31,7 @@ class SWITCHYARD_API CopyState final : public ResultState<std::uint64_t> {
  public:
   CopyState();
   std::uint64_t take() override { return affected; }
+  [[nodiscard]] bool restartable() const noexcept override { return !copying_in && !copying_out; }
 
   void on_describe(const std::shared_ptr<const protocol::RowDescription>& description) noexcept override;
   void on_copy_in(const protocol::CopyFormat& format) noexcept override;

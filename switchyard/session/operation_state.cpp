@@ -36,7 +36,10 @@ void OperationState::finish() noexcept {
   phase_ = Phase::finished;
   timer_.disarm();
   if (!error_) check_result();
-  if (host != nullptr && started != TimePoint{}) host->finished(*this);
+  if (host != nullptr && started != TimePoint{} && host->finished(*this)) {
+    phase_ = Phase::queued;
+    return;
+  }
   on_finished();
   if (waiter_) ready_.schedule(std::exchange(waiter_, nullptr));
 }
@@ -74,6 +77,7 @@ void OperationState::reset() noexcept {
   started = granted = {};
   host = nullptr;
   host_keeper.reset();
+  context.reset();
   host_data = nullptr;
   session = nullptr;
   deadline = kNever;

@@ -37,11 +37,31 @@ class OperationHost {
   /// The deadline passed. A queued operation ends at once; a sent one is cancelled on the server, and ends with the
   /// server's answer or, when that stays away for kCancelPatience, with the session.
   virtual void expire(OperationState& operation) noexcept = 0;
-  /// It has ended, with or without error, and its waiter is about to be resumed. Not called for an abandoned one.
-  virtual void finished(OperationState& operation) noexcept { (void)operation; }
+  /// Its answer is complete, with or without error, and its waiter is about to be resumed. Not called for an
+  /// abandoned one. True: the host holds on to it and runs it again; it has not ended.
+  [[nodiscard]] virtual bool finished(OperationState& operation) noexcept {
+    (void)operation;
+    return false;
+  }
 
  protected:
   ~OperationHost() = default;
+};
+
+/// What a caller's unit of work carries from operation to operation, for its host alone.
+class OperationContext {
+ public:
+  OperationContext() = default;
+  OperationContext(const OperationContext&) = delete;
+  OperationContext& operator=(const OperationContext&) = delete;
+  virtual ~OperationContext() = default;
+};
+
+/// What every operation of a unit of work inherits.
+struct CallContext {
+  TimePoint deadline = kNever;
+  std::string_view label;  ///< outlives the operations
+  std::shared_ptr<OperationContext> request = nullptr;
 };
 
 /// The bytes and the texts of one statement within an operation.
@@ -89,6 +109,8 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
 
   // -- who runs it (set by the engine) --
   OperationHost* host = nullptr;
+  /// The unit of work it belongs to; null = none.
+  std::shared_ptr<OperationContext> context;
   /// Keeps a host that is not the fleet's (lease, transaction) as long as the operation.
   std::shared_ptr<void> host_keeper;
   TimePoint deadline = kNever;
@@ -124,6 +146,10 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   [[nodiscard]] bool abandoned() const noexcept { return abandoned_; }
   [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
   [[nodiscard]] bool saw_row() const noexcept { return saw_row_; }
+  /// Its own deadline has passed.
+  [[nodiscard]] bool expired() const noexcept { return expired_; }
+  /// Nothing of its answer has been handed out yet: it may be run from the start again.
+  [[nodiscard]] virtual bool restartable() const noexcept { return true; }
 
   // -- for Operation<T> --
   /// Starts and remembers who waits.

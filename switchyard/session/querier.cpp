@@ -8,11 +8,12 @@ void Querier::prepare(session::OperationState& state, const Statement& statement
   state.host = intent == Intent::write ? writes_ : reads_;
   state.host_keeper = keeper_;
   state.parts.front().sql.assign(statement.sql);
-  state.name.assign(statement.name.empty() ? label_ : statement.name);
+  state.name.assign(statement.name.empty() ? call_.label : statement.name);
   state.timeout = statement.timeout;
   state.idempotent = statement.idempotent;
-  state.deadline = deadline_;
-  if (deadline_ != kNever) state.deadline_source = "the request's timeout";
+  state.context = call_.request;
+  state.deadline = call_.deadline;
+  if (call_.deadline != kNever) state.deadline_source = "the request's timeout";
 }
 
 Operation<std::uint64_t> Querier::run(Batch batch) {

@@ -164,9 +164,8 @@ class SWITCHYARD_API Querier {
   /// Copies the statement's text and options into `state` and binds it to this querier.
   void prepare(session::OperationState& state, const Statement& statement, Intent intent) const;
 
-  /// Of the request this querier belongs to; every operation inherits them.
-  TimePoint deadline_ = kNever;
-  std::string_view label_;
+  /// Of the request this querier belongs to; every operation inherits it.
+  session::CallContext call_;
   /// Keeps the host alive for stored operations; empty when the fleet owns it.
   std::shared_ptr<void> keeper_;
 

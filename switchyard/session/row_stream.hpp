@@ -35,6 +35,7 @@ class StreamState final : public RowsState<void, T> {
     return state;
   }
   void take() override {}
+  [[nodiscard]] bool restartable() const noexcept override { return !this->saw_row(); }
 
   void on_row(protocol::RowView row) noexcept override {
     if (this->error()) return;

@@ -1,0 +1,38 @@
+// One operation on its way through a route, from its start to its end over all attempts.
+#pragma once
+
+#include <switchyard/fleet/chooser.hpp>
+#include <switchyard/pool/pool.hpp>
+#include <switchyard/runtime/timer.hpp>
+#include <switchyard/session/operation_state.hpp>
+
+#include <cstdint>
+#include <string_view>
+
+namespace switchyard::inline v0::fleet {
+
+class Endpoint;
+class Route;
+
+//  free ──start──► choosing ──► queued ──► running ──► free
+//                   ▲  ▲ └─ waits ┘│          │
+//                   │  └───────────┴──────────┴── run again (other endpoint, after a pause)
+struct Attempt final : pool::Request {
+  enum class Phase : std::uint8_t { free, waiting, queued, running };
+
+  explicit Attempt(Route& owner) noexcept : route(owner), timer(&Attempt::on_timer, this) {}
+  void on_granted(session::Session& session, Duration waited) noexcept override;
+  void on_failed(const Error& error) noexcept override;
+  static void on_timer(void* self) noexcept;
+
+  Route& route;
+  session::OperationState* operation = nullptr;
+  Endpoint* endpoint = nullptr;      ///< the chosen one; null while none is
+  const Endpoint* failed = nullptr;  ///< where the last attempt failed
+  unsigned attempts = 0;             ///< that have failed
+  Phase phase = Phase::free;
+  bool pokable = false;  ///< waits for news, not for a pause between two tries
+  runtime::Timer timer;  ///< while waiting
+};
+
+}  // namespace switchyard::inline v0::fleet
