@@ -46,6 +46,7 @@ struct TlsOptions {
   enum class Alpn : std::uint8_t {
     offer,    ///< name "postgresql" in the handshake
     require,  ///< and fail if the server does not select it: direct TLS (sslnegotiation=direct)
+    http,     ///< name "http/1.1" instead: the peer is a web server
   };
   std::string server_name;  ///< the host as the user wrote it: checked by Verify::full, named in messages
   bool send_sni = true;     ///< sslsni; never sent for IP addresses

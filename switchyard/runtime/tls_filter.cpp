@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::size_t kRecord = 16 * 1024;  // the most a TLS record carries
 constexpr std::string_view kAlpn("\x0apostgresql", 11);
+constexpr std::string_view kHttpAlpn("\x08http/1.1", 9);
 
 struct SslDeleter {
   void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
@@ -401,7 +402,9 @@ Result<std::unique_ptr<TlsFilter>> TlsFilter::create(std::shared_ptr<const TlsCo
       host.front() != '@') {
     if (SSL_set_tlsext_host_name(ssl, host.c_str()) != 1) return failed();
   }
-  if (SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(kAlpn.data()), kAlpn.size()) != 0) {
+  const std::string_view alpn = impl->options.alpn == TlsOptions::Alpn::http ? kHttpAlpn : kAlpn;
+  if (SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(alpn.data()),
+                          static_cast<unsigned>(alpn.size())) != 0) {
     return failed();
   }
   SSL_set_connect_state(ssl);
