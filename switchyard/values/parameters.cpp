@@ -79,6 +79,41 @@ Result<void> Parameters::encode_texts(std::span<const std::optional<std::string_
   return finish();
 }
 
+namespace {
+
+/// True if `values` are exactly `count` values with their lengths.
+bool are_values(ByteView values, std::size_t count) noexcept {
+  for (; count > 0; --count) {
+    if (values.size() < 4) return false;
+    const auto size = base::load_be<std::int32_t>(values.data());
+    values.remove_prefix(4);
+    if (size < 0) {
+      if (size != -1) return false;
+      continue;
+    }
+    if (static_cast<std::size_t>(size) > values.size()) return false;
+    values.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return values.empty();
+}
+
+}  // namespace
+
+Result<void> Parameters::restore(std::span<const Oid> types, std::span<const std::int16_t> formats,
+                                 ByteView values) {
+  clear();
+  const bool known = std::ranges::all_of(formats, [](std::int16_t f) { return f == kText || f == kBinary; });
+  if (types.size() != formats.size() || types.size() > kMaxParameters || !known ||
+      !are_values(values, types.size())) {
+    return Error(ErrorKind::Usage, "kept parameters do not belong together");
+  }
+  own_types_.assign(types.begin(), types.end());
+  own_formats_.assign(formats.begin(), formats.end());
+  begin(own_types_, own_formats_);
+  bytes_.put(values);
+  return finish();
+}
+
 void Parameters::clear() noexcept {
   bytes_.clear();
   types_ = {};

@@ -97,6 +97,10 @@ class SWITCHYARD_API Parameters {
   /// NULL.
   Result<void> encode_texts(std::span<const std::optional<std::string_view>> texts);
 
+  /// Arguments that were encoded before and kept: what types(), formats() and value_bytes() gave. Fails with Usage
+  /// if the three do not belong together; then nothing is held.
+  Result<void> restore(std::span<const Oid> types, std::span<const std::int16_t> formats, ByteView values);
+
   void clear() noexcept;
 
   /// How many.
