@@ -14,12 +14,12 @@ class RouteQuerier final : public Querier {
  public:
   explicit RouteQuerier(std::shared_ptr<Route> route, TimePoint deadline = kNever) noexcept
       : Querier(*route), route_(route) {
-    deadline_ = deadline;
+    call_.deadline = deadline;
     keeper_ = std::move(route);
   }
   template <class F>
   SWITCHYARD_COROUTINE_WRAPPER Task<TransactionResult<F>> transaction(F function) {
-    return run_transaction(*route_, deadline_, TransactionOptions{}, std::move(function));
+    return run_transaction(*route_, call_, TransactionOptions{}, std::move(function));
   }
 
  private:

@@ -103,7 +103,7 @@ TEST(SpoolEntry, TooLargeNamesTheLimit) {
   parts.push_back(part("INSERT INTO t VALUES ($1)", std::string(kMaxSpoolEntryBytes, 'x')));
   const auto result = encode_entry(entry_of(*operation(std::move(parts))));
   ASSERT_FALSE(result.ok());
-  EXPECT_NE(std::string(result.error().what()).find("16 MB"), std::string::npos) << result.error().what();
+  EXPECT_NE(std::string(result.error().what()).find("16MB"), std::string::npos) << result.error().what();
 }
 
 TEST(SpoolEntry, EveryCutIsRefused) {

@@ -83,7 +83,7 @@ DrainOutcome drain_outcome_of(const Error& error) noexcept {
 Task<std::optional<std::vector<Uuid>>> SpoolTarget::resume(std::string source, std::int64_t token) {
   const TimePoint deadline = deadline_after(runtime::now(), kReachLimit);
   // Learn at once that the database is still away, instead of waiting for it in its pool's queue.
-  let_go(co_await open_channel(*target_, deadline, OnConnectFailure::fail));
+  let_go(co_await open_channel(*target_, {.deadline = deadline, .label = {}}, OnConnectFailure::fail));
   RouteQuerier querier(target_, deadline);
   if (!has_table_) {
     co_await ensure_progress_table(querier, target_->database());
@@ -102,7 +102,7 @@ Task<Applied> SpoolTarget::apply(std::string source, std::int64_t token, std::ve
   const std::int64_t last = entries.empty() ? 0 : entries.back().position;
   bool fenced = false;
   const auto done = co_await as_result(
-      run_transaction(*target_, kNever, TransactionOptions{}, [&](Transaction& tx) -> Task<void> {
+      run_transaction(*target_, session::CallContext{}, TransactionOptions{}, [&](Transaction& tx) -> Task<void> {
         const auto mine = co_await tx.execute(
             "UPDATE switchyard.spool_progress SET applied = $4, last_position = $5, updated_at = clock_timestamp()"
             " WHERE source = $1 AND database = $2 AND token = $3",
