@@ -154,10 +154,16 @@ struct SWITCHYARD_API DatabaseConfig {
   PoolConfig pool;
   RetryConfig retry;
   BreakerConfig breaker;
-  Setting<bool> prepared_statements = true;                        ///< false for poolers that can't keep them
-  Setting<std::uint32_t> statement_cache = 256u;                   ///< per session
-  Setting<std::uint64_t> max_result_bytes = 256ull << 20;          ///< of query<T>()
-  Setting<Duration> max_lag = Duration(std::chrono::seconds(60));  ///< of replicas, for .read()
+  Setting<bool> prepared_statements = true;                ///< false for poolers that can't keep them
+  Setting<std::uint32_t> statement_cache = 256u;           ///< per session
+  Setting<std::uint64_t> max_result_bytes = 256ull << 20;  ///< of query<T>()
+  // Replicas, and who the primary is.
+  Setting<Duration> max_lag = Duration(std::chrono::seconds(60));            ///< of replicas, for .read()
+  Setting<std::uint64_t> max_lag_bytes = 8ull << 20;                         ///< the same in bytes of WAL; 0 = any
+  Setting<Duration> replica_wait = Duration(std::chrono::milliseconds(50));  ///< for a replica to replay a token
+  Setting<double> primary_read_share = 0.5;  ///< of pool.max, for reads that no replica serves
+  Setting<Duration> probe_interval = Duration(std::chrono::seconds(1));
+  Setting<std::string> patroni;  ///< URL of a Patroni REST API; empty = none
 
   // When something is missing.
   Setting<bool> required = false;          ///< the service is not ready without it

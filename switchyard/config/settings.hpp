@@ -73,6 +73,11 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "statement_cache", database.statement_cache);
   visit(prefix + "max_result", database.max_result_bytes);
   visit(prefix + "max_lag", database.max_lag);
+  visit(prefix + "max_lag_bytes", database.max_lag_bytes);
+  visit(prefix + "replica_wait", database.replica_wait);
+  visit(prefix + "primary_read_share", database.primary_read_share);
+  visit(prefix + "probe_interval", database.probe_interval);
+  visit(prefix + "patroni", database.patroni);
   visit(prefix + "required", database.required);
   visit(prefix + "when_unconfigured", database.when_unconfigured);
   visit(prefix + "when_down", database.when_down);

@@ -135,6 +135,7 @@ TopologyChange Topology::answered(std::size_t place, const ProbeAnswer& answer, 
   }
   publish();
   return {.primary = state_.primary != primary_before,
+          .failover = primary_before && state_.primary != primary_before,
           .reach = health.reach != reach_before || health.role != role_before};
 }
 
@@ -145,7 +146,7 @@ TopologyChange Topology::failed(std::size_t place, std::string error, TimePoint 
   health.late = false;
   health.error = std::move(error);
   publish();
-  return {.primary = false, .reach = changed};
+  return {.reach = changed};
 }
 
 void Topology::late(std::size_t place) {

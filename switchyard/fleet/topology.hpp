@@ -30,8 +30,9 @@ namespace switchyard::inline v0::fleet {
 
 /// What an observation changed.
 struct TopologyChange {
-  bool primary = false;  ///< another place is the primary now
-  bool reach = false;    ///< a place became reachable or unreachable, or changed its role
+  bool primary = false;   ///< another place is the primary now, or one for the first time
+  bool failover = false;  ///< one is that was not before
+  bool reach = false;     ///< a place became reachable or unreachable, or changed its role
 };
 
 class SWITCHYARD_API Topology {

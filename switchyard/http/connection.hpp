@@ -10,8 +10,8 @@
 
 #include <switchyard/http/limits.hpp>
 #include <switchyard/http/message.hpp>
-#include <switchyard/http/owned_task.hpp>
 #include <switchyard/http/request_parser.hpp>
+#include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/stream.hpp>
 #include <switchyard/runtime/timer.hpp>
 
@@ -64,7 +64,7 @@ class Connection final : private runtime::Stream::Handler {
   Owner& owner_;
   RequestParser parser_;
   runtime::Timer timer_;
-  OwnedTask answer_;
+  runtime::OwnedTask answer_;
   std::size_t lingered_ = 0;
   Phase phase_ = Phase::reading;
   AfterAnswer after_ = AfterAnswer::keep;

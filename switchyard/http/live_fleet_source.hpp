@@ -5,8 +5,8 @@
 #include <switchyard/base/time.hpp>
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/http/fleet_source.hpp>
-#include <switchyard/http/owned_task.hpp>
 #include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/owned_task.hpp>
 
 #include <memory>
 
@@ -29,7 +29,7 @@ class SWITCHYARD_API LiveFleetSource final : public FleetSource {
   Duration check_timeout_;
   std::shared_ptr<const HealthReports> last_;
   runtime::AsyncEvent checked_;
-  OwnedTask checking_;
+  runtime::OwnedTask checking_;
 };
 
 }  // namespace switchyard::inline v0::http

@@ -1,8 +1,8 @@
 #include <switchyard/http/server.hpp>
 
 #include <switchyard/http/connection.hpp>
-#include <switchyard/http/owned_task.hpp>
 #include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/runtime/turn_end.hpp>
 #include <switchyard/telemetry/log.hpp>
@@ -95,7 +95,7 @@ class HttpServer::Impl final : private Connection::Owner, private HttpHandler {
   std::list<Connection> connections_;
   runtime::AsyncEvent empty_;
   runtime::TurnEnd reap_;
-  OwnedTask accepting_;
+  runtime::OwnedTask accepting_;
   std::uint64_t requests_ = 0;
   bool closing_ = false;
 };

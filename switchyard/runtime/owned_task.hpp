@@ -8,7 +8,7 @@
 #include <exception>
 #include <utility>
 
-namespace switchyard::inline v0::http {
+namespace switchyard::inline v0::runtime {
 
 /// Belongs to the shard it is started on. Dropping it from inside the task itself is not allowed.
 class OwnedTask {
@@ -54,7 +54,7 @@ class OwnedTask {
   static Frame run(Task<void> task) { co_await std::move(task); }
 
   Frame frame_;
-  runtime::ReadyNode node_;
+  ReadyNode node_;
 };
 
-}  // namespace switchyard::inline v0::http
+}  // namespace switchyard::inline v0::runtime
