@@ -104,6 +104,21 @@ struct ObservabilityConfig {
   Setting<double> pool_exhaustion = 0.9;                ///< share of max above which [POOL EXHAUSTION] is said
   Setting<std::uint32_t> statement_length = 80u;        ///< statements are cut here in log lines, with "..."
   Setting<Duration> latency_target = Duration::zero();  ///< zero = none; the share within it is a metric
+  Setting<std::uint32_t> statement_names =
+      200u;                            ///< names with numbers of their own; further ones count as "other"
+  Setting<bool> sqlcommenter = false;  ///< statements end in a comment that says who sent them
+};
+
+/// Where traces go, and how much is remembered of what happened. Of the process.
+struct TelemetryConfig {
+  Setting<std::string> otlp_endpoint;         ///< "http://localhost:4318"; empty = no traces
+  Setting<Secret> otlp_headers;               ///< "Authorization=Bearer x,Other=y"
+  Setting<double> sample = 0.05;              ///< share of traces begun here; a caller's decision is followed
+  Setting<std::uint32_t> span_queue = 4096u;  ///< spans that wait for the collector; more are dropped
+  Setting<Duration> export_interval = Duration(std::chrono::seconds(1));
+  Setting<std::uint32_t> events_kept = 1000u;  ///< of /api/events
+  Setting<std::uint32_t> event_burst = 10u;    ///< log lines of one kind and database that may follow at once
+  Setting<Duration> event_interval = Duration(std::chrono::seconds(1));  ///< and then one in this time
 };
 
 struct MigrationsConfig {
@@ -216,6 +231,7 @@ struct SWITCHYARD_API FleetConfig {
   Setting<std::vector<std::string>> migrations;  ///< folders whose files name their target: "-- Target: reference"
   Setting<std::string> http_address = std::string("127.0.0.1:8420");
   Setting<std::string> gateway_address;  ///< empty = closed
+  TelemetryConfig telemetry;
   Setting<std::string> vault_address;
   Setting<Secret> vault_token;
   std::map<std::string, Setting<std::string>> channels;  ///< alias -> topic: order-events -> commerce.orders

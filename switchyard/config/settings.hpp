@@ -91,6 +91,8 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "pool_exhaustion", database.observability.pool_exhaustion);
   visit(prefix + "statement_length", database.observability.statement_length);
   visit(prefix + "latency_target", database.observability.latency_target);
+  visit(prefix + "statement_names", database.observability.statement_names);
+  visit(prefix + "sqlcommenter", database.observability.sqlcommenter);
   visit(prefix + "migrations.locations", database.migrations.locations);
   visit(prefix + "migrations.migrate_at_start", database.migrations.migrate_at_start);
   visit(prefix + "migrations.baseline", database.migrations.baseline);
@@ -116,6 +118,14 @@ void visit_fleet(Fleet& fleet, Visitor& visit) {
   visit("fleet.migrations", fleet.migrations);
   visit("http.address", fleet.http_address);
   visit("gateway.address", fleet.gateway_address);
+  visit("telemetry.otlp_endpoint", fleet.telemetry.otlp_endpoint);
+  visit("telemetry.otlp_headers", fleet.telemetry.otlp_headers);
+  visit("telemetry.sample", fleet.telemetry.sample);
+  visit("telemetry.span_queue", fleet.telemetry.span_queue);
+  visit("telemetry.export_interval", fleet.telemetry.export_interval);
+  visit("telemetry.events_kept", fleet.telemetry.events_kept);
+  visit("telemetry.event_burst", fleet.telemetry.event_burst);
+  visit("telemetry.event_interval", fleet.telemetry.event_interval);
   visit("vault.address", fleet.vault_address);
   visit("vault.token", fleet.vault_token);
   for (auto& [alias, topic] : fleet.channels) visit("channels." + alias, topic);
