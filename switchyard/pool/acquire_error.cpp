@@ -26,6 +26,7 @@ std::string describe_limit(const PoolSettings& settings, const AcquireFailure& f
     case Limit::elsewhere:
       return "the process holds its " + sessions(failure.process_max) + " (max), " +
              std::to_string(failure.elsewhere) + " of them in other pools of this database";
+    case Limit::budget: return failure.budget;
     case Limit::connects_slowed: return "new connections are slowed down after repeated connection errors";
     case Limit::concurrent_connects:
       return "all " + std::to_string(settings.max_concurrent_connects) +
@@ -69,6 +70,7 @@ std::string advice(const PoolSettings& settings, const AcquireFailure& failure) 
       return text;
     }
     case Limit::elsewhere: return raise_max + " or use fewer shards";
+    case Limit::budget: return failure.budget_advice + ", or wait longer with " + names.acquire_timeout;
     case Limit::connects_slowed:
       return "see the connection error; callers wait as long as " + names.acquire_timeout;
     case Limit::concurrent_connects:

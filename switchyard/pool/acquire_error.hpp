@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace switchyard::inline v0::pool {
 
@@ -16,6 +17,7 @@ namespace switchyard::inline v0::pool {
 enum class Limit : std::uint8_t {
   max,                  ///< all `max` sessions are in use
   elsewhere,            ///< the process holds `max` sessions, other pools on these permits have the rest
+  budget,               ///< the source of the permits says no: other processes have the server's connections
   connects_slowed,      ///< connection attempts fail and are spaced out
   concurrent_connects,  ///< max_concurrent_connects attempts are under way
   connecting,           ///< a session is being opened, checked or reset and was not ready in time
@@ -30,6 +32,9 @@ struct AcquireFailure {
   /// Sessions the other pools on these permits hold, and what all may hold together.
   std::uint32_t elsewhere = 0;
   std::uint32_t process_max = 0;
+  /// For Limit::budget: which one, who has it, and what to change.
+  std::string budget;
+  std::string budget_advice;
   Duration waited{};
   /// The caller's own deadline ended the wait, not acquire_timeout.
   bool by_deadline = false;

@@ -144,7 +144,6 @@ void PoolMachine::release_slowly(Slot& slot, Disposition disposition, TimePoint 
 
 void PoolMachine::settle(Slot& slot, TimePoint now, Actions& actions) noexcept {
   const bool at_max = !room();
-  const bool others_need_it = waiters_.empty() && others_starve();
   const bool change_under_way = connecting_ > 0 || closing_ > 0 || slowed_;
   std::optional<CloseReason> reason;
   if (slot.lost) {
@@ -158,7 +157,7 @@ void PoolMachine::settle(Slot& slot, TimePoint now, Actions& actions) noexcept {
   } else if (now >= slot.soft_expiry && at_max && !change_under_way) {
     // No room to open the replacement first: one session less for a moment, one at a time.
     reason = CloseReason::lifetime;
-  } else if (others_need_it) {
+  } else if ((waiters_.empty() && others_starve()) || permits_.take_owed()) {
     reason = CloseReason::given_away;
   }
   if (reason) {
@@ -371,10 +370,11 @@ void PoolMachine::grow(TimePoint now, Actions& actions) noexcept {
       arm_by(next_connect_, actions);
       return;
     }
-    if (!permits_.try_take()) {
+    const PermitPurpose purpose = waiters_.empty() ? PermitPurpose::reserve : PermitPurpose::caller;
+    if (!permits_.try_take(purpose)) {
       if (waiters_.empty()) return;
       set_starving(true);
-      if (!permits_.try_take()) return;
+      if (!permits_.try_take(purpose)) return;
     }
     set_starving(false);
     Slot& slot = slots_[unused_];
@@ -448,6 +448,9 @@ void PoolMachine::on_timer(TimePoint now, Actions& actions) noexcept {
 }
 
 void PoolMachine::on_permits_changed(TimePoint now, Actions& actions) noexcept {
+  while (mode_ == Mode::running && idle_bottom_ != kNoSlot && permits_.take_owed()) {
+    close_slot(slots_[idle_bottom_], CloseReason::given_away, actions);
+  }
   if (mode_ == Mode::running && waiters_.empty() && idle_bottom_ != kNoSlot && others_starve()) {
     close_slot(slots_[idle_bottom_], CloseReason::given_away, actions);
   }
@@ -564,6 +567,7 @@ Limit PoolMachine::current_limit() const noexcept {
   if (mode_ == Mode::paused) return Limit::paused;
   if (leased_ == settings_.max) return Limit::max;
   if (permits_.taken() >= permits_.max() && total() < permits_.max() && connecting_ == 0) return Limit::elsewhere;
+  if (permits_.refused()) return Limit::budget;
   if (slowed_) return Limit::connects_slowed;
   if (connecting_ >= settings_.max_concurrent_connects) return Limit::concurrent_connects;
   if (total() == settings_.max && connecting_ + pinging_ + resetting_ + closing_ < leased_) return Limit::max;
@@ -576,6 +580,10 @@ AcquireFailure PoolMachine::describe(const Waiter& waiter, Limit limit, TimePoin
   failure.stats = stats();
   failure.elsewhere = permits_.taken() - total();
   failure.process_max = permits_.max();
+  if (limit == Limit::budget) {
+    failure.budget = permits_.source()->describe();
+    failure.budget_advice = permits_.source()->advice();
+  }
   failure.waited = now - waiter.since_;
   failure.by_deadline = waiter.deadline < deadline_after(waiter.since_, settings_.acquire_timeout);
   if (last_connect_error_) {

@@ -2,7 +2,8 @@
 //
 // It knows places (slots) for sessions and callers that wait. It is told what happened and at what time, and
 // answers with actions for its driver. Its promises:
-//   - never more sessions than `max` in the process, those being opened or closed included;
+//   - never more sessions than `max` in the process, those being opened or closed included, nor than the permits'
+//     source agrees to; what that wants back goes before anything else: idle sessions at once, others on release;
 //   - callers are served in the order they came, nobody overtakes a waiting one;
 //   - it grows on demand: no more connection attempts than callers that could use one, plus the refill to `min`,
 //     plus one replacement. While a queue will be gone before a new session could help, it opens one at a time;
@@ -170,10 +171,12 @@ class SWITCHYARD_API PoolMachine {
   /// Sessions of the process that are open, as far as this shard can know.
   [[nodiscard]] std::uint32_t open_sessions() const noexcept { return permits_.taken() - connecting_ - closing_; }
   /// A further session may exist.
-  [[nodiscard]] bool room() const noexcept { return permits_.taken() < permits_.max() && unused_ != kNoSlot; }
+  [[nodiscard]] bool room() const noexcept {
+    return permits_.taken() < permits_.max() && unused_ != kNoSlot && !permits_.refused();
+  }
   /// Another pool on these permits has callers and can't open a session.
   [[nodiscard]] bool others_starve() const noexcept {
-    return permits_.starving() > (starving_ ? 1U : 0U) && permits_.taken() >= permits_.max();
+    return permits_.starving() > (starving_ ? 1U : 0U) && (permits_.taken() >= permits_.max() || permits_.refused());
   }
   /// Slots of this shard that hold a permit.
   [[nodiscard]] std::uint32_t total() const noexcept {
@@ -237,7 +240,7 @@ inline void PoolMachine::release(SlotRef lease, Disposition disposition, TimePoi
   if (!slot) return;
   end_lease(*slot, now);
   if (disposition != Disposition::reusable || !waiters_.empty() || now >= slot->soft_expiry ||
-      mode_ != Mode::running || permits_.starving() != 0) {
+      mode_ != Mode::running || permits_.starving() != 0 || permits_.owes()) {
     release_slowly(*slot, disposition, now, actions);
     return;
   }
