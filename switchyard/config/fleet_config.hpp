@@ -225,6 +225,7 @@ struct SWITCHYARD_API FleetConfig {
   Setting<std::uint32_t> workers = 1u;            ///< processes that share the budget
   std::uint32_t cores = 0;                        ///< of this machine, for the sizing formula; 0 = unknown
   Setting<std::uint32_t> connection_budget = 0u;  ///< over all workers and primaries; 0 = learnt from the servers
+  Setting<bool> share_budget = true;              ///< processes of one user and machine share their servers' limits
   Setting<std::uint32_t> shards = 1u;             ///< threads of this process
   Setting<Duration> shutdown_timeout = Duration(std::chrono::seconds(10));
   Setting<RoleFamily> roles = RoleFamily::documents;

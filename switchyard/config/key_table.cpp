@@ -19,6 +19,7 @@ constexpr std::array kKeys{
     KeySpec{"fleet.server_type", choice, "production", "development: pools start empty and default to at most 5 sessions", 0, 0, "production|development"},
     KeySpec{"fleet.workers", count, "1", "processes of the application that share the servers' connections", 1, kMostWorkers},
     KeySpec{"fleet.connection_budget", count, "0", "connections to primaries over all workers and databases; 0: learnt from the servers"},
+    KeySpec{"fleet.share_budget", flag, "true", "processes on one machine share what the servers allow; false: pool.max is the only limit"},
     KeySpec{"fleet.shards", count, "1", "threads of one process", 1, 1024},
     KeySpec{"fleet.shutdown_timeout", duration, "10s", "how long a shutdown waits for running work"},
     KeySpec{"fleet.roles", choice, "documents", "names of provisioned roles: commerce_user, or X_owner, X_migrator, X_app, X_ro", 0, 0, "documents|family", stored},

@@ -112,6 +112,7 @@ void visit_fleet(Fleet& fleet, Visitor& visit) {
   visit("fleet.server_type", fleet.server_type);
   visit("fleet.workers", fleet.workers);
   visit("fleet.connection_budget", fleet.connection_budget);
+  visit("fleet.share_budget", fleet.share_budget);
   visit("fleet.shards", fleet.shards);
   visit("fleet.shutdown_timeout", fleet.shutdown_timeout);
   visit("fleet.roles", fleet.roles);

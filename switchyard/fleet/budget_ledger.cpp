@@ -195,7 +195,8 @@ void BudgetLedger::refused(BudgetIndex index, BudgetKind by, double jitter, Budg
   if (now < group.refused_until) return;
   const Duration pause = std::min(kRefusalFirst * (1U << std::min(group.refusals, 10U)), kRefusalMost);
   ++group.refusals;
-  group.refused_until = now + pause.count() / 2 + static_cast<BudgetTime>(jitter * static_cast<double>(pause.count() / 2));
+  group.refused_until =
+      now + pause.count() / 2 + static_cast<BudgetTime>(jitter * static_cast<double>(pause.count() / 2));
 }
 
 void BudgetLedger::contact_failed(BudgetIndex index, BudgetTime now) noexcept {
@@ -209,7 +210,8 @@ void BudgetLedger::contact_failed(BudgetIndex index, BudgetTime now) noexcept {
 }
 
 bool BudgetLedger::opened(BudgetIndex index, BudgetTime now) noexcept {
-  const BudgetAccount& account = table_.accounts[index];
+  BudgetAccount& account = table_.accounts[index];
+  account.held_since = now;
   for (const BudgetIndex at_group : account.groups) {
     if (!valid_group(at_group) || table_.groups[at_group].refusals == 0) continue;
     table_.groups[at_group].refusals = 0;
@@ -218,7 +220,13 @@ bool BudgetLedger::opened(BudgetIndex index, BudgetTime now) noexcept {
     something_changed(now);
   }
   const BudgetGroup* server = group(index, BudgetKind::server);
-  return server == nullptr || server->observed_at == 0;
+  // A server that did not answer is not asked by every session.
+  if (server == nullptr && account.address < kMaxBudgetAddresses) {
+    return now >= table_.addresses[account.address].failed_until;
+  }
+  if (server == nullptr || server->observed_at == 0) return true;
+  // The first of this machine, after a while without: another server may have taken the place.
+  return claimed_in(index, BudgetKind::server) <= 1 && now - server->observed_at >= kLookOften.count();
 }
 
 bool BudgetLedger::look_due(BudgetIndex index, BudgetTime now) noexcept {
@@ -247,8 +255,8 @@ BudgetLook BudgetLedger::begin_look(BudgetIndex index, BudgetTime now) noexcept 
       counts.claimed += account.claimed;
       counts.connecting += account.connecting;
     };
-    const bool same_server = account.address == mine.address ||
-                             (valid_group(mine.groups[0]) && account.groups[0] == mine.groups[0]);
+    const bool same_server =
+        account.address == mine.address || (valid_group(mine.groups[0]) && account.groups[0] == mine.groups[0]);
     if (!same_server) continue;
     count(look.counts[at(BudgetKind::server)]);
     if (account.role == mine.role) count(look.counts[at(BudgetKind::role)]);
@@ -299,8 +307,7 @@ void BudgetLedger::end_look(BudgetIndex index, const BudgetLook& look, const Ser
   if (sight.database_limit >= 0) (void)make_group(key(account.database), BudgetKind::database, {}, now);
   if (valid_group(account.groups[at(BudgetKind::fleet)])) {
     const BudgetIndex fleet = account.groups[at(BudgetKind::fleet)];
-    const BudgetIndex presence =
-        make_group(key(table_.groups[fleet].key), BudgetKind::presence, location, now);
+    const BudgetIndex presence = make_group(key(table_.groups[fleet].key), BudgetKind::presence, location, now);
     if (valid_group(presence)) table_.groups[presence].parent = fleet;
     if (valid_group(presence)) table_.groups[fleet].machines = std::max(1, sight.machines);
     table_.groups[fleet].observed_at = now;
@@ -322,8 +329,8 @@ void BudgetLedger::end_look(BudgetIndex index, const BudgetLook& look, const Ser
       counts(BudgetKind::role), 1, look.begun, now);
   see(account.groups[at(BudgetKind::database)], known ? sight.database_limit : -1, sight.database_sessions,
       counts(BudgetKind::database), 1, look.begun, now);
-  see(account.groups[at(BudgetKind::presence)], -1, known ? sight.fleet_sessions : 0,
-      counts(BudgetKind::presence), sight.machines, look.begun, now);
+  see(account.groups[at(BudgetKind::presence)], -1, known ? sight.fleet_sessions : 0, counts(BudgetKind::presence),
+      sight.machines, look.begun, now);
   rebalance(now);
   something_changed(now);
 }
@@ -362,8 +369,7 @@ std::int32_t BudgetLedger::free_in(BudgetIndex index, const Tally& counts, Budge
   if (group.limit < 0) return pausing ? 0 : kPlenty;
   const std::int32_t ghosts = now < group.ghosts_until ? group.ghosts : 0;
   const std::int32_t used = counts.used[index];
-  std::int32_t free =
-      group.limit - margin(group, used) - used - ghosts - group.outside - counts.outside[index];
+  std::int32_t free = group.limit - margin(group, used) - used - ghosts - group.outside - counts.outside[index];
   if (pausing) return std::min(free, 0);
   // Where the last thing known is that it was full, and nobody is inside to look, one tries.
   const bool stale = used == 0 && now - group.observed_at >= kLookOften.count();
@@ -440,7 +446,8 @@ void BudgetLedger::rebalance(BudgetTime now) noexcept {
   // Each that waits gets one more in its turn.
   std::vector<BudgetIndex> waiting;
   for (std::uint32_t i = 0; i < table_.accounts_used; ++i) {
-    if (table_.accounts[i].used != 0 && table_.accounts[i].wanting != 0) waiting.push_back(static_cast<BudgetIndex>(i));
+    if (table_.accounts[i].used != 0 && table_.accounts[i].wanting != 0)
+      waiting.push_back(static_cast<BudgetIndex>(i));
   }
   std::ranges::sort(waiting, [&](BudgetIndex one, BudgetIndex other) {
     return before(table_.accounts[one], table_.accounts[other]);
@@ -451,7 +458,8 @@ void BudgetLedger::rebalance(BudgetTime now) noexcept {
       BudgetAccount* giver = largest([&](const BudgetAccount& other) {
         if (&other == &account || !share_a_group(account, other, counts)) return false;
         const std::int32_t more = kept(other) - kept(account);
-        return more >= 2 || (kept(account) == 0 && more == 1 && now - other.held_since >= kBudgetTurn.count());
+        const bool had_its_turn = other.claimed > other.connecting && now - other.held_since >= kBudgetTurn.count();
+        return more >= 2 || (kept(account) == 0 && more == 1 && had_its_turn);
       });
       if (giver == nullptr) continue;
       owe(*giver);
@@ -610,16 +618,19 @@ std::string BudgetLedger::describe(BudgetIndex index, BudgetTime now) {
                                                                   : account.groups[at(BudgetKind::server)];
   }
   const BudgetGroup& group = table_.groups[blocking];
-  const std::string server = group.kind == BudgetKind::server || !valid_group(account.groups[at(BudgetKind::server)])
-                                 ? std::string(name_of(group))
-                                 : std::string(name_of(table_.groups[account.groups[at(BudgetKind::server)]]));
+  const std::string server =
+      group.kind == BudgetKind::server || !valid_group(account.groups[at(BudgetKind::server)])
+          ? std::string(name_of(group))
+          : std::string(name_of(table_.groups[account.groups[at(BudgetKind::server)]]));
   std::string out;
   switch (group.kind) {
     case BudgetKind::server:
       out = "connection budget of server " + server + " (" + std::to_string(group.limit) + " = max_connections " +
             std::to_string(group.max_connections) + " - " + std::to_string(group.reserved) + " reserved)";
       break;
-    case BudgetKind::role: out = "connection limit of the role at " + server + " (" + std::to_string(group.limit) + ")"; break;
+    case BudgetKind::role:
+      out = "connection limit of the role at " + server + " (" + std::to_string(group.limit) + ")";
+      break;
     case BudgetKind::database:
       out = "connection limit of the database at " + server + " (" + std::to_string(group.limit) + ")";
       break;
@@ -642,7 +653,9 @@ std::string BudgetLedger::describe(BudgetIndex index, BudgetTime now) {
     }
   }
   out += " is used up: this process holds " + std::to_string(own);
-  if (others.any()) out += ", " + std::to_string(others.count()) + (others.count() == 1 ? " other " : " others ") + std::to_string(theirs);
+  if (others.any())
+    out += ", " + std::to_string(others.count()) + (others.count() == 1 ? " other " : " others ") +
+           std::to_string(theirs);
   const std::int32_t outside = group.outside + counts.outside[blocking];
   if (outside > 0) out += ", " + std::to_string(outside) + " held by other applications or machines";
   if (group.ghosts > 0 && now < group.ghosts_until) {
@@ -662,15 +675,16 @@ std::string BudgetLedger::advice(BudgetIndex index, BudgetTime now) {
   const BudgetKind kind = blocking == kNoBudgetIndex ? BudgetKind::server : table_.groups[blocking].kind;
   switch (kind) {
     case BudgetKind::role: return "ALTER ROLE ... CONNECTION LIMIT with a larger number, or use fewer processes";
-    case BudgetKind::database: return "ALTER DATABASE ... CONNECTION LIMIT with a larger number, or use fewer processes";
+    case BudgetKind::database:
+      return "ALTER DATABASE ... CONNECTION LIMIT with a larger number, or use fewer processes";
     case BudgetKind::fleet:
     case BudgetKind::presence: return "raise fleet.connection_budget, or use fewer processes";
     case BudgetKind::server: break;
   }
   const std::int32_t now_allowed = blocking == kNoBudgetIndex ? 0 : table_.groups[blocking].max_connections;
-  return (now_allowed > 0 ? "ALTER SYSTEM SET max_connections = " + std::to_string(2 * now_allowed) +
-                                " and restart the server"
-                          : std::string("raise max_connections")) +
+  return (now_allowed > 0
+              ? "ALTER SYSTEM SET max_connections = " + std::to_string(2 * now_allowed) + " and restart the server"
+              : std::string("raise max_connections")) +
          ", or use fewer processes (switchyard doctor shows who holds what)";
 }
 

@@ -2,7 +2,8 @@
 // clock, a lock or a socket. It works on a BudgetTable that somebody else maps and locks.
 //
 // Its promises:
-//   - the connections claimed in a group, those held elsewhere and those of dead processes that the server may still
+//   - the connections claimed in a group, those held elsewhere and those of dead processes that the server may
+//   still
 //     have are never more than the group's limit;
 //   - a free connection goes to the waiting account that holds least, and among equals to the one that waits
 //     longest;
@@ -52,10 +53,10 @@ enum class BudgetVerdict : std::uint8_t {
 /// Who opens an account.
 struct BudgetApplicant {
   BudgetIndex process = 0;
-  std::string_view address;   ///< "localhost:5432", as configured
-  std::string_view role;      ///< login role
-  std::string_view database;  ///< dbname
-  std::string_view fleet;     ///< what is the same in all processes of a fleet, and differs between fleets
+  std::string_view address;       ///< "localhost:5432", as configured
+  std::string_view role;          ///< login role
+  std::string_view database;      ///< dbname
+  std::string_view fleet;         ///< what is the same in all processes of a fleet, and differs between fleets
   std::int32_t fleet_limit = -1;  ///< connection_budget; -1: none, or not counted (replicas)
 };
 

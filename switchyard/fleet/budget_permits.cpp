@@ -29,8 +29,8 @@ bool BudgetPermits::claim(pool::PermitPurpose purpose) noexcept {
   if (account_ == kNoBudgetIndex) return true;
   const std::uint64_t changes = registry_->changes();
   if (refused_at_.load(std::memory_order_relaxed) == changes) return false;
-  const BudgetVerdict verdict = registry_->with(
-      [&](BudgetLedger& ledger, BudgetTime now) { return ledger.claim(account_, purpose, now); });
+  const BudgetVerdict verdict =
+      registry_->with([&](BudgetLedger& ledger, BudgetTime now) { return ledger.claim(account_, purpose, now); });
   const bool granted = verdict == BudgetVerdict::granted;
   if (!granted && purpose == pool::PermitPurpose::caller) refused_at_.store(changes, std::memory_order_relaxed);
   return granted;

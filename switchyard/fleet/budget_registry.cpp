@@ -34,7 +34,7 @@ constexpr Duration kReapInterval = std::chrono::milliseconds(100);
 constexpr off_t kFirstLockedByte = off_t{1} << 30;
 
 struct flock byte_of(BudgetIndex process, short type) noexcept {
-  struct flock lock {};
+  struct flock lock{};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   lock.l_start = kFirstLockedByte + process;
@@ -93,7 +93,7 @@ Result<std::shared_ptr<BudgetRegistry>> BudgetRegistry::open(const std::string& 
       if (file >= 0) ::close(file);
     }
   } closing{file};
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file, &status) != 0) return system_error("can't look at", path);
   if (status.st_uid != ::geteuid() || !S_ISREG(status.st_mode) || (status.st_mode & 077) != 0) {
     return Error(ErrorKind::Config, path + " is not a private file of this user");
@@ -120,8 +120,7 @@ Result<std::shared_ptr<BudgetRegistry>> BudgetRegistry::open(const std::string& 
 }
 
 std::shared_ptr<BudgetRegistry> BudgetRegistry::alone() {
-  void* const at =
-      ::mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const at = ::mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) throw std::bad_alloc();
   auto* const memory = static_cast<Memory*>(at);
   memory->initialise();

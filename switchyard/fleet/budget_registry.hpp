@@ -1,5 +1,5 @@
-// The BudgetTable of this machine: a small file in memory (/dev/shm) that all processes of one user share. A process
-// that dies is noticed by the kernel's lock on its entry; nothing has to be cleaned up after it.
+// The BudgetTable of this machine: a small file in memory (/dev/shm) that all processes of one user share. A
+// process that dies is noticed by the kernel's lock on its entry; nothing has to be cleaned up after it.
 #pragma once
 
 #include <switchyard/base/export.hpp>

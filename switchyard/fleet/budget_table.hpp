@@ -1,6 +1,6 @@
 // What the processes of one machine write down about the connections they hold: the plain memory behind
-// BudgetLedger, shared between processes. It holds no pointer and no secret, and every index read from it is checked
-// before it is used.
+// BudgetLedger, shared between processes. It holds no pointer and no secret, and every index read from it is
+// checked before it is used.
 #pragma once
 
 #include <array>

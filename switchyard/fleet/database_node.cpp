@@ -13,7 +13,7 @@ DatabaseNode::DatabaseNode(const DatabaseConfig& config, SharedPermits& permit_s
     autocommit_ = writes_ = &refusal;
   } else {
     // Read sessions and write sessions of one place share its maximum.
-    const auto permits = permit_source.get(config.name, *config.pool.max);
+    const auto permits = permit_source.get(config.name, *config.pool.max, config.primary, true);
     const bool read_only = *config.read_only;
     const bool own_writer = config.write.configured();
     primary_ = std::make_unique<Endpoint>(EndpointSettings{.database = config.name,
@@ -37,13 +37,13 @@ DatabaseNode::DatabaseNode(const DatabaseConfig& config, SharedPermits& permit_s
   for (const ReplicaConfig& replica : config.replicas) {
     Replica& entry = replicas_.emplace_back(Replica{.config = &replica, .endpoint = nullptr, .route = nullptr});
     if (!replica.endpoint.configured()) continue;
-    entry.endpoint =
-        std::make_unique<Endpoint>(EndpointSettings{.database = config.name,
-                                                    .role = EndpointRole::replica,
-                                                    .name = replica.name,
-                                                    .exhaustion = *config.observability.pool_exhaustion},
-                                   replica.endpoint.connection, config, replica.pool,
-                                   permit_source.get(config.name + " " + replica.name, *replica.pool.max));
+    entry.endpoint = std::make_unique<Endpoint>(
+        EndpointSettings{.database = config.name,
+                         .role = EndpointRole::replica,
+                         .name = replica.name,
+                         .exhaustion = *config.observability.pool_exhaustion},
+        replica.endpoint.connection, config, replica.pool,
+        permit_source.get(config.name + " " + replica.name, *replica.pool.max, replica.endpoint, false));
     entry.route = &add_route(*entry.endpoint, RouteAccess::read, "replica '" + replica.name + "'");
     if (reads_ == nullptr) reads_ = entry.route;
   }

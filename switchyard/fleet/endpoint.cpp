@@ -1,4 +1,5 @@
 #include <switchyard/base/units.hpp>
+#include <switchyard/fleet/budget_connector.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/telemetry/log.hpp>
 
@@ -53,8 +54,9 @@ Endpoint::~Endpoint() = default;
 
 pool::Pool& Endpoint::pool() {
   if (!pool_) {
-    pool_ = std::make_unique<pool::Pool>(pool_settings_, pool::make_connector(plan_), permits_,
-                                         static_cast<pool::Observer*>(this));
+    pool_ =
+        std::make_unique<pool::Pool>(pool_settings_, make_budget_connector(pool::make_connector(plan_), permits_),
+                                     permits_, static_cast<pool::Observer*>(this));
   }
   return *pool_;
 }

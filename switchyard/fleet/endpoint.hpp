@@ -39,6 +39,7 @@ class Endpoint final : private pool::Observer {
   void close_pool() noexcept { pool_.reset(); }
   [[nodiscard]] const EndpointSettings& settings() const noexcept { return settings_; }
   [[nodiscard]] const std::shared_ptr<const session::ConnectPlan>& plan() const noexcept { return plan_; }
+  [[nodiscard]] const std::shared_ptr<pool::PermitCounter>& permits() const noexcept { return permits_; }
   [[nodiscard]] std::string location() const;
   [[nodiscard]] EndpointStatus status() const;
 

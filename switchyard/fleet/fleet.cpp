@@ -1,5 +1,6 @@
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/base/version.hpp>
+#include <switchyard/fleet/budget_keeper.hpp>
 #include <switchyard/fleet/channel.hpp>
 #include <switchyard/fleet/command.hpp>
 #include <switchyard/fleet/database_node.hpp>
@@ -12,6 +13,7 @@
 #include <switchyard/telemetry/log.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <thread>
 #include <utility>
@@ -30,6 +32,7 @@ class Fleet::Impl {
  public:
   Impl(FleetConfig fleet_config, std::shared_ptr<fleet::SharedPermits> shared)
       : config(std::move(fleet_config)), opened(runtime::now()), permits(std::move(shared)) {
+    permits->set_fleet(config);
     for (const DatabaseConfig& database : config.databases) {
       nodes.push_back(std::make_unique<DatabaseNode>(database, *permits));
     }
@@ -38,6 +41,9 @@ class Fleet::Impl {
       if (!node->config().has_stand_in()) continue;
       if (DatabaseNode* stand_in = find(other)) node->set_stand_in(*stand_in);
     }
+    std::vector<Endpoint*> endpoints;
+    for (const auto& node : nodes) std::ranges::copy(node->endpoints(), std::back_inserter(endpoints));
+    keeper = std::make_unique<fleet::BudgetKeeper>(std::move(endpoints));
   }
 
   /// Operations end in routes of any node, so all pools go before the first route.
@@ -67,6 +73,7 @@ class Fleet::Impl {
   std::shared_ptr<fleet::SharedPermits> permits;
   std::thread::id thread = std::this_thread::get_id();
   std::vector<std::unique_ptr<DatabaseNode>> nodes;
+  std::unique_ptr<fleet::BudgetKeeper> keeper;
 };
 
 Result<std::unique_ptr<Fleet>> Fleet::open(FleetConfig config) {

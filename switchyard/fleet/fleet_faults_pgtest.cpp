@@ -62,11 +62,12 @@ class FleetFaults : public ::testing::Test {
     const bool short_ones = limits == Limits::short_ones;
     Sources sources;
     sources.file = "test.toml";
-    sources.file_text =
-        "[fleet]\napplication = \"test\"\n" + kOtherNames + "[database.main]\ncommand_timeout = \"" +
-        (short_ones ? "1s" : "60s") + "\"\ndsn = \"postgresql://postgres@127.0.0.1:" + std::to_string(gate.port()) +
-        "/" + database.name() + "?sslmode=disable" + (short_ones ? "&connect_timeout=1" : "") +
-        "\"\n[database.main.pool]\nmin = 0\nmax = 1\nacquire_timeout = \"" + (short_ones ? "4s" : "60s") + "\"\n";
+    sources.file_text = "[fleet]\napplication = \"test\"\nshare_budget = false\n" + kOtherNames +
+                        "[database.main]\ncommand_timeout = \"" + (short_ones ? "1s" : "60s") +
+                        "\"\ndsn = \"postgresql://postgres@127.0.0.1:" + std::to_string(gate.port()) + "/" +
+                        database.name() + "?sslmode=disable" + (short_ones ? "&connect_timeout=1" : "") +
+                        "\"\n[database.main.pool]\nmin = 0\nmax = 1\nacquire_timeout = \"" +
+                        (short_ones ? "4s" : "60s") + "\"\n";
     return load_config(sources).value_or_throw();
   }
   std::string count(int key) {

@@ -1,7 +1,9 @@
-// What the fleets of one process share: how many sessions each database may have, over all shards.
+// What the fleets of one process share: how many sessions each database may have, over all shards, and the account
+// of each in the budget of its server.
 #pragma once
 
 #include <switchyard/base/export.hpp>
+#include <switchyard/config/fleet_config.hpp>
 #include <switchyard/pool/permits.hpp>
 
 #include <cstdint>
@@ -10,21 +12,38 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace switchyard::inline v0::fleet {
 
+class BudgetRegistry;
+
 /// Hands the same counter to every shard that asks for the same name. Any thread.
-class SharedPermits {
+class SWITCHYARD_API SharedPermits {
  public:
-  [[nodiscard]] std::shared_ptr<pool::PermitCounter> get(std::string_view name, std::uint32_t max) {
-    const std::lock_guard lock(mutex_);
-    std::shared_ptr<pool::PermitCounter>& counter = counters_[std::string(name)];
-    if (!counter) counter = std::make_shared<pool::PermitCounter>(max);
-    return counter;
-  }
+  /// Counted in the machine's BudgetRegistry, opened with the first counter.
+  SharedPermits();
+  /// Counted in a registry of one's own; null: `max` is the only limit.
+  explicit SharedPermits(std::shared_ptr<BudgetRegistry> registry);
+  ~SharedPermits();
+  SharedPermits(const SharedPermits&) = delete;
+  SharedPermits& operator=(const SharedPermits&) = delete;
+
+  /// What the counters of `fleet` have in common; before the first get().
+  void set_fleet(const FleetConfig& fleet);
+
+  /// For sessions of `endpoint`, at most `max` of them. `primary`: they count in fleet.connection_budget.
+  [[nodiscard]] std::shared_ptr<pool::PermitCounter> get(std::string_view name, std::uint32_t max,
+                                                         const EndpointConfig& endpoint, bool primary);
 
  private:
   std::mutex mutex_;
+  bool open_registry_;
+  std::shared_ptr<BudgetRegistry> registry_;
+  bool fleet_known_ = false;
+  std::string fleet_;
+  std::int32_t fleet_limit_ = -1;
+  std::vector<std::string> application_names_;
   std::map<std::string, std::shared_ptr<pool::PermitCounter>> counters_;
 };
 

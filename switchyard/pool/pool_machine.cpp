@@ -139,10 +139,10 @@ void PoolMachine::release_slowly(Slot& slot, Disposition disposition, TimePoint 
     actions.emplace_back(Reset{ref(index_of(slot))});
     return;
   }
-  settle(slot, now, actions);
+  settle(slot, Came::back, now, actions);
 }
 
-void PoolMachine::settle(Slot& slot, TimePoint now, Actions& actions) noexcept {
+void PoolMachine::settle(Slot& slot, Came came, TimePoint now, Actions& actions) noexcept {
   const bool at_max = !room();
   const bool change_under_way = connecting_ > 0 || closing_ > 0 || slowed_;
   std::optional<CloseReason> reason;
@@ -157,7 +157,8 @@ void PoolMachine::settle(Slot& slot, TimePoint now, Actions& actions) noexcept {
   } else if (now >= slot.soft_expiry && at_max && !change_under_way) {
     // No room to open the replacement first: one session less for a moment, one at a time.
     reason = CloseReason::lifetime;
-  } else if ((waiters_.empty() && others_starve()) || permits_.take_owed()) {
+  } else if ((waiters_.empty() && others_starve()) ||
+             ((came == Came::back || waiters_.empty()) && permits_.take_owed())) {
     reason = CloseReason::given_away;
   }
   if (reason) {
@@ -174,7 +175,7 @@ void PoolMachine::ping_succeeded(SlotRef slot, TimePoint now, Actions& actions) 
   if (!found) return;
   --pinging_;
   found->state = State::leased;
-  settle(*found, now, actions);
+  settle(*found, Came::back, now, actions);
 }
 
 void PoolMachine::ping_failed(SlotRef slot, TimePoint now, Actions& actions) noexcept {
@@ -189,7 +190,7 @@ void PoolMachine::reset_succeeded(SlotRef slot, TimePoint now, Actions& actions)
   if (!found) return;
   --resetting_;
   found->state = State::leased;
-  settle(*found, now, actions);
+  settle(*found, Came::back, now, actions);
 }
 
 void PoolMachine::reset_failed(SlotRef slot, TimePoint now, Actions& actions) noexcept {
@@ -239,7 +240,7 @@ bool PoolMachine::connect_succeeded(SlotRef slot, TimePoint now, Actions& action
     found->hard_expiry = deadline_after(now, settings_.max_lifetime);
     found->soft_expiry = found->hard_expiry - random_.below(most);
   }
-  settle(*found, now, actions);
+  settle(*found, Came::opened, now, actions);
   if (idle_ > 0 && idle_timeout_ != kForever && open_sessions() > settings_.min) {
     // The others were not above `min` before and had no reason to end.
     arm_by(std::max(now, slots_[idle_bottom_].since + idle_timeout_), actions);

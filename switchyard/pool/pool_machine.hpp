@@ -142,8 +142,10 @@ class SWITCHYARD_API PoolMachine {
   void arm(TimePoint when, Actions& actions) noexcept;
   void note_utilisation(TimePoint now, Actions& actions) noexcept;
   void release_slowly(Slot& slot, Disposition disposition, TimePoint now, Actions& actions) noexcept;
-  /// A session in nobody's hands (state leased, counted nowhere): to a waiter, the idle ones, or closed.
-  void settle(Slot& slot, TimePoint now, Actions& actions) noexcept;
+  enum class Came : std::uint8_t { opened, back };
+  /// A session in nobody's hands (state leased, counted nowhere): to a waiter, the idle ones, or closed. One that
+  /// was just opened serves a waiter before it is given up for others.
+  void settle(Slot& slot, Came came, TimePoint now, Actions& actions) noexcept;
   /// Serves who waits, then retires, then opens: after every event that frees or adds anything.
   void pump(TimePoint now, Actions& actions) noexcept;
   void serve(TimePoint now, Actions& actions) noexcept;
@@ -176,7 +178,8 @@ class SWITCHYARD_API PoolMachine {
   }
   /// Another pool on these permits has callers and can't open a session.
   [[nodiscard]] bool others_starve() const noexcept {
-    return permits_.starving() > (starving_ ? 1U : 0U) && (permits_.taken() >= permits_.max() || permits_.refused());
+    return permits_.starving() > (starving_ ? 1U : 0U) &&
+           (permits_.taken() >= permits_.max() || permits_.refused());
   }
   /// Slots of this shard that hold a permit.
   [[nodiscard]] std::uint32_t total() const noexcept {
