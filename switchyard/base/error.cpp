@@ -116,6 +116,8 @@ const char* Error::what() const noexcept { return details_->what.c_str(); }
 bool Error::retryable() const noexcept {
   switch (details_->kind) {
     case ErrorKind::Unavailable:
+      // Also a session that was lost before COMMIT: rolled back. What was lost with its COMMIT is InDoubt.
+      return details_->stage != ErrorStage::commit_sent;
     case ErrorKind::PoolExhausted:
       return details_->stage == ErrorStage::queued || details_->stage == ErrorStage::connecting;
     case ErrorKind::Server: {

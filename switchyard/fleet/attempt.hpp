@@ -3,6 +3,7 @@
 
 #include <switchyard/fleet/chooser.hpp>
 #include <switchyard/pool/pool.hpp>
+#include <switchyard/resilience/breaker.hpp>
 #include <switchyard/runtime/timer.hpp>
 #include <switchyard/session/operation_state.hpp>
 
@@ -30,6 +31,7 @@ struct Attempt final : pool::Request {
   Endpoint* endpoint = nullptr;      ///< the chosen one; null while none is
   const Endpoint* failed = nullptr;  ///< where the last attempt failed
   unsigned attempts = 0;             ///< that have failed
+  resilience::BreakerPermit permit;  ///< of the chosen one's breaker, until the outcome is known
   Phase phase = Phase::free;
   bool pokable = false;  ///< waits for news, not for a pause between two tries
   runtime::Timer timer;  ///< while waiting

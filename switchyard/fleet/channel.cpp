@@ -1,4 +1,6 @@
 #include <switchyard/fleet/channel.hpp>
+#include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/outcome.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/runtime/loop.hpp>
 
@@ -27,6 +29,7 @@ void Channel::let_go(std::shared_ptr<Channel> self) noexcept {
 }
 
 void Channel::give_back() noexcept {
+  permit = {};
   session::Session& session = *std::exchange(session_, nullptr);
   route_->take_back(*endpoint_, session);
 }
@@ -100,8 +103,23 @@ void Channel::expire(session::OperationState& operation) noexcept {
 
 bool Channel::finished(session::OperationState& operation) noexcept {
   if (busy_ == &operation) busy_ = nullptr;
+  const resilience::Verdict verdict = judge_outcome(operation);
+  if (route_->refusal() == nullptr) tell_breaker(verdict, operation);
   route_->record(route_->refusal() == nullptr ? endpoint_ : nullptr, operation);
   return false;
+}
+
+/// The first outcome settles the permit it was opened with. Whoever holds a session is not refused later, but what
+/// he sees counts as long as the breaker is CLOSED.
+void Channel::tell_breaker(const resilience::Verdict& verdict, const session::OperationState& operation) noexcept {
+  if (!route_->asks_breaker()) return;
+  const TimePoint now = runtime::now();
+  if (!permit) {
+    resilience::BreakerMember& breaker = endpoint_->breakers().of(route_->access());
+    if (breaker.breaker().state() != resilience::BreakerState::closed) return;
+    permit = breaker.enter(now);
+  }
+  permit.record(verdict.outcome, now - operation.granted, now, operation.error() ? &*operation.error() : nullptr);
 }
 
 void Channel::on_idle(session::Session& /*session*/) noexcept {
@@ -120,6 +138,7 @@ void Channel::on_idle(session::Session& /*session*/) noexcept {
 void Channel::on_closed(session::Session& session, const Error& reason) noexcept {
   lost_ = reason;
   session_ = nullptr;
+  permit = {};
   if (on_lost_event != nullptr) on_lost_event->notify();
   if (pending_ != nullptr) {
     session::OperationState& next = *std::exchange(pending_, nullptr);

@@ -6,6 +6,7 @@
 #include <switchyard/base/time.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/pool/pool.hpp>
+#include <switchyard/resilience/breaker.hpp>
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/session/operation_state.hpp>
 #include <switchyard/session/session.hpp>
@@ -57,6 +58,8 @@ class Channel final : public session::OperationHost, private session::Session::O
   bool in_transaction = false;
   /// Notified when the session is lost; may be null.
   runtime::AsyncEvent* on_lost_event = nullptr;
+  /// Of the endpoint's breaker, until the first outcome is known.
+  resilience::BreakerPermit permit;
   /// The unit of work it was opened for; its deadline limits every operation.
   session::CallContext call;
 
@@ -70,6 +73,7 @@ class Channel final : public session::OperationHost, private session::Session::O
   void on_idle(session::Session& session) noexcept override;
   void on_closed(session::Session& session, const Error& reason) noexcept override;
   void give_back() noexcept;
+  void tell_breaker(const resilience::Verdict& verdict, const session::OperationState& operation) noexcept;
   void run(session::OperationState& operation) noexcept;
 
   std::shared_ptr<Route> route_;  ///< shared: a lease may outlive its fleet

@@ -1,13 +1,15 @@
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/fleet/database_handle.hpp>
 #include <switchyard/fleet/database_node.hpp>
+#include <switchyard/runtime/loop.hpp>
 
 #include <algorithm>
 #include <utility>
 
 namespace switchyard::inline v0::fleet {
 
-DatabaseNode::DatabaseNode(const DatabaseConfig& config, SharedPermits& permit_source) : config_(config) {
+DatabaseNode::DatabaseNode(const DatabaseConfig& config, SharedPermits& permit_source)
+    : config_(config), retrier_(std::make_shared<Retrier>(config.retry, runtime::now())) {
   if (!config.configured()) {
     Route& refusal = add_refusal(Error(ErrorKind::Config, config.missing_dsn_message).with_database(config.name));
     autocommit_ = writes_ = &refusal;
@@ -20,13 +22,15 @@ DatabaseNode::DatabaseNode(const DatabaseConfig& config, SharedPermits& permit_s
                                                            .role = EndpointRole::primary,
                                                            .name = "primary",
                                                            .read_only = read_only,
-                                                           .exhaustion = *config.observability.pool_exhaustion},
+                                                           .exhaustion = *config.observability.pool_exhaustion,
+                                                           .breakers = &permit_source.breakers()},
                                           config.primary.connection, config, config.pool, permits);
     if (read_only || own_writer) {
       writer_ = std::make_unique<Endpoint>(EndpointSettings{.database = config.name,
                                                             .role = EndpointRole::write,
                                                             .name = "write",
-                                                            .exhaustion = *config.observability.pool_exhaustion},
+                                                            .exhaustion = *config.observability.pool_exhaustion,
+                                                            .breakers = &permit_source.breakers()},
                                            own_writer ? config.write.connection : config.primary.connection, config,
                                            config.pool, permits);
     }
@@ -41,7 +45,8 @@ DatabaseNode::DatabaseNode(const DatabaseConfig& config, SharedPermits& permit_s
         EndpointSettings{.database = config.name,
                          .role = EndpointRole::replica,
                          .name = replica.name,
-                         .exhaustion = *config.observability.pool_exhaustion},
+                         .exhaustion = *config.observability.pool_exhaustion,
+                         .breakers = &permit_source.breakers()},
         replica.endpoint.connection, config, replica.pool,
         permit_source.get(config.name + " " + replica.name, *replica.pool.max, replica.endpoint, false));
     entry.route = &add_route(*entry.endpoint, RouteAccess::read, "replica '" + replica.name + "'");
@@ -84,7 +89,9 @@ Route& DatabaseNode::reads(const ReadOptions& options) {
   return *reads_;
 }
 
-Route& DatabaseNode::refused_replica(std::string_view replica) {
+Route& DatabaseNode::refused_replica(std::string_view replica) { return add_refusal(no_such_replica(replica)); }
+
+Error DatabaseNode::no_such_replica(std::string_view replica) const {
   std::vector<std::string_view> known;
   for (const Replica& entry : replicas_) {
     known.push_back(entry.config->name);
@@ -92,9 +99,9 @@ Route& DatabaseNode::refused_replica(std::string_view replica) {
   }
   std::string hint = did_you_mean(replica, known);
   if (hint.empty() && known.empty()) hint = "the database has no replicas: use read() without a name";
-  return add_refusal(Error(ErrorKind::Usage, "there is no replica '" + std::string(replica) + "'")
-                         .with_hint(std::move(hint))
-                         .with_database(config_.name));
+  return Error(ErrorKind::Usage, "there is no replica '" + std::string(replica) + "'")
+      .with_hint(std::move(hint))
+      .with_database(config_.name);
 }
 
 RouteLimits DatabaseNode::limits() const {
@@ -103,7 +110,9 @@ RouteLimits DatabaseNode::limits() const {
           .slow_query = *config_.observability.slow_query,
           .slow_acquire = *config_.observability.slow_acquire,
           .statement_length = *config_.observability.statement_length,
-          .max_result_bytes = *config_.max_result_bytes};
+          .max_result_bytes = *config_.max_result_bytes,
+          .acquire_timeout = *config_.pool.acquire_timeout,
+          .retrier = retrier_};
 }
 
 Route& DatabaseNode::add_route(Endpoint& endpoint, RouteAccess access, std::string reason) {
@@ -153,6 +162,8 @@ DatabaseStatus DatabaseNode::status() const {
   out.read_only = *config_.read_only;
   if (stand_in_ != nullptr) out.stand_in = stand_in_->name();
   out.profile = to_string(config_.profile);
+  out.retries = retrier_->budget().spent();
+  out.retries_refused = retrier_->budget().refused();
   if (primary_) out.endpoints.push_back(primary_->status());
   if (writer_) out.endpoints.push_back(writer_->status());
   for (const Replica& replica : replicas_) {
@@ -166,6 +177,34 @@ DatabaseStatus DatabaseNode::status() const {
     }
   }
   return out;
+}
+
+Result<std::vector<BreakerReport>> DatabaseNode::set_breakers(BreakerCommand command,
+                                                              const BreakerSelection& which) {
+  const ReplicaConfig* replica = nullptr;
+  if (!which.replica.empty()) {
+    replica = config_.replica_for(which.replica);
+    if (replica == nullptr) return no_such_replica(which.replica);
+  }
+  std::vector<BreakerReport> reports;
+  const TimePoint now = runtime::now();
+  for (Endpoint* endpoint : endpoints()) {
+    const bool is_replica = endpoint->settings().role == EndpointRole::replica;
+    if (is_replica != (replica != nullptr) || (is_replica && endpoint->settings().name != replica->name)) continue;
+    for (const RouteAccess access : {RouteAccess::read, RouteAccess::write}) {
+      const bool wanted = !which.access || (*which.access == OperationKind::read) == (access == RouteAccess::read);
+      if (!wanted) continue;
+      resilience::Breaker& breaker = endpoint->breakers().of(access).breaker();
+      switch (command) {
+        case BreakerCommand::open: breaker.force_open(now); break;
+        case BreakerCommand::close: breaker.force_close(now); break;
+        case BreakerCommand::reset: breaker.reset(now); break;
+      }
+      reports.push_back(endpoint->breakers().report(access, now));
+    }
+  }
+  if (reports.empty()) return Error(ErrorKind::Config, config_.missing_dsn_message).with_database(config_.name);
+  return reports;
 }
 
 Route& read_route(DatabaseNode& node, const ReadOptions& options) { return node.reads(options); }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <switchyard/config/fleet_config.hpp>
+#include <switchyard/fleet/breaker_command.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/request.hpp>
+#include <switchyard/fleet/retrier.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/fleet/status.hpp>
@@ -47,15 +49,18 @@ class DatabaseNode {
   [[nodiscard]] std::vector<Endpoint*> endpoints() const;
   [[nodiscard]] Endpoint* primary() const noexcept { return primary_.get(); }
   [[nodiscard]] DatabaseStatus status() const;
+  Result<std::vector<BreakerReport>> set_breakers(BreakerCommand command, const BreakerSelection& which);
 
  private:
   [[nodiscard]] RouteLimits limits() const;
   Route& add_route(Endpoint& endpoint, RouteAccess access, std::string reason);
   Route& add_route(std::unique_ptr<Chooser> chooser, RouteAccess access);
   Route& add_refusal(Error error);
+  [[nodiscard]] Error no_such_replica(std::string_view replica) const;
   [[nodiscard]] Route& refused_replica(std::string_view replica);
 
   const DatabaseConfig& config_;
+  std::shared_ptr<Retrier> retrier_;
   DatabaseNode* stand_in_ = nullptr;
   std::unique_ptr<Endpoint> primary_;  ///< null when not configured
   std::unique_ptr<Endpoint> writer_;   ///< when writes log in as somebody else

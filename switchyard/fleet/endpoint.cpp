@@ -1,6 +1,7 @@
 #include <switchyard/base/units.hpp>
 #include <switchyard/fleet/budget_connector.hpp>
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/runtime/loop.hpp>
 #include <switchyard/telemetry/log.hpp>
 
 #include <utility>
@@ -48,7 +49,14 @@ Endpoint::Endpoint(EndpointSettings settings, ConnectionOptions connection, cons
     : settings_(std::move(settings)),
       pool_settings_(make_pool_settings(settings_, pool)),
       plan_(make_plan(settings_, std::move(connection), database)),
-      permits_(std::move(permits)) {}
+      permits_(std::move(permits)),
+      breakers_(settings_.breakers,
+                {.database = settings_.database,
+                 .name = settings_.name,
+                 .role = settings_.role,
+                 .access = settings_.read_only || settings_.role == EndpointRole::replica ? RouteAccess::read
+                                                                                          : RouteAccess::write},
+                resilience::BreakerSettings::of(database.breaker)) {}
 
 Endpoint::~Endpoint() = default;
 
@@ -91,6 +99,7 @@ EndpointStatus Endpoint::status() const {
   telemetry::HistogramData acquires;
   acquire.read_into(acquires);
   const auto nanoseconds = [](std::uint64_t value) { return Duration(static_cast<std::int64_t>(value)); };
+  breakers_.report(out, runtime::now());
   out.operations.count = operations;
   out.operations.errors = errors;
   out.operations.slow = slow;
@@ -120,6 +129,7 @@ void Endpoint::on_leak(const char* site, Duration held) noexcept {
 }
 
 void Endpoint::on_connect_failed(const Error& error) noexcept {
+  breakers_.note_connect_failure(error, runtime::now());
   log::warning("pool", "connect_failed",
                [&] { return "database '" + settings_.database + "': " + std::string(error.message()); },
                {{"database", std::string_view(settings_.database)}, {"sqlstate", error.sqlstate()}});

@@ -1,8 +1,10 @@
-// One physical place of a database, as this shard sees it: its pool (opened on first use) and its numbers.
+// One physical place of a database, as this shard sees it: its pool (opened on first use), the breakers in front of
+// it, and its numbers.
 #pragma once
 
 #include <switchyard/config/connection_options.hpp>
 #include <switchyard/config/fleet_config.hpp>
+#include <switchyard/fleet/endpoint_breakers.hpp>
 #include <switchyard/fleet/status.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/session/connect_plan.hpp>
@@ -22,6 +24,8 @@ struct EndpointSettings {
   std::string name;
   bool read_only = false;   ///< sessions start with default_transaction_read_only = on
   double exhaustion = 0.9;  ///< share of the pool that is worth a warning
+  /// Of the process; null: this endpoint has breakers of its own.
+  resilience::SharedBreakers* breakers = nullptr;
 };
 
 class Endpoint final : private pool::Observer {
@@ -41,6 +45,11 @@ class Endpoint final : private pool::Observer {
   [[nodiscard]] const std::shared_ptr<const session::ConnectPlan>& plan() const noexcept { return plan_; }
   [[nodiscard]] const std::shared_ptr<pool::PermitCounter>& permits() const noexcept { return permits_; }
   [[nodiscard]] std::string location() const;
+  [[nodiscard]] EndpointBreakers& breakers() noexcept { return breakers_; }
+  /// Would its breaker let a call through now? For choosers; takes nothing.
+  [[nodiscard]] bool available(RouteAccess access, TimePoint now) noexcept {
+    return breakers_.of(access).breaker().available(now);
+  }
   [[nodiscard]] EndpointStatus status() const;
 
   // Numbers of the operations that ran here.
@@ -59,6 +68,7 @@ class Endpoint final : private pool::Observer {
   pool::PoolSettings pool_settings_;
   std::shared_ptr<const session::ConnectPlan> plan_;
   std::shared_ptr<pool::PermitCounter> permits_;
+  EndpointBreakers breakers_;
   std::unique_ptr<pool::Pool> pool_;
 };
 

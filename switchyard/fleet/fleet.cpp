@@ -158,9 +158,9 @@ Task<HealthReport> check_endpoint(Endpoint& endpoint, std::string name, bool req
   HealthReport report;
   report.database = std::move(name);
   report.required = required;
-  const auto route = std::make_shared<fleet::Route>(report.database,
-                                                    std::make_unique<fleet::FixedChooser>(endpoint, "health check"),
-                                                    fleet::RouteAccess::read, fleet::RouteLimits{});
+  const auto route = std::make_shared<fleet::Route>(
+      report.database, std::make_unique<fleet::FixedChooser>(endpoint, "health check"), fleet::RouteAccess::read,
+      fleet::RouteLimits{.asks_breaker = false});
   const TimePoint begun = runtime::now();
   const auto answer = co_await as_result([](fleet::Route& on, TimePoint deadline) -> Task<void> {
     fleet::ChannelHolder holder(
@@ -169,6 +169,7 @@ Task<HealthReport> check_endpoint(Endpoint& endpoint, std::string name, bool req
   }(*route, deadline_after(begun, timeout)));
   report.took = runtime::now() - begun;
   report.healthy = answer.ok();
+  report.breaker = endpoint.status().breaker;
   if (answer.ok()) {
     const pool::PoolStats stats = endpoint.pool().stats();
     report.pool_size = stats.active + stats.idle;
@@ -220,6 +221,14 @@ Task<std::vector<HealthReport>> Fleet::health_all(Duration timeout) {
   std::vector<Task<HealthReport>> checks;
   for (const auto& node : impl_->nodes) checks.push_back(check_database(*node, timeout));
   co_return co_await all(std::move(checks));
+}
+
+Result<std::vector<BreakerReport>> Fleet::set_breakers(std::string_view database, BreakerCommand command,
+                                                       BreakerSelection which) {
+  auto resolved = impl_->config.resolve(database);
+  if (!resolved.ok()) return resolved.error().with_kind(ErrorKind::Usage);
+  if (which.replica.empty()) which.replica = resolved->purpose;
+  return impl_->find(resolved->database->name)->set_breakers(command, which);
 }
 
 Task<void> Fleet::warm_up() {

@@ -9,6 +9,7 @@
 
 #include <switchyard/base/result.hpp>
 #include <switchyard/config/fleet_config.hpp>
+#include <switchyard/fleet/breaker_command.hpp>
 #include <switchyard/fleet/database.hpp>
 #include <switchyard/fleet/database_handle.hpp>
 #include <switchyard/fleet/request.hpp>
@@ -65,6 +66,11 @@ class SWITCHYARD_API Fleet {
   Task<Result<HealthReport>> health(std::string_view database, Duration timeout = std::chrono::seconds(5));
   /// All databases side by side.
   Task<std::vector<HealthReport>> health_all(Duration timeout = std::chrono::seconds(5));
+
+  /// Opens, closes or resets breakers of a database, for all shards of the process; answers what they look like then.
+  /// Without a replica's name those of the primary. Usage error for an unknown database or replica, with "did you mean".
+  Result<std::vector<BreakerReport>> set_breakers(std::string_view database, BreakerCommand command,
+                                                  BreakerSelection which = {});
 
   /// Opens the pools of all configured databases to their `min` and logs
   /// "[STARTUP] Main database pool initialized" for each that answered.

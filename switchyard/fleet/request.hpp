@@ -34,8 +34,10 @@ struct TransactionOptions {
   Isolation isolation = Isolation::server_default;
   Access access = Access::read_write;
   bool deferrable = false;
-  /// How often the whole function is run again after 40001 or 40P01, with full jitter from 10 ms; 0 = never. The
-  /// function must then be callable as const and do nothing outside the database that may not happen twice.
+  /// How often the whole function may be run again when the transaction was rolled back by no fault of its own
+  /// (40001, 40P01, a lock or the server not to be had, a session lost before COMMIT), after a random pause and
+  /// within the deadline and the retry budget; 0 = never. The function must then be callable as const and do
+  /// nothing outside the database that may not happen twice.
   unsigned retry = 0;
   std::optional<Duration> timeout = {};
 };

@@ -1,5 +1,6 @@
 #include <switchyard/base/units.hpp>
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/outcome.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/statement_text.hpp>
@@ -28,9 +29,9 @@ Route::Route(std::string database, std::unique_ptr<Chooser> chooser, RouteAccess
     : database_(std::move(database)),
       chooser_(std::move(chooser)),
       access_(access),
-      limits_(limits),
-      command_timeout_text_(limit_text("command_timeout", limits.command_timeout)),
-      query_timeout_text_(limit_text("query_timeout", limits.query_timeout)) {}
+      limits_(std::move(limits)),
+      command_timeout_text_(limit_text("command_timeout", limits_.command_timeout)),
+      query_timeout_text_(limit_text("query_timeout", limits_.query_timeout)) {}
 
 Route::Route(std::string database, Error error)
     : database_(std::move(database)),
@@ -89,6 +90,7 @@ void Route::start(session::OperationState& operation) noexcept {
   operation.retain();
   attempt.operation = &operation;
   operation.host_data = &attempt;
+  if (limits_.retrier) limits_.retrier->on_call();
   advance(attempt);
 }
 
@@ -101,13 +103,22 @@ void Route::advance(Attempt& attempt) noexcept {
                                     .failed = attempt.failed,
                                     .started = operation.started,
                                     .now = now});
-  operation.route = choice.reason;
-  attempt.endpoint = choice.endpoint;
+  operation.route = reason_of(choice.reason, attempt.attempts);
+  attempt.endpoint = nullptr;
   if (choice.refusal) {
     end(attempt, *choice.refusal);
   } else if (choice.endpoint != nullptr) {
+    auto permit = enter(*choice.endpoint, now);
+    if (!permit.ok()) {
+      end(attempt, permit.error());
+      return;
+    }
+    attempt.permit = *std::move(permit);
+    attempt.endpoint = choice.endpoint;
     attempt.phase = Attempt::Phase::queued;
     attempt.deadline = operation.deadline;
+    // A trial call wants to hear of a failure, not to wait until it is over.
+    attempt.on_connect_error = attempt.permit.trial() ? pool::OnConnectError::fail : pool::OnConnectError::wait;
     choice.endpoint->pool().acquire(attempt);
   } else if (now >= operation.deadline) {
     end(attempt, operation.deadline_error().with_context(std::string(choice.reason)));
@@ -116,6 +127,21 @@ void Route::advance(Attempt& attempt) noexcept {
     attempt.pokable = true;
     attempt.timer.arm(std::min(deadline_after(now, choice.wait), operation.deadline));
   }
+}
+
+Result<resilience::BreakerPermit> Route::enter(Endpoint& endpoint, TimePoint now) const {
+  if (!limits_.asks_breaker) return resilience::BreakerPermit();
+  resilience::BreakerMember& breaker = endpoint.breakers().of(access_);
+  resilience::BreakerPermit permit = breaker.enter(now);
+  if (!permit) return breaker.breaker().refusal(now).with_database(database_);
+  return permit;
+}
+
+std::string_view Route::reason_of(std::string_view reason, unsigned attempt) {
+  if (attempt == 0) return reason;
+  std::string text(reason);
+  text += ", attempt " + std::to_string(attempt + 1);
+  return *attempt_reasons_.insert(std::move(text)).first;
 }
 
 void Route::end(Attempt& attempt, const Error& error) noexcept {
@@ -164,10 +190,57 @@ void Route::expire(session::OperationState& operation) noexcept {
 bool Route::finished(session::OperationState& operation) noexcept {
   auto* attempt = static_cast<Attempt*>(operation.host_data);
   if (attempt == nullptr) return false;  // refused before it had one
-  record(refusal_ ? nullptr : attempt->endpoint, operation);
+  Endpoint* endpoint = refusal_ ? nullptr : attempt->endpoint;
+  const resilience::Verdict verdict = judge_outcome(operation);
+  if (endpoint != nullptr) {
+    const TimePoint now = runtime::now();
+    const Duration took = operation.granted != TimePoint{} ? now - operation.granted : Duration::zero();
+    attempt->permit.record(verdict.outcome, took, now, operation.error() ? &*operation.error() : nullptr);
+  }
+  record(endpoint, operation);
+  if (endpoint != nullptr && operation.error() && run_again(*attempt, verdict)) return true;
   operation.host_data = nullptr;
   give_attempt(*attempt);
   return false;
+}
+
+bool Route::run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept {
+  session::OperationState& operation = *attempt.operation;
+  if (!limits_.retrier || verdict.again != resilience::Again::safe || !may_run_again(operation)) return false;
+  // A write on a route for reads is the caller's mistake, and stays one.
+  if (verdict.re_resolve && access_ == RouteAccess::read) return false;
+  const TimePoint now = runtime::now();
+  // Who has waited for a session as long as is allowed does not wait again.
+  const ErrorStage stage = operation.error()->stage();
+  const bool never_had_one = stage == ErrorStage::queued || stage == ErrorStage::connecting;
+  if (never_had_one && limits_.acquire_timeout > Duration::zero() &&
+      now - operation.started >= limits_.acquire_timeout) {
+    return false;
+  }
+  const resilience::RetryDecision decision =
+      limits_.retrier->decide({.verdict = verdict,
+                               .attempts = attempt.attempts + 1,
+                               .max_attempts = limits_.retrier->max_attempts(),
+                               .deadline = operation.deadline,
+                               .now = now});
+  if (!decision.again()) {
+    if (std::string why = resilience::stop_text(decision.stop, attempt.attempts + 1); !why.empty()) {
+      if (const std::string_view hint = operation.error()->hint(); !hint.empty())
+        why.insert(0, std::string(hint) + "; ");
+      operation.replace_error(operation.error()->with_hint(std::move(why)));
+    }
+    return false;
+  }
+  operation.restart();
+  operation.granted = {};
+  operation.retain();
+  attempt.failed = attempt.endpoint;
+  attempt.endpoint = nullptr;
+  ++attempt.attempts;
+  attempt.phase = Attempt::Phase::waiting;
+  attempt.pokable = false;
+  attempt.timer.arm(deadline_after(now, decision.delay));
+  return true;
 }
 
 void Route::record(Endpoint* endpoint, session::OperationState& operation) noexcept {
@@ -205,6 +278,7 @@ Attempt& Route::take_attempt() {
 
 void Route::give_attempt(Attempt& attempt) noexcept {
   attempt.timer.disarm();
+  attempt.permit = {};
   attempt.operation = nullptr;
   attempt.endpoint = nullptr;
   attempt.failed = nullptr;

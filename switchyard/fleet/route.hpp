@@ -7,6 +7,7 @@
 #include <switchyard/base/time.hpp>
 #include <switchyard/fleet/attempt.hpp>
 #include <switchyard/fleet/chooser.hpp>
+#include <switchyard/fleet/retrier.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/session/operation_state.hpp>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,11 @@ struct RouteLimits {
   Duration slow_acquire{};
   std::size_t statement_length = 80;
   std::uint64_t max_result_bytes = session::kMaxResultBytes;
+  Duration acquire_timeout{};  ///< zero = none
+  /// Asks the breakers of the endpoints. Not so for a health check, which wants to know the truth.
+  bool asks_breaker = true;
+  /// Shared by the routes of a database; null: nothing is run again.
+  std::shared_ptr<Retrier> retrier;
 };
 
 class Route final : public session::OperationHost, public std::enable_shared_from_this<Route> {
@@ -56,6 +63,12 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   /// Notified by poke() and retire(), for coroutines that wait for an endpoint.
   [[nodiscard]] runtime::AsyncEvent& news() noexcept { return news_; }
 
+  /// Leave of the endpoint's breaker for one attempt; the error that refuses it otherwise.
+  [[nodiscard]] Result<resilience::BreakerPermit> enter(Endpoint& endpoint, TimePoint now) const;
+  [[nodiscard]] bool asks_breaker() const noexcept { return limits_.asks_breaker; }
+  /// Null: nothing is run again.
+  [[nodiscard]] Retrier* retrier() const noexcept { return limits_.retrier.get(); }
+
   /// Applies the database's limits: size of results, and the deadline, whose error names the limit that counts.
   void apply_limits(session::OperationState& operation, TimePoint now) const noexcept;
   /// A session that a channel had at `endpoint` goes back to the pool.
@@ -75,6 +88,10 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   void give_attempt(Attempt& attempt) noexcept;
   /// Asks the chooser and goes on from there.
   void advance(Attempt& attempt) noexcept;
+  /// After a failed attempt: will there be another? Then it waits for its time.
+  [[nodiscard]] bool run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept;
+  /// "primary, attempt 2"; lives as long as the route.
+  [[nodiscard]] std::string_view reason_of(std::string_view reason, unsigned attempt);
   /// Lets go of an operation that is not with a session any more, and ends it with `error`.
   void end(Attempt& attempt, const Error& error) noexcept;
   void note_slow_acquire(Duration waited) const;
@@ -88,6 +105,7 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   std::string query_timeout_text_;
   std::optional<Error> refusal_;
   runtime::AsyncEvent news_;
+  std::set<std::string, std::less<>> attempt_reasons_;
   std::vector<std::unique_ptr<Attempt>> attempts_;
   std::vector<Attempt*> free_attempts_;
 };

@@ -1,10 +1,11 @@
 // What the fleets of one process share: how many sessions each database may have, over all shards, and the account
-// of each in the budget of its server.
+// of each in the budget of its server; and the breakers.
 #pragma once
 
 #include <switchyard/base/export.hpp>
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/pool/permits.hpp>
+#include <switchyard/resilience/shared_breakers.hpp>
 
 #include <cstdint>
 #include <map>
@@ -18,7 +19,7 @@ namespace switchyard::inline v0::fleet {
 
 class BudgetRegistry;
 
-/// Hands the same counter to every shard that asks for the same name. Any thread.
+/// Hands the same counter, and the same breakers, to every shard that asks for the same name. Any thread.
 class SWITCHYARD_API SharedPermits {
  public:
   /// Counted in the machine's BudgetRegistry, opened with the first counter.
@@ -35,6 +36,7 @@ class SWITCHYARD_API SharedPermits {
   /// For sessions of `endpoint`, at most `max` of them. `primary`: they count in fleet.connection_budget.
   [[nodiscard]] std::shared_ptr<pool::PermitCounter> get(std::string_view name, std::uint32_t max,
                                                          const EndpointConfig& endpoint, bool primary);
+  [[nodiscard]] resilience::SharedBreakers& breakers() noexcept { return breakers_; }
 
  private:
   std::mutex mutex_;
@@ -45,6 +47,7 @@ class SWITCHYARD_API SharedPermits {
   std::int32_t fleet_limit_ = -1;
   std::vector<std::string> application_names_;
   std::map<std::string, std::shared_ptr<pool::PermitCounter>> counters_;
+  resilience::SharedBreakers breakers_;
 };
 
 }  // namespace switchyard::inline v0::fleet

@@ -39,6 +39,23 @@ struct OperationStatus {
 
 enum class EndpointRole : std::uint8_t { primary, replica, write };
 
+/// The circuit breaker in front of an endpoint, for one access. Its state is that of all shards of the process.
+struct BreakerReport {
+  std::string endpoint;              ///< "primary", "write", or the replica's name
+  std::string access;              ///< "read" or "write"
+  std::string state = "CLOSED";    ///< "CLOSED", "OPEN", "HALF_OPEN"
+  std::string mode = "automatic";  ///< "forced open" and "forced closed": by an operator
+  std::uint64_t calls = 0;         ///< within its window
+  std::uint64_t failed = 0;        ///< of these
+  std::uint64_t slow = 0;          ///< of these
+  std::uint64_t refused = 0;       ///< calls it turned away since the start
+  std::uint64_t opened = 0;        ///< times since the start
+  std::optional<Duration>
+      trial_in;              ///< until a trial call may go, when it is not CLOSED; none = an operator decides
+  std::string why;           ///< of the last change; empty before the first
+  std::string last_failure;  ///< empty if there was none
+};
+
 struct EndpointStatus {
   EndpointRole role = EndpointRole::primary;
   std::string name;      ///< of a replica; "primary" or "write" otherwise
@@ -47,8 +64,9 @@ struct EndpointStatus {
   bool opened = false;  ///< its pool has been used
   std::optional<PoolStatus> pool;
   OperationStatus operations;
-  std::string last_error;  ///< of the last failed connect; empty after a success
-  std::string breaker = "CLOSED";
+  std::string last_error;          ///< of the last failed connect; empty after a success
+  std::string breaker = "CLOSED";  ///< the worst of `breakers`
+  std::vector<BreakerReport> breakers;
 };
 
 struct DatabaseStatus {
@@ -59,6 +77,8 @@ struct DatabaseStatus {
   std::string stand_in;  ///< the database that takes over while this one is unconfigured; empty = none
   std::string profile;
   std::vector<EndpointStatus> endpoints;  ///< primary first
+  std::uint64_t retries = 0;              ///< operations and transactions that were run again
+  std::uint64_t retries_refused = 0;      ///< that were not, because the retry budget was used up
 };
 
 struct FleetStatus {

@@ -1,8 +1,8 @@
-#include <switchyard/base/random.hpp>
 #include <switchyard/fleet/channel.hpp>
 #include <switchyard/fleet/command.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/lease.hpp>
+#include <switchyard/fleet/retrier.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
 #include <switchyard/runtime/event.hpp>
@@ -11,20 +11,18 @@
 
 #include <algorithm>
 #include <optional>
-#include <random>
 #include <utility>
 
 namespace switchyard::inline v0::fleet {
 namespace {
 
-constexpr Duration kFirstRetryPause = std::chrono::milliseconds(10);
-constexpr Duration kLongestRetryPause = std::chrono::seconds(2);
-
 /// A coroutine's wish for a session of one endpoint. It may be dropped at any time.
 class ChannelRequest final : public pool::Request {
  public:
-  ChannelRequest(Route& route, Endpoint& endpoint, std::string_view reason)
-      : endpoint_(endpoint), channel_(std::make_shared<Channel>(route.shared_from_this(), endpoint, reason)) {}
+  ChannelRequest(Route& route, Endpoint& endpoint, std::string_view reason, resilience::BreakerPermit permit)
+      : endpoint_(endpoint), channel_(std::make_shared<Channel>(route.shared_from_this(), endpoint, reason)) {
+    channel_->permit = std::move(permit);
+  }
   ~ChannelRequest() {
     if (queued_here_) endpoint_.pool().abandon(*this);
     if (channel_ && channel_->session() != nullptr) let_go(std::move(channel_));
@@ -49,6 +47,7 @@ class ChannelRequest final : public pool::Request {
   void on_failed(const Error& failure) noexcept override {
     queued_here_ = false;
     error = failure;
+    channel_->permit.record(resilience::classify(failure).outcome, Duration::zero(), runtime::now(), &failure);
     done.set();
   }
   Endpoint& endpoint_;
@@ -150,9 +149,12 @@ Task<std::shared_ptr<Channel>> open_channel(Route& route, session::CallContext c
       co_await any(sleep_until(until), next_news(route));
       continue;
     }
-    ChannelRequest request(route, *choice.endpoint, choice.reason);
+    auto permit = route.enter(*choice.endpoint, input.now);
+    if (!permit.ok()) throw permit.error();
+    const bool fails_at_once = on_failure == OnConnectFailure::fail || permit->trial();
+    ChannelRequest request(route, *choice.endpoint, choice.reason, *std::move(permit));
     request.deadline = call.deadline;
-    if (on_failure == OnConnectFailure::fail) request.on_connect_error = pool::OnConnectError::fail;
+    if (fails_at_once) request.on_connect_error = pool::OnConnectError::fail;
     request.start();
     co_await request.done.wait();
     if (request.error) throw in_database(*request.error, route);
@@ -232,21 +234,40 @@ Task<void> TransactionScope::rollback() noexcept {
   (void)co_await run_command(*channel_, "ROLLBACK", CommandKind::final).result();
 }
 
-bool may_retry_transaction(const std::exception_ptr& failure) noexcept {
+Duration pause_or_throw(Route& route, const std::exception_ptr& failure, const TransactionTry& made) {
   try {
     std::rethrow_exception(failure);
   } catch (const Error& error) {
-    return error.session_alive() && (error.sqlstate() == "40001" || error.sqlstate() == "40P01");
-  } catch (...) {
-    return false;
+    // Another database's error inside the function is the function's matter.
+    const bool ours = error.database().empty() || error.database() == route.database();
+    Retrier* retrier = route.refusal() == nullptr ? route.retrier() : nullptr;
+    if (!ours || retrier == nullptr || made.most <= 1) throw;
+    if (made.keeps_session && !error.session_alive()) throw;
+    // What was lost before COMMIT was sent is rolled back; what COMMIT itself left open is InDoubt.
+    const auto verdict = resilience::classify(error, resilience::Effects::rolled_back);
+    if (verdict.again != resilience::Again::safe) throw;
+    const auto decision = retrier->decide({.verdict = verdict,
+                                           .attempts = made.attempts,
+                                           .max_attempts = made.most,
+                                           .deadline = made.deadline,
+                                           .now = runtime::now()});
+    if (decision.again()) return decision.delay;
+    std::string why = resilience::stop_text(decision.stop, made.attempts);
+    if (why.empty()) throw;
+    if (decision.stop == resilience::RetryStop::attempts) {
+      why = "not tried again: all " + std::to_string(made.attempts) +
+            " attempts were made (transaction option retry)";
+    }
+    if (!error.hint().empty()) why.insert(0, std::string(error.hint()) + "; ");
+    throw error.with_hint(std::move(why));
   }
 }
 
-Task<void> pause_before_retry(unsigned attempt) {
-  thread_local Random random(std::random_device{}());
-  Duration longest = kFirstRetryPause;
-  for (unsigned i = 0; i < attempt && longest < kLongestRetryPause; ++i) longest *= 2;
-  co_await sleep(random.below(std::min(longest, kLongestRetryPause)));
+Route& route_of(const Channel& channel) noexcept { return channel.route(); }
+TimePoint deadline_of(const Channel& channel) noexcept { return channel.call.deadline; }
+
+void note_transaction(Route& route) noexcept {
+  if (Retrier* retrier = route.refusal() == nullptr ? route.retrier() : nullptr) retrier->on_call();
 }
 
 }  // namespace switchyard::inline v0::fleet

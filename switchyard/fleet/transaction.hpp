@@ -6,6 +6,7 @@
 #include <switchyard/base/time.hpp>
 #include <switchyard/fleet/request.hpp>
 #include <switchyard/runtime/task.hpp>
+#include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/session/querier.hpp>
 
 #include <coroutine>
@@ -81,10 +82,21 @@ class ChannelHolder {
   std::shared_ptr<Channel> channel_;
 };
 
-/// True if the whole function may be run again: 40001 and 40P01, on a session that lives.
-[[nodiscard]] SWITCHYARD_API bool may_retry_transaction(const std::exception_ptr& failure) noexcept;
-/// Full jitter from 10 ms, doubling, at most 2 s.
-[[nodiscard]] SWITCHYARD_API Task<void> pause_before_retry(unsigned attempt);
+/// A transaction that has just failed.
+struct TransactionTry {
+  unsigned attempts = 1;  ///< made so far
+  unsigned most = 1;      ///< that may be made
+  TimePoint deadline = kNever;
+  bool keeps_session = false;  ///< further attempts need the same session
+};
+/// The pause before it is run again; throws `failure` on, with a hint why, if it is not: nothing but what was
+/// rolled back or never sent runs again, within the deadline and the database's retry budget.
+[[nodiscard]] SWITCHYARD_API Duration pause_or_throw(Route& route, const std::exception_ptr& failure,
+                                                     const TransactionTry& made);
+/// A transaction begins: counts for the retry budget.
+SWITCHYARD_API void note_transaction(Route& route) noexcept;
+[[nodiscard]] SWITCHYARD_API Route& route_of(const Channel& channel) noexcept;
+[[nodiscard]] SWITCHYARD_API TimePoint deadline_of(const Channel& channel) noexcept;
 
 template <class F>
 using TransactionResult = typename std::invoke_result_t<F&, Transaction&>::value_type;
@@ -147,18 +159,19 @@ Task<TransactionResult<F>> attempt_transaction(std::shared_ptr<Channel> channel,
   }
 }
 
-/// Runs `attempt` again as the options allow.
+/// Runs `attempt` again as long as it may.
 template <class Attempt>
-auto retry_transaction(unsigned retries, Attempt attempt) -> std::invoke_result_t<Attempt&> {
-  for (unsigned done = 0;; ++done) {
+auto retry_transaction(Route& route, TransactionTry made, Attempt attempt) -> std::invoke_result_t<Attempt&> {
+  note_transaction(route);
+  for (made.attempts = 1;; ++made.attempts) {
     std::exception_ptr failure;
     try {
       co_return co_await attempt();
     } catch (...) {
       failure = std::current_exception();
     }
-    if (done >= retries || !may_retry_transaction(failure)) std::rethrow_exception(failure);
-    co_await pause_before_retry(done);
+    const Duration pause = pause_or_throw(route, failure, made);
+    co_await sleep(pause);
   }
 }
 
@@ -179,7 +192,9 @@ template <class F>
 Task<TransactionResult<F>> run_transaction(std::shared_ptr<Channel> channel, TransactionOptions options,
                                            F function) {
   require_repeatable<F>(options);
-  co_return co_await retry_transaction(options.retry, [&]() -> Task<TransactionResult<F>> {
+  const TransactionTry made{.most = options.retry + 1, .deadline = deadline_of(*channel), .keeps_session = true};
+  const std::shared_ptr<Route> keeper = keep(route_of(*channel));
+  co_return co_await retry_transaction(*keeper, made, [&]() -> Task<TransactionResult<F>> {
     co_return co_await attempt_transaction(channel, options, function);
   });
 }
@@ -190,7 +205,8 @@ Task<TransactionResult<F>> run_transaction(Route& route, session::CallContext ca
                                            F function) {
   const std::shared_ptr<Route> keeper = keep(route);
   require_repeatable<F>(options);
-  co_return co_await retry_transaction(options.retry, [&]() -> Task<TransactionResult<F>> {
+  const TransactionTry made{.most = options.retry + 1, .deadline = call.deadline};
+  co_return co_await retry_transaction(route, made, [&]() -> Task<TransactionResult<F>> {
     ChannelHolder holder(co_await open_channel(route, call));
     co_return co_await attempt_transaction(holder.get(), options, function);
   });

@@ -101,4 +101,13 @@ bool forgets_prepared_statements(std::string_view sql) noexcept {
          contains_folded(sql, "deallocate", Boundary::anywhere);
 }
 
+bool happens_whole(std::string_view sql) noexcept {
+  static constexpr std::array<string_view, 9> kWhole{"select", "insert", "update", "delete", "merge",
+                                                     "values", "table",  "with",   "show"};
+  sql = skip_to_keyword(sql);
+  const auto end = std::ranges::find_if_not(sql, is_identifier);
+  const string_view word = sql.substr(0, static_cast<std::size_t>(end - sql.begin()));
+  return std::ranges::any_of(kWhole, [&](string_view known) { return equals_folded(word, known); });
+}
+
 }  // namespace switchyard::inline v0::session

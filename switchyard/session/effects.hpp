@@ -16,4 +16,8 @@ namespace switchyard::inline v0::session {
 /// True when `sql` may drop statements that were prepared on its session: it mentions DISCARD or DEALLOCATE.
 [[nodiscard]] SWITCHYARD_API bool forgets_prepared_statements(std::string_view sql) noexcept;
 
+/// True when `sql` is a single statement that happens whole or not at all: SELECT, INSERT, UPDATE, DELETE, MERGE,
+/// VALUES, TABLE, WITH, SHOW. CALL and DO may commit on their way, VACUUM and CREATE INDEX CONCURRENTLY do.
+[[nodiscard]] SWITCHYARD_API bool happens_whole(std::string_view sql) noexcept;
+
 }  // namespace switchyard::inline v0::session

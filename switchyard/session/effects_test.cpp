@@ -30,5 +30,18 @@ TEST(Effects, DroppingPreparedStatementsIsSeenWhereverItStands) {
   EXPECT_FALSE(forgets_prepared_statements("SELECT * FROM discs"));
 }
 
+TEST(Effects, StatementsThatHappenWholeAreKnownByTheirFirstWord) {
+  for (const char* sql :
+       {"SELECT 1", "insert into t values (1)", "/* c */ (SELECT 1)", "WITH a AS (SELECT 1) TABLE a",
+        "-- c\nUPDATE t SET a = 1", "MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE"}) {
+    EXPECT_TRUE(happens_whole(sql)) << sql;
+  }
+  for (const char* sql :
+       {"CALL p()", "DO $$ BEGIN COMMIT; END $$", "VACUUM", "CREATE INDEX CONCURRENTLY ON t (a)", "COMMIT",
+        "selection", "", "-- SELECT 1", "REINDEX TABLE CONCURRENTLY t", "COPY t FROM STDIN"}) {
+    EXPECT_FALSE(happens_whole(sql)) << sql;
+  }
+}
+
 }  // namespace
 }  // namespace switchyard::session
