@@ -60,8 +60,7 @@ std::shared_ptr<Breaker> breaker_of(resilience::SharedBreakers* shared, const Br
 }  // namespace
 
 BreakerReport EndpointBreakers::report(RouteAccess access, TimePoint now) const {
-  const resilience::BreakerStatus status =
-      (access == RouteAccess::read ? read_ : write_).breaker().status(now);
+  const resilience::BreakerStatus status = (access == RouteAccess::read ? read_ : write_).breaker().status(now);
   BreakerReport out;
   out.endpoint = endpoint_;
   out.access = to_string(access);

@@ -67,8 +67,9 @@ class SWITCHYARD_API Fleet {
   /// All databases side by side.
   Task<std::vector<HealthReport>> health_all(Duration timeout = std::chrono::seconds(5));
 
-  /// Opens, closes or resets breakers of a database, for all shards of the process; answers what they look like then.
-  /// Without a replica's name those of the primary. Usage error for an unknown database or replica, with "did you mean".
+  /// Opens, closes or resets breakers of a database, for all shards of the process; answers what they look like
+  /// then. Without a replica's name those of the primary. Usage error for an unknown database or replica, with "did
+  /// you mean".
   Result<std::vector<BreakerReport>> set_breakers(std::string_view database, BreakerCommand command,
                                                   BreakerSelection which = {});
 

@@ -71,13 +71,14 @@ class FleetResilience : public ::testing::Test {
       co_await fleet->close();
     }(std::move(with), std::move(body)));
   }
-  /// Ends every other session of the database, as often as it takes to have ended one in `activity`.
-  static Task<void> kill_whoever_runs(TestDatabase& database, std::string_view mark) {
+  /// Ends the other session of the database that is `doing` (of pg_stat_activity), as soon as there is one.
+  static Task<int> kill_whoever(TestDatabase& database, std::string doing) {
     const std::string kill =
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND "
-        "pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%" +
-        std::string(mark) + "%'";
+        "pid <> pg_backend_pid() AND " +
+        doing;
     while (database.query_value(kill) == "0") co_await sleep(5ms);
+    co_return 0;
   }
   std::string attempts() { return main.query_value("SELECT last_value - 1 FROM attempts"); }
 
@@ -225,16 +226,19 @@ TEST_F(FleetResilience, AReadThatLostItsSessionRunsAgain) {
     auto [value, killed] = co_await all(
         [](Fleet& on) -> Task<int> {
           co_return co_await on[reference].query_value<int>(
-              "SELECT 7 FROM pg_sleep(CASE WHEN clock_timestamp() < "
-              "(SELECT backend_start FROM pg_stat_activity WHERE pid = "
-              "pg_backend_pid()) + interval '10ms' THEN 0 ELSE 1 END)");
+              "SELECT CASE WHEN (SELECT count(*) FROM r) > 1 THEN 7 ELSE (SELECT 7 FROM pg_sleep(60)) END");
         }(fleet),
         [](TestDatabase& database) -> Task<int> {
-          co_await kill_whoever_runs(database, "pg_sleep");
-          co_return 0;
+          while (
+              database.query_value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname "
+                                   "= current_database()") == "0") {
+            co_await sleep(5ms);
+          }
+          database.execute("INSERT INTO r VALUES ('second')");
+          co_return co_await kill_whoever(database, "wait_event = 'PgSleep'");
         }(ref));
     EXPECT_EQ(value, 7);
-    EXPECT_GE(fleet.status().databases[1].retries, 1u);
+    EXPECT_EQ(fleet.status().databases[1].retries, 1u);
   });
 }
 
@@ -250,10 +254,7 @@ TEST_F(FleetResilience, AWriteThatLostItsSessionIsInDoubtUnlessItIsIdempotent) {
                               .idempotent = may_repeat})
                 .result();
           }(fleet, idempotent),
-          [](TestDatabase& database) -> Task<int> {
-            co_await kill_whoever_runs(database, "pg_sleep");
-            co_return 0;
-          }(main));
+          kill_whoever(main, "wait_event = 'PgSleep'"));
       co_return result;
     };
     const auto plain = co_await lose(false);
@@ -302,10 +303,7 @@ TEST_F(FleetResilience, ATransactionThatLostItsSessionBeforeItsCommitRunsAgainWh
                   co_await tx.query("SELECT pg_sleep(CASE WHEN nextval('attempts') = 2 THEN 60 ELSE 0 END)");
                 }));
           }(fleet, retry),
-          [](TestDatabase& database) -> Task<int> {
-            co_await kill_whoever_runs(database, "pg_sleep");
-            co_return 0;
-          }(main));
+          kill_whoever(main, "wait_event = 'PgSleep'"));
       co_return result;
     };
     const auto once = co_await lose(0);
@@ -328,21 +326,76 @@ TEST_F(FleetResilience, ATransactionsAttemptsAreBoundedAndTheErrorSaysSo) {
 
 // ---- in doubt ----
 
+/// While it lives, COMMITs of the cluster wait for a standby that does not exist (unless synchronous_commit is
+/// off).
+struct NobodyAnswers {
+  explicit NobodyAnswers(TestDatabase& on) : database(on) {
+    database.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    reload();
+  }
+  ~NobodyAnswers() {
+    database.execute("ALTER SYSTEM RESET synchronous_standby_names");
+    reload();
+  }
+  void reload() { database.execute("SELECT pg_reload_conf()"); }
+  TestDatabase& database;
+};
+
 TEST_F(FleetResilience, ACommitEndedWhileItWaitsForAStandbyIsInDoubtAndDidHappen) {
+  const NobodyAnswers nobody(main);
   run(config(), [&](Fleet& fleet) -> Task<void> {
     auto [result, killed] = co_await all(
         [](Fleet& on) -> Task<Result<void>> {
-          co_return co_await as_result(on[main_db].transaction([](Transaction& tx) -> Task<void> {
+          co_return co_await as_result(on[main_db].transaction({.retry = 3}, [](Transaction& tx) -> Task<void> {
             co_await tx.execute("SET LOCAL synchronous_commit = on");
             co_await tx.execute("INSERT INTO t VALUES (1, 'x')");
           }));
         }(fleet),
-        [](TestDatabase& database) -> Task<int> {
-          co_await kill_whoever_runs(database, "COMMIT");
-          co_return 0;
-        }(main));
+        kill_whoever(main, "wait_event = 'SyncRep'"));
     EXPECT_EQ(result.error().kind(), ErrorKind::InDoubt) << result.error().what();
+    EXPECT_EQ(result.error().stage(), ErrorStage::commit_sent);
   });
+  EXPECT_EQ(main.query_value("SELECT count(*) FROM t"), "1");
+}
+
+// ---- deadlines ----
+
+TEST_F(FleetResilience, ARequestsDeadlineBoundsWaitingConnectingPausingAndRunning) {
+  run(config("pool = { min = 0, max = 1 }\nretry = { max_attempts = 100, initial_delay = \"1h\", max_delay = "
+             "\"1h\" }"),
+      [&](Fleet& fleet) -> Task<void> {
+        const auto limited = [&](std::string_view sql) -> Task<Error> {
+          Request request = fleet.request({.timeout = Duration(200ms)});
+          co_return (co_await request[main_db].query(sql).result()).error();
+        };
+        // Running: cancelled on the server.
+        Error error = co_await limited("SELECT pg_sleep(60)");
+        EXPECT_EQ(error.kind(), ErrorKind::Deadline) << error.what();
+        EXPECT_EQ(error.stage(), ErrorStage::sent);
+        EXPECT_EQ(
+            main.query_value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = "
+                             "current_database()"),
+            "0");
+        // A pause before the next attempt that would pass it is not begun.
+        error = co_await limited("SELECT fails(100, '53400')");
+        EXPECT_EQ(error.sqlstate(), "53400") << error.what();
+        // Waiting for the only session.
+        {
+          Lease lease = co_await fleet[main_db].lease();
+          error = co_await limited("SELECT 1");
+          EXPECT_EQ(error.kind(), ErrorKind::Deadline) << error.what();
+          EXPECT_EQ(error.stage(), ErrorStage::queued);
+          // A lease's operations are bound by the database's limits; the session goes.
+          (void)main.query_value(
+              "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
+              "current_database() AND pid <> pg_backend_pid()");
+          EXPECT_FALSE((co_await lease.query("SELECT 1").result()).ok());
+        }
+        // Connecting.
+        gate.set_door(GateDoor::silent);
+        error = co_await limited("SELECT 1");
+        EXPECT_EQ(error.kind(), ErrorKind::Deadline) << error.what();
+      });
 }
 
 }  // namespace

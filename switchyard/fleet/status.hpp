@@ -41,7 +41,7 @@ enum class EndpointRole : std::uint8_t { primary, replica, write };
 
 /// The circuit breaker in front of an endpoint, for one access. Its state is that of all shards of the process.
 struct BreakerReport {
-  std::string endpoint;              ///< "primary", "write", or the replica's name
+  std::string endpoint;            ///< "primary", "write", or the replica's name
   std::string access;              ///< "read" or "write"
   std::string state = "CLOSED";    ///< "CLOSED", "OPEN", "HALF_OPEN"
   std::string mode = "automatic";  ///< "forced open" and "forced closed": by an operator
