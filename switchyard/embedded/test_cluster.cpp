@@ -34,7 +34,8 @@ struct Shared {
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
   ~Shared() {
-    if (getpid() != owner) (void)cluster.release();
+    if (getpid() != owner) [[maybe_unused]]
+      PrivateCluster* const of_the_parent = cluster.release();
   }
 };
 

@@ -297,6 +297,28 @@ Pipeline::Submitted Pipeline::copy_data(ByteView data) noexcept {
   return place.refusal;
 }
 
+void Pipeline::open_copy_data(base::WriteBuffer& message) noexcept {
+  message.clear();
+  message.put_u8(static_cast<std::uint8_t>(CopyData::kType));
+  message.put_i32(0);
+}
+
+Pipeline::Submitted Pipeline::copy_data_message(base::WriteBuffer& message) noexcept {
+  if (closed_) return Submitted::closed;
+  if (copy_ != Copy::in) return Submitted::copy_not_active;
+  if (message.failed() || out_.failed()) return Submitted::out_of_memory;
+  SY_ASSERT(message.size() >= kFrameHeader);
+  if (message.size() > max_message_size_) return Submitted::message_too_large;
+  message.patch_i32(1, static_cast<std::int32_t>(message.size() - 1));
+  if (out_.empty()) {
+    std::swap(out_, message);
+  } else {
+    out_.put(message.view());
+  }
+  message.clear();
+  return out_.failed() ? Submitted::out_of_memory : Submitted::ok;
+}
+
 Pipeline::Submitted Pipeline::copy_done() noexcept {
   if (closed_) return Submitted::closed;
   if (copy_ != Copy::in) return Submitted::copy_not_active;
@@ -327,6 +349,7 @@ void Pipeline::terminate() noexcept {
 
 void Pipeline::abandon(const ResponseSink* sink) noexcept {
   if (sink == nullptr) return;
+  run_over_ = true;
   for (std::uint32_t i = head_; i != tail_; ++i) {
     if (at(i).sink == sink) at(i).sink = &discard();
   }
@@ -363,11 +386,26 @@ Pipeline::Outcome Pipeline::on_bytes(base::ReadBuffer& in, SessionEvents& events
   hold_ = false;
   const FrameLimits& limits = backend_limits();
   const ByteView readable = in.readable();
-  const char* at = readable.data();
-  const char* const end = at + readable.size();
+  const char* next = readable.data();
+  const char* const end = next + readable.size();
+  const std::uint32_t max_row = std::min(limits[static_cast<unsigned char>(DataRow::kType)], max_message_size_);
   try {
     for (;;) {
-      const Frame frame = next_frame({at, static_cast<std::size_t>(end - at)}, limits, max_message_size_);
+      if (next != end && *next == DataRow::kType && (phase_ == Phase::rows || begin_rows())) {
+        run_over_ = false;
+        RowRun run(next, end, columns_, max_row, &run_over_, &malformed_row_);
+        at(head_).sink->on_rows(run);
+        next = run.position();
+        if (malformed_row_) [[unlikely]] {
+          (void)end_session(malformed_message("DataRow"), Outcome::protocol_error);
+          break;
+        }
+        if (hold_) [[unlikely]] {
+          need_ = 1;
+          break;
+        }
+      }
+      const Frame frame = next_frame({next, static_cast<std::size_t>(end - next)}, limits, max_message_size_);
       if (frame.status != FrameStatus::complete) [[unlikely]] {
         if (frame.status == FrameStatus::incomplete) {
           need_ = frame.need;
@@ -376,7 +414,7 @@ Pipeline::Outcome Pipeline::on_bytes(base::ReadBuffer& in, SessionEvents& events
         (void)end_session(frame_error(frame, limits, max_message_size_), Outcome::protocol_error);
         break;
       }
-      at += frame.total;
+      next += frame.total;
       const bool alive =
           frame.type == DataRow::kType ? on_data_row(frame.body) : on_message(frame.type, frame.body, events);
       if (!alive) [[unlikely]]
@@ -389,7 +427,7 @@ Pipeline::Outcome Pipeline::on_bytes(base::ReadBuffer& in, SessionEvents& events
   } catch (const std::bad_alloc&) {
     (void)end_session(out_of_memory(), Outcome::protocol_error);
   }
-  in.consume(static_cast<std::size_t>(at - readable.data()));
+  in.consume(static_cast<std::size_t>(next - readable.data()));
   in_callback_ = false;
   return outcome_;
 }

@@ -117,6 +117,10 @@ class SWITCHYARD_API Pipeline {
   // it (use flush()): PostgreSQL ignores a Sync while it waits for data. Send sync() after copy_done() or
   // copy_fail(), and after an error of the COPY.
   Submitted copy_data(ByteView data) noexcept;
+  /// The same without copying the data: append them behind open_copy_data(message). With `ok` the message is empty
+  /// afterwards and owns the memory of the outgoing buffer, if that was empty.
+  static void open_copy_data(base::WriteBuffer& message) noexcept;
+  Submitted copy_data_message(base::WriteBuffer& message) noexcept;
   Submitted copy_done() noexcept;
   Submitted copy_fail(std::string_view reason) noexcept;
 
@@ -129,7 +133,7 @@ class SWITCHYARD_API Pipeline {
   void on_closed(const Error& error) noexcept;
   /// From a callback: on_bytes() returns after this message, leaving the rest in the buffer. The owner calls
   /// on_bytes() again to go on.
-  void hold() noexcept { hold_ = true; }
+  void hold() noexcept { hold_ = run_over_ = true; }
 
   /// Forgets a sink wherever it waits; its answers are discarded. An abandoned COPY FROM STDIN that waits for data
   /// is ended with CopyFail.
@@ -232,6 +236,7 @@ class SWITCHYARD_API Pipeline {
   bool closed_ = false;
   bool in_callback_ = false;
   bool hold_ = false;
+  bool run_over_ = false;       ///< the run of rows that is being read goes no further
   bool malformed_row_ = false;  ///< set by the cursor of a RowView
   std::size_t need_ = 5;
   int columns_ = kAnyColumns;  ///< of the result being received

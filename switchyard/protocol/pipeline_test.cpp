@@ -259,6 +259,40 @@ TEST(Pipeline, CopyInOfASimpleQuerySendsDataAndIsDone) {
       .run();
 }
 
+TEST(Pipeline, ACopyDataMessageThatWasBuiltElsewhereIsSentAsItIsAndInOrder) {
+  const auto send = [](std::string_view data) {
+    return [data](Play& p) {
+      base::WriteBuffer message;
+      Pipeline::open_copy_data(message);
+      message.put(data);
+      const Submitted submitted = p.pipeline.copy_data_message(message);
+      EXPECT_EQ(message.empty(), submitted == Submitted::ok);
+      return submitted;
+    };
+  };
+  Script()
+      .client(query("q", "COPY t FROM STDIN"))
+      .sends(encoded(Query{"COPY t FROM STDIN"}))
+      .server(copy_response('G'))
+      .calls({"q copy_in text 1"})
+      .client(send("1\n"))
+      .client(send("2\n"))
+      .client(send(""))
+      .client([](Play& p) { return p.pipeline.copy_done(); })
+      .sends(encoded(CopyData{"1\n"}) + encoded(CopyData{"2\n"}) + encoded(CopyData{""}) + encoded(CopyDone()))
+      .server(command_complete("COPY 2") + ready())
+      .calls({"q command_complete COPY 2", "q ready I"})
+      .run();
+}
+
+TEST(Pipeline, ACopyDataMessageNobodyWaitsForIsNotSent) {
+  Play play;
+  base::WriteBuffer message;
+  Pipeline::open_copy_data(message);
+  EXPECT_EQ(play.pipeline.copy_data_message(message), Submitted::copy_not_active);
+  EXPECT_EQ(play.out.size(), 0U);
+}
+
 TEST(Pipeline, CopyInOfTheExtendedProtocolIsSyncedBehindItsData) {
   Script()
       .client(bind("b"))

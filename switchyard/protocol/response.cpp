@@ -10,6 +10,9 @@ void ResponseSink::on_parameter_description(std::span<const Oid>) noexcept {}
 void ResponseSink::on_row_description(std::shared_ptr<const RowDescription>) noexcept {}
 void ResponseSink::on_no_data() noexcept {}
 void ResponseSink::on_row(RowView) noexcept {}
+void ResponseSink::on_rows(RowRun& run) noexcept {
+  for (RowView row; run.next(row);) on_row(row);
+}
 void ResponseSink::on_command_complete(std::string_view) noexcept {}
 void ResponseSink::on_empty_query() noexcept {}
 void ResponseSink::on_portal_suspended() noexcept {}

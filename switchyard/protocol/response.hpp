@@ -22,7 +22,7 @@ namespace switchyard::inline v0::protocol {
 ///     bind                on_bind_complete
 ///     describe_statement  on_parameter_description, then on_row_description or on_no_data
 ///     describe_portal     on_row_description or on_no_data
-///     execute             on_row*, then on_command_complete, on_empty_query or on_portal_suspended;
+///     execute             on_rows*, then on_command_complete, on_empty_query or on_portal_suspended;
 ///                         COPY: on_copy_in, or on_copy_out on_copy_data* on_copy_done, then on_command_complete
 ///     close               on_close_complete
 ///     sync                on_ready
@@ -41,6 +41,8 @@ class SWITCHYARD_API ResponseSink {
   virtual void on_row_description(std::shared_ptr<const RowDescription> description) noexcept;
   virtual void on_no_data() noexcept;
   virtual void on_row(RowView row) noexcept;
+  /// Rows that came together: a sink of many rows saves the calls. As it is, each goes to on_row().
+  virtual void on_rows(RowRun& run) noexcept;
   /// The command tag: "SELECT 3", "INSERT 0 1", "COMMIT".
   virtual void on_command_complete(std::string_view tag) noexcept;
   virtual void on_empty_query() noexcept;

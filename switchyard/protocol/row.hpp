@@ -108,6 +108,19 @@ class FieldCursor {
       return fail();
     return field;
   }
+  /// The next field's bytes if there are exactly so many; else null, and nothing was read. For columns of known
+  /// width: the walk then does not wait for each length.
+  template <std::size_t kSize>
+  [[nodiscard]] const char* next_of_size() noexcept {
+    if (end_ - at_ < static_cast<std::ptrdiff_t>(4 + kSize) || base::load_be<std::uint32_t>(at_) != kSize)
+        [[unlikely]]
+      return nullptr;
+    const char* data = at_ + 4;
+    at_ = data + kSize;
+    if (--remaining_ == 0 && at_ != end_) [[unlikely]]
+      fail();
+    return data;
+  }
   /// True once a field was malformed: what was read from there on is not to be used.
   [[nodiscard]] bool failed() const noexcept { return failed_; }
 
@@ -158,6 +171,56 @@ class RowView {
   const char* end_ = nullptr;
   int count_ = 0;
   bool* malformed_ = nullptr;
+};
+
+/// The DataRow messages of one result that are complete in the read buffer, one behind the other. Reading it takes
+/// them off; what is left when the callback returns is shown again.
+class RowRun {
+ public:
+  /// `columns`: what each row must have; negative: anything. The run goes no further once `over` is true.
+  RowRun(const char* begin, const char* end, int columns, std::uint32_t max_message_size, const bool* over,
+         bool* malformed) noexcept
+      : at_(begin), end_(end), columns_(columns), max_(max_message_size), over_(over), malformed_(malformed) {}
+
+  /// The next row. False when what follows is not a row, or not all of it is there, or it is not as it should be:
+  /// the machine looks at it then.
+  [[nodiscard]] bool next(RowView& row) noexcept {
+    constexpr std::ptrdiff_t kHeader = 1 + 4 + 2;
+    if (end_ - at_ < kHeader || *at_ != 'D') return false;
+    const auto length = base::load_be<std::uint32_t>(at_ + 1);
+    const int count = base::load_be<std::int16_t>(at_ + 5);
+    if (length < 6 || length > max_ || static_cast<std::ptrdiff_t>(length) >= end_ - at_ || count < 0 ||
+        (count != columns_ && columns_ >= 0) || *over_ || *malformed_) [[unlikely]] {
+      return false;
+    }
+    row = RowView({at_ + kHeader, length - 6}, count, malformed_);
+    at_ += std::ptrdiff_t{1} + length;
+    return true;
+  }
+  /// The value of the next row, if that is one field of exactly so many bytes; else null, and nothing was read.
+  template <std::size_t kSize>
+  [[nodiscard]] const char* next_value() noexcept {
+    constexpr std::ptrdiff_t kHeader = 1 + 4 + 2 + 4;
+    constexpr std::ptrdiff_t kStride = kHeader + static_cast<std::ptrdiff_t>(kSize);
+    if (end_ - at_ < kStride || *at_ != 'D' || base::load_be<std::uint32_t>(at_ + 1) != kStride - 1 ||
+        base::load_be<std::uint16_t>(at_ + 5) != 1 || base::load_be<std::uint32_t>(at_ + 7) != kSize ||
+        (columns_ != 1 && columns_ >= 0) || *over_ || *malformed_) [[unlikely]] {
+      return nullptr;
+    }
+    const char* value = at_ + kHeader;
+    at_ += kStride;
+    return value;
+  }
+  /// The first byte that was not taken.
+  [[nodiscard]] const char* position() const noexcept { return at_; }
+
+ private:
+  const char* at_;
+  const char* end_;
+  int columns_;
+  std::uint32_t max_;
+  const bool* over_;
+  bool* malformed_;
 };
 
 /// Which bytes a COPY carries (CopyInResponse, CopyOutResponse).

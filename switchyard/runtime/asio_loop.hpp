@@ -1,53 +1,42 @@
-// The Asio half of a shard. Included by the few files of this room that do I/O.
+// A shard's loop on an executor of the user's. Included by the one file of this room that needs Asio.
 #pragma once
 
-#include <switchyard/runtime/loop.hpp>
+#include <switchyard/runtime/shard_loop.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <functional>
-#include <memory>
 #include <optional>
 
 namespace switchyard::inline v0::runtime {
 
-/// One timer and one posted handler drive the Loop; both go through the executor, whether it is our own context's
-/// or the user's. Handlers keep the object alive; after close() they do nothing.
-class AsioLoop final : public Loop, public std::enable_shared_from_this<AsioLoop> {
+/// One timer, one posted handler and one wait for the epoll set drive the loop, all on the executor: one thread, or
+/// a strand. Handlers keep the object alive; after close() they do nothing. While a socket is open, or a timer
+/// armed, the executor's context has work.
+class AsioLoop final : public ShardLoop {
  public:
-  /// With a context of its own.
-  explicit AsioLoop(Shard* shard);
-  /// On the user's executor: one thread, or a strand.
-  AsioLoop(Shard* shard, boost::asio::any_io_executor executor);
+  explicit AsioLoop(boost::asio::any_io_executor executor);
 
-  [[nodiscard]] static AsioLoop& current() noexcept;
-  [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
-  [[nodiscard]] bool owns_context() const noexcept { return context_.has_value(); }
-  [[nodiscard]] bool closed() const noexcept { return closed_; }
-
-  using Loop::set_shard;
-  void post(std::function<void()> fn);
-  void run();
-  void run_until(const bool& done);
-  void stop() noexcept;
-  /// Ends the loop; what is still queued is thrown away.
-  void close() noexcept;
+  void post(std::function<void()> fn) override;
+  void run() override { refuse(); }
+  void run_until(const bool& /*done*/) override { refuse(); }
+  void stop() noexcept override {}
+  void close() noexcept override;
 
  private:
   void post_turn() noexcept override;
   void wake_at(TimePoint moment) noexcept override;
-  TimePoint read_clock() noexcept override { return Clock::now(); }
-  void refuse_nested_run() const;
+  void watched() noexcept override;
+  [[noreturn]] static void refuse();
+  [[nodiscard]] std::shared_ptr<AsioLoop> self();
 
-  std::optional<boost::asio::io_context> context_;
-  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>
-      work_;  // only stop() stops
   boost::asio::any_io_executor executor_;
   std::optional<boost::asio::steady_timer> wake_timer_;
-  bool closed_ = false;
+  std::optional<boost::asio::posix::stream_descriptor> set_;  // of the poller, which keeps it
+  bool waiting_ = false;
+  bool passing_ = false;  // pass() runs the turns that are asked for
 };
 
 }  // namespace switchyard::inline v0::runtime

@@ -1,10 +1,8 @@
 #include <switchyard/runtime/listener.hpp>
 
-#include <switchyard/runtime/asio_loop.hpp>
 #include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/shard_loop.hpp>
 #include <switchyard/runtime/stream_factory.hpp>
-
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <cerrno>
 #include <optional>
@@ -18,7 +16,6 @@
 #include <unistd.h>
 
 namespace switchyard::inline v0::runtime {
-namespace asio = boost::asio;
 
 namespace {
 
@@ -77,11 +74,10 @@ bool concerns_one_connection(int error) noexcept {
 
 }  // namespace
 
-class Listener::Impl final : public Resource, public std::enable_shared_from_this<Impl> {
+class Listener::Impl final : public Resource, private Watch {
  public:
-  Impl(AsioLoop& loop, int fd, const SocketAddress& address) : loop_(loop), address_(address) {
+  Impl(ShardLoop& loop, int fd, const SocketAddress& address) : loop_(loop), address_(address), fd_(fd) {
     loop.adopt(*this);
-    descriptor_.emplace(loop.executor(), fd);
   }
 
   void close() noexcept {
@@ -89,35 +85,31 @@ class Listener::Impl final : public Resource, public std::enable_shared_from_thi
     const Loop::Scope scope(loop_);
     closed_ = true;
     unlink();
-    descriptor_.reset();
+    loop_.forget(*this, fd_);
+    ::close(fd_);
     if (address_.is_unix() && address_.host().front() != '@') ::unlink(address_.host().c_str());
     readable_.set();
   }
   void loop_ends() noexcept override { close(); }
 
-  /// Waits until accept() is worth trying, or the listener is closed.
-  AsyncEvent::Waiter readable() {
+  /// From now on readable_ tells when accept() is worth trying, or that the listener was closed. 0 or an errno.
+  [[nodiscard]] int watch() noexcept {
     readable_.reset();
-    if (closed_) readable_.set();
-    if (!waiting_ && !closed_) {
-      waiting_ = true;
-      descriptor_->async_wait(asio::posix::stream_descriptor::wait_read,
-                              [self = shared_from_this()](const boost::system::error_code& error) {
-                                self->waiting_ = false;
-                                if (self->closed_ || error) return;
-                                const Loop::Scope scope(self->loop_);
-                                self->readable_.set();
-                              });
-    }
-    return readable_.wait();
+    return loop_.watch(*this, fd_, EPOLLIN);
   }
 
-  AsioLoop& loop_;
+  ShardLoop& loop_;
   SocketAddress address_;
-  std::optional<asio::posix::stream_descriptor> descriptor_;
+  int fd_;
   AsyncEvent readable_;
-  bool waiting_ = false;
   bool closed_ = false;
+
+ private:
+  /// Connections nobody accepts are not reported again and again.
+  void on_ready(std::uint32_t /*events*/) noexcept override {
+    loop_.forget(*this, fd_);
+    readable_.set();
+  }
 };
 
 Listener::Listener(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -126,7 +118,7 @@ Listener::~Listener() { impl_->close(); }
 Result<std::unique_ptr<Listener>> Listener::open(const SocketAddress& address) { return open(address, Options()); }
 
 Result<std::unique_ptr<Listener>> Listener::open(const SocketAddress& address, Options options) {
-  AsioLoop& loop = AsioLoop::current();
+  ShardLoop& loop = ShardLoop::current();
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return listen_error(address, errno);
   if (const int error = bind_and_listen(fd, address, options)) {
@@ -149,13 +141,14 @@ Task<Result<std::unique_ptr<Stream>>> Listener::accept() {
     if (impl->closed_) co_return Error(ErrorKind::Closed, "the listener was closed");
     sockaddr_storage peer{};
     socklen_t size = sizeof(peer);
-    const int fd = ::accept4(impl->descriptor_->native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = ::accept4(impl->fd_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) co_return StreamFactory::adopt(fd, SocketAddress(reinterpret_cast<sockaddr*>(&peer), size));
-    const int error = errno;
+    int error = errno;
     if (error == EAGAIN || error == EWOULDBLOCK) {
-      co_await impl->readable();
-    } else if (!concerns_one_connection(error)) {
+      error = impl->watch();
+      if (error == 0) co_await impl->readable_.wait();
+    }
+    if (error != 0 && !concerns_one_connection(error)) {
       co_return Error(ErrorKind::Unavailable,
                       "could not accept a connection: " + std::generic_category().message(error));
     }

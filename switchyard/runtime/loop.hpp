@@ -1,5 +1,5 @@
 // What a shard is apart from its sockets: the clock, the ready list, the timers and the order of a turn. A driver
-// (Asio's loop in a shard, a test by hand) feeds it.
+// (a shard's loop, a test by hand) feeds it.
 //
 // A turn (one pass over what is ready):
 //   1. the driver's handlers read what arrived and feed the machines; nothing is resumed meanwhile;
@@ -87,6 +87,10 @@ class SWITCHYARD_API Loop {
 
   void run_turn() noexcept;
   void on_wake() noexcept;
+  /// A turn has ended and its driver goes on: what follows sees a new time.
+  void open_window() noexcept {
+    if (!window_open_) refresh_now();
+  }
   /// The clock has moved: what follows sees the new time.
   void refresh_now() noexcept {
     now_ = read_clock();

@@ -13,14 +13,14 @@
 
 namespace switchyard::inline v0::runtime {
 
-class AsioLoop;
+class ShardLoop;
 
 class SWITCHYARD_API Shard {
  public:
   /// A shard with a loop of its own, run by whoever calls run() or run_until_complete().
   explicit Shard(int index = 0);
   /// Made by asio_bridge.hpp for a loop of the user.
-  explicit Shard(std::shared_ptr<AsioLoop> loop, int index);
+  explicit Shard(std::shared_ptr<ShardLoop> loop, int index);
   /// Destroys the spawned tasks, closes the sockets and forgets everything posted. Not from within its own turn.
   ~Shard();
   Shard(const Shard&) = delete;
@@ -74,7 +74,7 @@ class SWITCHYARD_API Shard {
     value.emplace(co_await std::move(task));
   }
 
-  std::shared_ptr<AsioLoop> loop_;
+  std::shared_ptr<ShardLoop> loop_;
   int index_;
 };
 

@@ -1,52 +1,144 @@
 #include <switchyard/runtime/signals.hpp>
 
-#include <switchyard/runtime/asio_loop.hpp>
+#include <switchyard/runtime/shard_loop.hpp>
 
-#include <boost/asio/signal_set.hpp>
-
+#include <array>
+#include <atomic>
+#include <cerrno>
 #include <csignal>
-#include <optional>
+#include <mutex>
+#include <system_error>
 #include <utility>
 
-namespace switchyard::inline v0::runtime {
-namespace asio = boost::asio;
+#include <fcntl.h>
+#include <unistd.h>
 
-class SignalWatch::Impl final : public Resource, public std::enable_shared_from_this<Impl> {
+namespace switchyard::inline v0::runtime {
+namespace {
+
+/// One a program is usual.
+constexpr std::size_t kMostWatches = 8;
+
+/// A pipe for each watch: the handler writes the signal's number into those in use. They are kept for the next
+/// watch and never closed, since a handler may be about to write on another thread.
+class Pipes {
  public:
-  Impl(AsioLoop& loop, std::function<void(int)> on_second) : loop_(loop), on_second_(std::move(on_second)) {
-    loop.adopt(*this);
-    signals_.emplace(loop.executor(), SIGINT, SIGTERM);
+  struct Pipe {
+    std::atomic<bool> used{false};
+    std::atomic<int> write_end{-1};
+    int read_end = -1;
+  };
+
+  /// Throws an Error when there is none left.
+  Pipe& take() {
+    const std::lock_guard lock(mutex_);
+    for (Pipe& pipe : pipes_) {
+      if (pipe.used) continue;
+      open(pipe);
+      pipe.used = true;
+      if (++in_use_ == 1) install();
+      return pipe;
+    }
+    throw Error(ErrorKind::Usage, "more than " + std::to_string(kMostWatches) + " watches for signals");
   }
-  void watch() {
-    signals_->async_wait([self = shared_from_this()](const boost::system::error_code& error, int number) {
-      if (error || !self->signals_) return;
-      const Loop::Scope scope(self->loop_);
-      self->watch();
-      if (self->number_ != 0) {
-        if (self->on_second_) self->on_second_(number);
-        return;
+  void give_back(Pipe& pipe) noexcept {
+    const std::lock_guard lock(mutex_);
+    pipe.used = false;
+    if (--in_use_ != 0) return;
+    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  }
+
+  static void on_signal(int number) noexcept;
+
+ private:
+  static constexpr std::array<int, 2> kSignals{SIGINT, SIGTERM};
+
+  static void open(Pipe& pipe) {
+    if (pipe.read_end >= 0) {
+      char stale[64];  // from a signal that came when the last watch went
+      while (::read(pipe.read_end, stale, sizeof(stale)) > 0) {
       }
-      self->number_ = number;
-      self->first_.set();
-    });
+      return;
+    }
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) {
+      throw Error(ErrorKind::Unavailable, "could not make a pipe: " + std::generic_category().message(errno));
+    }
+    pipe.read_end = ends[0];
+    pipe.write_end = ends[1];
+  }
+  void install() noexcept {
+    struct sigaction action{};
+    action.sa_handler = &Pipes::on_signal;
+    action.sa_flags = SA_RESTART;
+    ::sigfillset(&action.sa_mask);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &before_[i]);
+  }
+
+  std::mutex mutex_;
+  std::array<Pipe, kMostWatches> pipes_;
+  std::array<struct sigaction, kSignals.size()> before_{};
+  std::size_t in_use_ = 0;
+};
+
+constinit Pipes g_pipes;
+
+void Pipes::on_signal(int number) noexcept {
+  const int saved = errno;
+  const char byte = static_cast<char>(number);
+  for (const Pipe& pipe : g_pipes.pipes_) {
+    // A pipe that is full has told often enough.
+    if (pipe.used) [[maybe_unused]]
+      const ssize_t written = ::write(pipe.write_end, &byte, 1);
+  }
+  errno = saved;
+}
+
+}  // namespace
+
+class SignalWatch::Impl final : public Resource, private Watch, public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(ShardLoop& loop, std::function<void(int)> on_second)
+      : loop_(loop), on_second_(std::move(on_second)), pipe_(g_pipes.take()) {
+    loop.adopt(*this);
+    if (const int error = loop_.watch(*this, pipe_.read_end, EPOLLIN)) {
+      close();
+      throw Error(ErrorKind::Unavailable, "could not watch for signals: " + std::generic_category().message(error));
+    }
   }
   void loop_ends() noexcept override { close(); }
   void close() noexcept {
+    if (std::exchange(closed_, true)) return;
     unlink();
-    signals_.reset();
+    loop_.forget(*this, pipe_.read_end);
+    g_pipes.give_back(pipe_);
   }
 
-  AsioLoop& loop_;
-  std::function<void(int)> on_second_;
-  std::optional<asio::signal_set> signals_;
   AsyncEvent first_;
   int number_ = 0;
+
+ private:
+  void on_ready(std::uint32_t /*events*/) noexcept override {
+    const std::shared_ptr<Impl> self = shared_from_this();
+    char number = 0;
+    while (!closed_ && ::read(pipe_.read_end, &number, 1) == 1) {
+      if (number_ == 0) {
+        number_ = number;
+        first_.set();
+      } else if (on_second_) {
+        on_second_(number);
+      }
+    }
+  }
+
+  ShardLoop& loop_;
+  std::function<void(int)> on_second_;
+  Pipes::Pipe& pipe_;
+  bool closed_ = false;
 };
 
 SignalWatch::SignalWatch(Shard& shard, std::function<void(int)> on_second)
-    : impl_(std::make_shared<Impl>(static_cast<AsioLoop&>(shard.loop()), std::move(on_second))) {
-  impl_->watch();
-}
+    : impl_(std::make_shared<Impl>(static_cast<ShardLoop&>(shard.loop()), std::move(on_second))) {}
 SignalWatch::~SignalWatch() { impl_->close(); }
 AsyncEvent& SignalWatch::first() noexcept { return impl_->first_; }
 int SignalWatch::signal() const noexcept { return impl_->number_; }

@@ -31,5 +31,32 @@ TEST(SignalWatch, TheFirstSignalIsAnEventAndTheSecondACall) {
   EXPECT_EQ(second, SIGINT);
 }
 
+TEST(SignalWatch, EveryWatchIsToldAndTheProgramsOwnHandlerComesBack) {
+  static volatile std::sig_atomic_t s_own = 0;
+  const auto before = std::signal(SIGTERM, [](int number) { s_own = number; });
+  {
+    Shard shard;
+    SignalWatch one(shard, {});
+    SignalWatch two(shard, {});
+    const auto body = [](SignalWatch& a, SignalWatch& b) -> Task<void> {
+      ::raise(SIGTERM);
+      co_await a.first().wait();
+      co_await b.first().wait();
+    };
+    shard.run_until_complete(with_timeout(body(one, two), 10s));
+    EXPECT_EQ(s_own, 0);
+  }
+  ::raise(SIGTERM);
+  EXPECT_EQ(s_own, SIGTERM);
+  {
+    // What came between two watches is not told to the second.
+    Shard shard;
+    SignalWatch later(shard, {});
+    shard.run_until_complete(sleep(1ms));
+    EXPECT_EQ(later.signal(), 0);
+  }
+  std::signal(SIGTERM, before);
+}
+
 }  // namespace
 }  // namespace switchyard::runtime

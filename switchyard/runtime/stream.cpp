@@ -1,13 +1,10 @@
 #include <switchyard/runtime/stream.hpp>
 
-#include <switchyard/runtime/asio_loop.hpp>
 #include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/shard_loop.hpp>
 #include <switchyard/runtime/stream_factory.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/runtime/tls_filter.hpp>
-
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <array>
@@ -23,8 +20,6 @@
 #include <unistd.h>
 
 namespace switchyard::inline v0::runtime {
-namespace asio = boost::asio;
-
 namespace {
 
 constexpr std::size_t kSmallestRead = 8 * 1024;   // what an idle connection keeps: it waits with this buffer
@@ -116,24 +111,18 @@ bool connected_to_itself(int fd) {
 
 }  // namespace
 
-/// Shared with the handlers of pending operations, so that it outlives a Stream that is destroyed in a callback.
-class Stream::Impl final : public Resource, public std::enable_shared_from_this<Impl> {
+/// Shared, so that it outlives a Stream that is destroyed in a callback.
+class Stream::Impl final : public Resource, private Watch, public std::enable_shared_from_this<Impl> {
  public:
-  using Socket = asio::generic::stream_protocol::socket;
-
-  Impl(AsioLoop& loop, const SocketAddress& peer) : loop_(loop), peer_(peer) { loop.adopt(*this); }
+  Impl(ShardLoop& loop, const SocketAddress& peer) : loop_(loop), peer_(peer) { loop.adopt(*this); }
 
   /// Takes the descriptor, also on failure.
   Result<void> assign(int fd) {
-    socket_.emplace(loop_.executor());
-    boost::system::error_code error;
-    socket_->assign(asio::generic::stream_protocol(peer_.empty() ? AF_UNIX : peer_.family(), 0), fd, error);
-    if (error) {
-      ::close(fd);
-      socket_.reset();
-      return Error(ErrorKind::Unavailable, "could not watch a socket: " + error.message(), ErrorStage::connecting);
-    }
     fd_ = fd;
+    // Looked at once, so that a set that is full is noticed here.
+    if (const int error = loop_.watch(*this, fd_, kInput)) {
+      return Error(ErrorKind::Unavailable, "could not watch a socket: " + text_of(error), ErrorStage::connecting);
+    }
     return {};
   }
 
@@ -146,14 +135,18 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     if (in_.size() != 0 || failure_) {
       kick();
     } else {
-      arm_read();
+      listen();
     }
   }
 
   void set_handler(Handler* handler) noexcept {
     handler_ = handler;
     if (handler == nullptr || closed_ || !started_) return;
-    if (in_.size() != 0 || failure_ || !reading_) kick();
+    if (in_.size() != 0 || failure_) {
+      kick();
+    } else {
+      listen();
+    }
   }
 
   void pause() noexcept { paused_ = true; }
@@ -170,8 +163,12 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     read_size_ = std::max(read_size_, std::min(bytes, kLargestWait));
     wake_at_bytes(std::min(bytes, kLargestWait));
   }
+  void expected_came() noexcept {
+    expected_ = 0;
+    settled_ = true;
+  }
   void stop_expecting() noexcept {
-    if (expected_ == 0) return;
+    if (expected_ == 0 && low_water_ == 1) return;
     expected_ = 0;
     patience_.disarm();
     wake_at_bytes(1);
@@ -181,6 +178,8 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
 
   void flush() noexcept {
     if (closed_ || write_waiting_) return;
+    // Nothing is known about the answer to what goes out now.
+    if (expected_ == 0 && low_water_ != 1) stop_expecting();
     if (send_failed_) {
       out_.clear();
       return;
@@ -225,7 +224,7 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     step_handshake();
     if (!closed_ && !failure_) {
       flush();
-      arm_read();
+      listen();
     }
   }
   OneShot<Result<void>>& handshake_end() noexcept { return *handshake_; }
@@ -243,10 +242,14 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     handler_ = nullptr;
     unlink();
     flush_end_.cancel();
+    kicked_.cancel();
     writable_timer_.disarm();
     patience_.disarm();
-    socket_.reset();  // closes; handlers of pending operations come back and find closed_
-    fd_ = -1;
+    if (fd_ >= 0) {
+      loop_.forget(*this, fd_);
+      ::close(fd_);
+      fd_ = -1;
+    }
     const Error gone(ErrorKind::Closed, "the connection was closed", ErrorStage::connecting);
     if (handshake_) handshake_->set(gone);
     if (connected_) connected_->set(ECANCELED);
@@ -259,24 +262,17 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
   /// Waits until the socket has connected or failed: 0 or an errno; ETIMEDOUT at the deadline.
   Task<int> connected(TimePoint deadline) {
     connected_.emplace();
+    connecting_ = true;
     writable_timer_.arm(deadline);
-    socket_->async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
-      if (self->closed_ || error) return;
-      const Loop::Scope scope(self->loop_);
-      int code = 0;
-      socklen_t size = sizeof(code);
-      if (::getsockopt(self->fd_, SOL_SOCKET, SO_ERROR, &code, &size) != 0) code = errno;
-      self->connected_->set(code);
-    });
+    listen();
     const int code = co_await connected_->wait();
     writable_timer_.disarm();
     connected_.reset();
     co_return code;
   }
 
-  AsioLoop& loop_;
+  ShardLoop& loop_;
   SocketAddress peer_;
-  std::optional<Socket> socket_;
   int fd_ = -1;
   base::ReadBuffer in_;
   base::WriteBuffer out_;
@@ -292,52 +288,75 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
   }
   [[nodiscard]] bool handshaking() const noexcept { return tls_ && !tls_->established(); }
 
-  // One operation is outstanding while bytes are wanted. Asio receives straight into the buffer and tries again
-  // before it waits, which finds the end of a peer that said goodbye with its last bytes: an event costs two recv()
-  // and no epoll_ctl() (0.25 µs either way).
-  void arm_read() noexcept {
-    if (reading_ || !wants_bytes()) return;
-    base::ReadBuffer& into = raw_in();
-    if (into.size() == 0 && into.capacity() > 2 * read_size_) into.shrink(read_size_);
-    if (tls_ && in_.size() == 0 && in_.capacity() > kKeptPlain + 2 * read_size_) in_.shrink(kKeptPlain);
-    char* at = into.prepare(read_size_);
-    if (at == nullptr) return fail_later(memory_error());
-    const std::size_t room = std::min(into.writable(), kLargestRead);
-    reading_ = true;
-    read_plain_ = !tls_;
-    socket_->async_read_some(asio::buffer(at, room),
-                             [self = shared_from_this(), room](const boost::system::error_code& error,
-                                                               std::size_t n) { self->on_read(error, n, room); });
+  /// A peer that closes its end is told with its last bytes: no wake-up of its own.
+  static constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP;
+  /// One event takes at most about this much, so that others get their turn.
+  static constexpr std::size_t kLargestTake = 2 * kLargestRead;
+
+  [[nodiscard]] std::uint32_t wanted_events() const noexcept {
+    if (connecting_) return EPOLLOUT;
+    return (wants_bytes() ? kInput : 0U) | (write_waiting_ ? std::uint32_t{EPOLLOUT} : 0U);
+  }
+  /// Makes sure that what is waited for is reported. What is reported in vain is taken out by on_ready(): reading
+  /// that pauses and goes on costs nothing as long as nothing comes.
+  void listen() noexcept {
+    if (!closed_) watch(Poller::events(*this) | wanted_events());
+  }
+  void watch(std::uint32_t events) noexcept {
+    if (const int error = loop_.watch(*this, fd_, events)) {
+      fail_later(Error(ErrorKind::Unavailable, "could not watch a socket: " + text_of(error), ErrorStage::sent)
+                     .with_session_lost());
+    }
   }
 
-  void on_read(const boost::system::error_code& error, std::size_t n, std::size_t room) noexcept {
-    reading_ = false;
-    if (closed_) return;
-    const Loop::Scope scope(loop_);
-    if (error) {
-      if (error == asio::error::operation_aborted) return process();
-      end_of_input(error == asio::error::eof ? 0 : error.value());
-    } else {
-      take(n);
+  void on_ready(std::uint32_t events) noexcept override {
+    const std::shared_ptr<Impl> self = shared_from_this();
+    constexpr std::uint32_t kBroken = EPOLLERR | EPOLLHUP;
+    if (connecting_) {
+      note_connected();
+      return watch(kInput);
+    }
+    if (write_waiting_ && (events & (EPOLLOUT | kBroken)) != 0) on_writable();
+    if (wants_bytes() && (events & (kInput | kBroken)) != 0) on_readable((events & (EPOLLRDHUP | kBroken)) != 0);
+    if (!closed_) watch(wanted_events());
+  }
+
+  void note_connected() noexcept {
+    connecting_ = false;
+    int code = 0;
+    socklen_t size = sizeof(code);
+    if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &code, &size) != 0) code = errno;
+    connected_->set(code);
+  }
+
+  /// A read that is not full has emptied the socket, unless the end follows.
+  void on_readable(bool to_the_end) noexcept {
+    for (std::size_t taken = 0; taken < kLargestTake && wants_bytes();) {
+      base::ReadBuffer& into = raw_in();
+      if (into.size() == 0 && into.capacity() > 2 * read_size_) into.shrink(read_size_);
+      if (tls_ && in_.size() == 0 && in_.capacity() > kKeptPlain + 2 * read_size_) in_.shrink(kKeptPlain);
+      char* at = into.prepare(read_size_);
+      if (at == nullptr) {
+        fail_now(memory_error());
+        return process();
+      }
+      const std::size_t room = std::min(into.writable(), kLargestRead);
+      const ssize_t received = ::recv(fd_, at, room, MSG_DONTWAIT);
+      if (received < 0 && errno == EINTR) continue;
+      if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+      if (received <= 0) {
+        end_of_input(received == 0 ? 0 : errno);
+        return process();
+      }
+      const auto n = static_cast<std::size_t>(received);
+      into.commit(n);
+      loop_.note_received(n);
       adapt(n, room);
-      if (expected_ != 0) came_of_expected(n);
+      taken += n;
+      came_of_expected(n);
+      process();
+      if (n < room && !to_the_end) return;
     }
-    process();
-  }
-
-  void take(std::size_t n) noexcept {
-    if (!tls_ || !read_plain_) {
-      raw_in().commit(n);
-      return;
-    }
-    // The read was under way when TLS began.
-    in_.commit(n);
-    base::ReadBuffer& cipher = tls_->cipher_in();
-    char* at = cipher.prepare(n);
-    if (at == nullptr) return fail_later(memory_error());
-    std::memcpy(at, in_.readable().data() + in_.size() - n, n);
-    cipher.commit(n);
-    in_.consume(n);
   }
 
   /// A read that fills the buffer is followed by a larger one, many small ones give the memory back.
@@ -352,12 +371,8 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
   }
 
   void came_of_expected(std::size_t n) noexcept {
-    if (n >= expected_) {
-      stop_expecting();
-    } else {
-      expected_ -= n;
-      wake_at_bytes(std::min(expected_, kLargestWait));
-    }
+    settled_ = false;
+    expected_ -= std::min(expected_, n);
   }
 
   /// Lowering it makes the kernel look at once whether enough is there; the end of the input always counts.
@@ -367,17 +382,17 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
     if (::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value)) == 0) low_water_ = bytes;
   }
 
-  /// Called from handlers, which keep this object alive whatever the callbacks do.
+  /// Called from the loop, where callbacks may be made; something keeps this object alive whatever they do.
   void process() noexcept {
-    if (reading_) {
-      // The socket may write behind the buffered bytes at any moment, so nobody may consume them now: the read is
-      // called back first, and comes here again.
-      if (in_.size() != 0 || failure_) socket_->cancel();
-      return;
-    }
     if (tls_) decrypt();
     deliver();
-    if (!closed_) arm_read();
+    if (closed_ || low_water_ == 1 || settled_) return;
+    // The answer goes on.
+    if (expected_ == 0) {
+      stop_expecting();
+    } else {
+      wake_at_bytes(std::min(expected_, kLargestWait));
+    }
   }
 
   void decrypt() noexcept {
@@ -461,29 +476,26 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
 
   void wait_writable() noexcept {
     write_waiting_ = true;
-    socket_->async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
-      self->write_waiting_ = false;
-      // Aborted: a read was called back (process()), which calls back everything.
-      if (self->closed_ || (error && error != asio::error::operation_aborted)) return;
-      const Loop::Scope scope(self->loop_);
-      self->flush();
-      if (!self->closed_ && self->unsent() == 0 && self->handler_ != nullptr && !self->send_failed_) {
-        self->handler_->on_drained();
-      }
-    });
+    listen();
+  }
+
+  void on_writable() noexcept {
+    write_waiting_ = false;
+    flush();
+    if (!closed_ && unsent() == 0 && handler_ != nullptr && !send_failed_) handler_->on_drained();
   }
 
   /// Goes through process() from the loop, where callbacks may be made.
   void kick() noexcept {
-    if (kicked_) return;
-    kicked_ = true;
-    asio::post(loop_.executor(), [self = shared_from_this()] {
-      self->kicked_ = false;
-      if (self->closed_) return;
-      const Loop::Scope scope(self->loop_);
-      self->shown_ = 0;
-      self->process();
-    });
+    const Loop::Scope scope(loop_);
+    kicked_.schedule();
+  }
+  static void on_kicked(void* impl) noexcept {
+    const std::shared_ptr<Impl> self = static_cast<Impl*>(impl)->shared_from_this();
+    if (self->closed_) return;
+    self->shown_ = 0;
+    self->process();
+    self->listen();
   }
 
   Handler* handler_ = nullptr;
@@ -495,14 +507,14 @@ class Stream::Impl final : public Resource, public std::enable_shared_from_this<
   std::size_t low_water_ = 1;  // SO_RCVLOWAT
   bool started_ = false;
   bool paused_ = false;
-  bool reading_ = false;
-  bool read_plain_ = true;
+  bool connecting_ = false;
   bool write_waiting_ = false;
-  bool kicked_ = false;
+  bool settled_ = true;  // what came last was all that was expected: low_water_ may stay for the next answer
   std::optional<Error> failure_;
   std::optional<Error> send_failed_;
   std::optional<OneShot<Result<void>>> handshake_;
   std::optional<OneShot<int>> connected_;
+  TurnEnd kicked_{&Impl::on_kicked, this};
   TurnEnd flush_end_{[](void* self) noexcept { static_cast<Impl*>(self)->flush(); }, this};
   Timer writable_timer_{[](void* self) noexcept {
                           auto* me = static_cast<Impl*>(self);
@@ -516,7 +528,7 @@ Stream::Stream(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Stream::~Stream() { impl_->close(); }
 
 Result<std::unique_ptr<Stream>> StreamFactory::adopt(int fd, const SocketAddress& peer) {
-  auto impl = std::make_shared<Stream::Impl>(AsioLoop::current(), peer);
+  auto impl = std::make_shared<Stream::Impl>(ShardLoop::current(), peer);
   std::unique_ptr<Stream> stream(new Stream(impl));
   if (Result<void> assigned = impl->assign(fd); !assigned.ok()) return assigned.error();
   if (!peer.empty() && !peer.is_unix()) {
@@ -535,7 +547,7 @@ Result<std::unique_ptr<Stream>> Stream::adopt(int fd) {
 
 Task<Result<std::unique_ptr<Stream>>> Stream::connect(SocketAddress address, ConnectOptions options,
                                                       TimePoint deadline) {
-  AsioLoop& loop = AsioLoop::current();
+  ShardLoop& loop = ShardLoop::current();
   const auto failed = [&](int error) {
     return connect_error(address, options, error == ETIMEDOUT ? "timeout expired" : text_of(error));
   };
@@ -583,6 +595,7 @@ std::size_t Stream::unsent() const noexcept { return impl_->unsent(); }
 void Stream::pause_reading() noexcept { impl_->pause(); }
 void Stream::resume_reading() noexcept { impl_->resume(); }
 void Stream::expect(std::size_t bytes, Duration patience) noexcept { impl_->expect(bytes, patience); }
+void Stream::expected_came() noexcept { impl_->expected_came(); }
 void Stream::stop_expecting() noexcept { impl_->stop_expecting(); }
 void Stream::close() noexcept { impl_->close(); }
 bool Stream::is_open() const noexcept { return !impl_->closed_; }

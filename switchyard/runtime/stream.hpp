@@ -84,6 +84,9 @@ class SWITCHYARD_API Stream {
   /// sleeps until they are there (at most kLargestWait of them at a time) instead of waking up for each piece. A
   /// wrong hint costs time only: after `patience` everything is as without it. TCP without TLS; elsewhere ignored.
   void expect(std::size_t bytes, Duration patience) noexcept;
+  /// What was expected, and nothing more, is there. The next expect() will probably say the same: until something
+  /// else is sent, or the patience has passed, the stream stays as it is.
+  void expected_came() noexcept;
   /// Takes the hint back.
   void stop_expecting() noexcept;
   /// Waiting for more would leave server and client without work by turns.

@@ -451,6 +451,65 @@ TEST(Stream, AnExpectationThatIsTakenBackChangesNothing) {
   });
 }
 
+TEST(Stream, AnExpectationThatCameStaysUntilSomethingElseIsSent) {
+  on_shard([]() -> Task<void> {
+    Connected both = co_await Connected::over(loopback());
+    Recorder recorder;
+    recorder.on_each = [&] {
+      if (recorder.received.size() % 1000 == 0) both.client->expected_came();
+    };
+    both.client->start(&recorder);
+    for (std::size_t round = 1; round <= 3; ++round) {
+      both.client->expect(1000, 1h);
+      both.client->out().put("?");
+      both.client->flush_now();
+      EXPECT_EQ(low_water(*both.client), 1000);
+      both.server->out().put(std::string(1000, 'x'));
+      both.server->flush_now();
+      co_await recorder.bytes(round * 1000);
+      EXPECT_EQ(low_water(*both.client), 1000);
+    }
+    both.client->out().put("?");
+    both.client->flush_now();
+    EXPECT_EQ(low_water(*both.client), 1);
+    both.server->out().put("y");
+    both.server->flush_now();
+    co_await recorder.bytes(3001);
+  });
+}
+
+TEST(Stream, WithNothingToComeAnExpectationThatCameEndsWithItsPatience) {
+  on_shard([]() -> Task<void> {
+    Connected both = co_await Connected::over(loopback());
+    Recorder recorder;
+    recorder.on_each = [&] { both.client->expected_came(); };
+    both.client->start(&recorder);
+    both.client->expect(1000, 5ms);
+    both.server->out().put(std::string(1000, 'x'));
+    both.server->flush_now();
+    co_await recorder.bytes(1000);
+    both.server->out().put("unasked");
+    both.server->flush_now();
+    co_await recorder.bytes(1007);
+    EXPECT_EQ(low_water(*both.client), 1);
+  });
+}
+
+TEST(Stream, WhatLastsLongerThanExpectedIsNotKeptWaiting) {
+  on_shard([]() -> Task<void> {
+    Connected both = co_await Connected::over(loopback());
+    Recorder recorder;
+    both.client->start(&recorder);
+    both.client->expect(1000, 1h);
+    both.server->out().put(std::string(1000, 'x'));
+    both.server->flush_now();
+    co_await recorder.bytes(1000);
+    both.server->out().put("more");
+    both.server->flush_now();
+    co_await recorder.bytes(1004);
+  });
+}
+
 TEST(Stream, KeepalivesAndUserTimeoutReachTheSocket) {
   on_shard([]() -> Task<void> {
     auto listener = std::move(*Listener::open(loopback()));

@@ -57,8 +57,8 @@ TimerWheel::Next TimerWheel::find_next() const noexcept {
     const int shift = level * kSlotBits;
     const std::uint64_t current = (elapsed_ >> shift) & kSlotMask;
     // Searched from the slot behind the current one; the current one itself is a whole round away.
-    const auto distance = static_cast<std::uint64_t>(
-        std::countr_zero(std::rotr(occupied, static_cast<int>((current + 1) & kSlotMask))) + 1);
+    const int empty = std::countr_zero(std::rotr(occupied, static_cast<int>((current + 1) & kSlotMask)));
+    const std::uint64_t distance = static_cast<std::uint64_t>(empty) + 1;
     return {((elapsed_ >> shift) + distance) << shift, level, (current + distance) & kSlotMask};
   }
   return {};

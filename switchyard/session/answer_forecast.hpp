@@ -1,8 +1,8 @@
 // How large the next answer to a prepared statement will be, judged by the last ones. The session passes it to its
 // stream, which then sleeps until all of it is there instead of waking up for each piece the server sends.
 //
-// A wrong guess must be cheap: the wait is bounded by patience(), about as long as the statement took the last
-// time, and a statement that was guessed wrong is left alone for its next runs, longer each time.
+// A wrong guess must be cheap: the wait is bounded by patience(), about twice as long as the statement took the
+// last time, and a statement that was guessed wrong is left alone for its next runs, longer each time.
 #pragma once
 
 #include <switchyard/base/time.hpp>
@@ -20,7 +20,7 @@ class AnswerForecast {
   /// Runs that a statement is not guessed for after its first wrong guess; doubled with each.
   static constexpr std::uint32_t kFirstPenalty = 64;
   static constexpr std::uint32_t kLongestPenalty = 1 << 16;
-  static constexpr Duration kShortestPatience = std::chrono::milliseconds(2);
+  static constexpr Duration kShortestPatience = std::chrono::milliseconds(4);
   static constexpr Duration kLongestPatience = std::chrono::milliseconds(20);
 
   /// Bytes that the next answer has at least, as far as can be told; 0: better not guess.
@@ -31,7 +31,7 @@ class AnswerForecast {
   }
   /// How long to wait for them.
   [[nodiscard]] Duration patience() const noexcept {
-    return std::clamp(took_, kShortestPatience, kLongestPatience);
+    return std::clamp(2 * took_, kShortestPatience, kLongestPatience);
   }
   /// A whole answer of `bytes` came within `took`; `guess` was said to be its least.
   void note(std::size_t bytes, Duration took, std::size_t guess) noexcept {

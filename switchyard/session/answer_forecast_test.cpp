@@ -42,12 +42,12 @@ TEST(AnswerForecast, AWrongGuessIsFollowedByRunsWithoutGuessTwiceAsManyEachTime)
   }
 }
 
-TEST(AnswerForecast, PatienceIsWhatTheStatementTookWithinBounds) {
+TEST(AnswerForecast, PatienceIsTwiceWhatTheStatementTookWithinBounds) {
   AnswerForecast forecast;
   forecast.note(50'000, 10us, 0);
   EXPECT_EQ(forecast.patience(), AnswerForecast::kShortestPatience);
   forecast.note(50'000, 5ms, 0);
-  EXPECT_EQ(forecast.patience(), 5ms);
+  EXPECT_EQ(forecast.patience(), 10ms);
   forecast.note(50'000, 5s, 0);
   EXPECT_EQ(forecast.patience(), AnswerForecast::kLongestPatience);
 }

@@ -57,10 +57,10 @@ CopyIn::~CopyIn() {
   state_->drop();
 }
 
-void CopyIn::start_row(std::int16_t columns) {
-  if (!rows_) buffer_.put(kBinaryHeader);
+void CopyIn::start_rows() {
+  if (message_.empty()) protocol::Pipeline::open_copy_data(message_);
+  if (!rows_) message_.put(kBinaryHeader);
   rows_ = true;
-  buffer_.put_i16(columns);
 }
 
 Task<void> CopyIn::begin() {
@@ -83,11 +83,15 @@ Task<void> CopyIn::begin() {
 Task<void> CopyIn::send() {
   session::CopyState& state = *state_;
   co_await begin();
-  if (unencodable_ || buffer_.failed()) {
+  if (unencodable_ || message_.failed()) {
     throw Error(ErrorKind::Usage, "a value of this row can't be sent: text with a zero byte, or out of range");
   }
-  state.session->copy_data(buffer_.view());
-  buffer_.clear();
+  const bool more_to_come = message_.size() >= kPiece;
+  if (!message_.empty()) state.session->copy_data(message_);
+  if (more_to_come && message_.capacity() < kMessage) {
+    (void)message_.append(kMessage);
+    message_.clear();
+  }
   while (!state.finished() && state.session != nullptr && state.session->unsent() > kMaxPending) {
     state.changed.reset();
     co_await state.changed.wait();
@@ -97,7 +101,10 @@ Task<void> CopyIn::send() {
 
 Task<std::uint64_t> CopyIn::finish() {
   session::CopyState& state = *state_;
-  if (rows_) buffer_.put(kBinaryTrailer);
+  if (rows_) {
+    if (message_.empty()) start_rows();
+    message_.put(kBinaryTrailer);
+  }
   co_await send();
   state.undecided = false;
   if (state.session != nullptr) state.session->copy_done();

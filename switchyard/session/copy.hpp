@@ -10,9 +10,11 @@
 #include <switchyard/base/buffer.hpp>
 #include <switchyard/base/bytes.hpp>
 #include <switchyard/base/export.hpp>
+#include <switchyard/protocol/pipeline.hpp>
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/runtime/task.hpp>
 #include <switchyard/session/operation.hpp>
+#include <switchyard/values/encode_counted.hpp>
 #include <switchyard/values/parameters.hpp>
 
 #include <coroutine>
@@ -85,14 +87,17 @@ class SWITCHYARD_API CopyIn {
   /// Bytes in the statement's format; cut anywhere. They are sent in pieces of 64 kB; awaiting waits while more
   /// than 256 kB are unsent and throws the server's error as soon as it is known.
   Flow write(ByteView data) {
-    buffer_.put(data);
+    if (message_.empty()) protocol::Pipeline::open_copy_data(message_);
+    message_.put(data);
     return flow();
   }
   /// One row of a COPY with FORMAT binary; header and trailer are sent for you. The types must be exactly those of
   /// the columns.
   template <class... Values>
   Flow row(const Values&... values) {
-    start_row(static_cast<std::int16_t>(sizeof...(Values)));
+    if (message_.empty() || !rows_) [[unlikely]]
+      start_rows();
+    message_.put_i16(static_cast<std::int16_t>(sizeof...(Values)));
     (append(values), ...);
     return flow();
   }
@@ -100,33 +105,33 @@ class SWITCHYARD_API CopyIn {
   Task<std::uint64_t> finish();
 
  private:
-  static constexpr std::size_t kPiece = 64 << 10;
+  /// With the last row it fits into kMessage, which is what a stream keeps for its next message.
+  static constexpr std::size_t kPiece = 60 << 10;
+  static constexpr std::size_t kMessage = 64 << 10;
 
   template <class T>
   void append(const T& value) {
     using Argument = values::Argument<T>;
     if constexpr (values::is_null_literal<Argument>) {
-      buffer_.put_i32(-1);
+      message_.put_i32(-1);
     } else if constexpr (values::is_optional<Argument>) {
       if (value) {
         append(*value);
       } else {
-        buffer_.put_i32(-1);
+        message_.put_i32(-1);
       }
     } else {
-      const std::size_t mark = buffer_.mark();
-      buffer_.put_i32(0);
-      if (Codec<Argument>::encode(buffer_, value) != EncodeStatus::ok) unencodable_ = true;
-      buffer_.patch_i32(mark, static_cast<std::int32_t>(buffer_.mark() - mark - 4));
+      if (values::encode_counted<Argument>(message_, value) != EncodeStatus::ok) unencodable_ = true;
     }
   }
-  void start_row(std::int16_t columns);
-  Flow flow() { return buffer_.size() < kPiece ? Flow() : Flow(send()); }
+  void start_rows();
+  Flow flow() { return message_.size() < kPiece ? Flow() : Flow(send()); }
   Task<void> send();
   Task<void> begin();
 
   session::OperationPtr<session::CopyState> state_;
-  base::WriteBuffer buffer_;
+  /// The CopyData message that is being filled; empty or begun.
+  base::WriteBuffer message_;
   bool rows_ = false;
   bool unencodable_ = false;
 };

@@ -13,6 +13,9 @@ namespace switchyard::inline v0::session {
 /// that change the session can't be seen here; code that calls such functions takes a lease, which is always reset.
 [[nodiscard]] SWITCHYARD_API bool may_affect_session(std::string_view sql) noexcept;
 
+/// The same for a text that may hold several statements: yes for every text that holds more than one.
+[[nodiscard]] SWITCHYARD_API bool script_may_affect_session(std::string_view sql) noexcept;
+
 /// True when `sql` may drop statements that were prepared on its session: it mentions DISCARD or DEALLOCATE.
 [[nodiscard]] SWITCHYARD_API bool forgets_prepared_statements(std::string_view sql) noexcept;
 

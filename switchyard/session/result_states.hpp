@@ -8,6 +8,7 @@
 #include <switchyard/values/row_mapper.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -94,6 +95,9 @@ class RowReader {
   [[nodiscard]] bool read(protocol::RowView row, T& object, MapError& error) const noexcept {
     return mapper_->decode(row, object, error);
   }
+  /// As RowMapper's: rows that are one number.
+  static constexpr bool kMayBeNumber = values::is_fixed_number<T>;
+  [[nodiscard]] bool is_number() const noexcept { return mapper_->is_number(); }
   [[nodiscard]] Error error(const MapError& error, std::uint64_t row_number) const {
     return mapper_->error(error, row_number);
   }
@@ -107,6 +111,7 @@ template <>
 class RowReader<Row> {
  public:
   static constexpr RowFormat kFormat = RowFormat::native;
+  static constexpr bool kMayBeNumber = false;
   [[nodiscard]] Result<void> bind(const std::shared_ptr<const protocol::RowDescription>& description) {
     columns_ = description;
     return {};
@@ -179,6 +184,22 @@ class RowsState : public ResultState<Value_> {
   }
   static void set_format(OperationState& state) noexcept { state.format = RowReader<T>::kFormat; }
 
+  /// Notes what read() would have noted for rows that were read without it.
+  [[nodiscard]] bool count(std::uint64_t rows, std::uint64_t bytes) noexcept {
+    if (rows == 0) return true;
+    row_number_ += rows;
+    bytes_ += bytes;
+    this->mark_row();
+    if (bytes_ <= this->max_result_bytes) return true;
+    this->note_error(result_too_large(this->max_result_bytes));
+    return false;
+  }
+  /// Rows are one number each.
+  [[nodiscard]] bool is_number() const noexcept {
+    if constexpr (RowReader<T>::kMayBeNumber) return described_ && reader_.is_number();
+    return false;
+  }
+
   std::uint64_t row_number_ = 0;
   /// What the statement of these columns gave the last time.
   std::size_t expected_rows_ = 0;
@@ -214,6 +235,12 @@ class AllRowsState final : public RowsState<std::vector<T>, T> {
       stop();
     }
   }
+  void on_rows(protocol::RowRun& run) noexcept override {
+    protocol::RowRun rows = run;  // nobody else sees this one: it stays in registers
+    if constexpr (RowReader<T>::kMayBeNumber) take_numbers(rows);
+    for (protocol::RowView row; rows.next(row);) AllRowsState::on_row(row);
+    run = rows;
+  }
 
  private:
   friend class Recycler<AllRowsState>;
@@ -221,6 +248,31 @@ class AllRowsState final : public RowsState<std::vector<T>, T> {
   static constexpr std::size_t kMostReserved = std::max<std::size_t>(1, (256 << 10) / sizeof(T));
   AllRowsState() = default;
   ~AllRowsState() override = default;
+  /// Takes numbers off the run as long as there are any.
+  void take_numbers(protocol::RowRun& run) noexcept
+    requires RowReader<T>::kMayBeNumber
+  {
+    if (this->error() || !this->is_number()) return;
+    constexpr std::size_t kField = 4 + sizeof(T);
+    std::array<T, 256> numbers;
+    for (;;) {
+      std::size_t size = 0;
+      for (; size < numbers.size(); ++size) {
+        const char* value = run.template next_value<sizeof(T)>();
+        if (value == nullptr) break;
+        numbers[size] = RowMapper<T>::load(value);
+      }
+      if (!this->count(size, size * kField)) return stop();
+      try {
+        if (rows_.empty()) rows_.reserve(std::min(this->expected_rows_, kMostReserved));
+        rows_.insert(rows_.end(), numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(size));
+      } catch (const std::bad_alloc&) {
+        this->note_error(out_of_memory());
+        return stop();
+      }
+      if (size < numbers.size()) return;
+    }
+  }
   /// The rest of the rows is of no use: they are freed, and those to come ignored.
   void stop() noexcept { rows_ = {}; }
   void recycle() noexcept override {

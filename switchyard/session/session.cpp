@@ -33,8 +33,8 @@ constexpr std::string_view kFeatureNotSupported = "0A000";
 /// The routine that reports "cached plan must not change result type".
 constexpr std::string_view kRevalidate = "RevalidateCachedQuery";
 
-/// COPY data is written to the socket in pieces of about this size.
-constexpr std::size_t kFlushCopyAt = 128 << 10;
+/// COPY data of this size is worth a write of its own: the server works on it while more is made.
+constexpr std::size_t kFlushCopyAt = 56 << 10;
 
 /// A read buffer larger than this is given back when the session falls idle.
 constexpr std::size_t kIdleBuffer = 256 << 10;
@@ -71,7 +71,7 @@ void Session::abort(const Error& reason) noexcept {
   impl_->say_goodbye();
   impl_->lose(reason.with_session_lost());
 }
-void Session::copy_data(ByteView data) noexcept { impl_->copy_data(data); }
+void Session::copy_data(base::WriteBuffer& message) noexcept { impl_->copy_data(message); }
 void Session::copy_done() noexcept { impl_->copy_done(); }
 void Session::copy_fail(std::string_view reason) noexcept { impl_->copy_fail(reason); }
 void Session::pause_reading() noexcept { impl_->pause_reading(); }
@@ -175,7 +175,7 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   measured_ = nullptr;
   Submitted submitted = Submitted::ok;
   if (operation.script) {
-    if (!operation.keeps_session_clean) {
+    if (!operation.keeps_session_clean && script_may_affect_session(operation.parts.front().sql)) {
       dirty_ = true;
       forgets_statements_ = forgets_prepared_statements(operation.parts.front().sql);
     }
@@ -211,7 +211,7 @@ void Session::Impl::expect_answer() noexcept {
 /// The answer is complete.
 void Session::Impl::note_answer() noexcept {
   PreparedStatement& statement = *std::exchange(measured_, nullptr);
-  if (guess_ != 0) stream_->stop_expecting();
+  if (guess_ != 0) stream_->expected_came();
   if (current_ == nullptr || detached_ || current_->error()) return;
   statement.answer.note(answer_bytes_, runtime::now() - submitted_, guess_);
 }
@@ -344,14 +344,16 @@ void Session::Impl::start_internal(std::string_view sql) noexcept {
   stream_->flush_soon();
 }
 
-void Session::Impl::copy_data(ByteView data) noexcept {
+void Session::Impl::copy_data(base::WriteBuffer& message) noexcept {
   if (closed_) return;
-  if (pipeline_.copy_data(data) == Submitted::out_of_memory) {
-    lose(Error(ErrorKind::Closed, "out of memory while sending COPY data"));
+  const Submitted submitted = pipeline_.copy_data_message(message);
+  message.clear();
+  if (submitted == Submitted::out_of_memory || submitted == Submitted::message_too_large) {
+    lose(protocol::Pipeline::to_error(submitted).with_context("COPY data could not be sent"));
     return;
   }
   // A writer that never waits would fill the buffer within one turn.
-  if (stream_->unsent() > kFlushCopyAt) {
+  if (stream_->unsent() >= kFlushCopyAt) {
     stream_->flush_now();
   } else {
     stream_->flush_soon();

@@ -3,6 +3,7 @@
 // else gets it. The pool owns sessions; leases and routes use them.
 #pragma once
 
+#include <switchyard/base/buffer.hpp>
 #include <switchyard/base/bytes.hpp>
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/result.hpp>
@@ -77,7 +78,8 @@ class SWITCHYARD_API Session {
   void abort(const Error& reason) noexcept;
 
   // COPY FROM STDIN of the running operation, after its on_copy_in(). Bytes are buffered; see unsent().
-  void copy_data(ByteView data) noexcept;
+  /// A message of Pipeline::open_copy_data() with its data behind; left empty.
+  void copy_data(base::WriteBuffer& message) noexcept;
   void copy_done() noexcept;
   void copy_fail(std::string_view reason) noexcept;
   /// Bytes not yet taken by the kernel. The operation's on_drained() tells when they have gone.

@@ -56,7 +56,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   void say_goodbye() noexcept;
   void close() noexcept;
 
-  void copy_data(ByteView data) noexcept;
+  void copy_data(base::WriteBuffer& message) noexcept;
   void copy_done() noexcept;
   void copy_fail(std::string_view reason) noexcept;
   void pause_reading() noexcept;

@@ -81,6 +81,30 @@ TEST_F(SessionTest, AnswersOfAnySizeAreWholeWhateverTheLastOnesWere) {
   }(database.tcp_endpoint().keywords()));
 }
 
+TEST_F(SessionTest, RowsOfOneNumberAreReadWhateverTheirWidthAndWhateverComesBetween) {
+  run([](SingleSession& db) -> Task<void> {
+    const auto sum = [](const auto& values) {
+      std::int64_t out = 0;
+      for (const auto value : values) out += value;
+      return out;
+    };
+    const auto ints = co_await db.query<int>("SELECT i FROM generate_series(1, 10000) i");
+    EXPECT_EQ(ints.size(), 10'000U);
+    EXPECT_EQ(sum(ints), 50'005'000);
+    const auto longs = co_await db.query<std::int64_t>("SELECT i FROM generate_series(1, 1000) i");
+    EXPECT_EQ(sum(longs), 500'500);
+    const auto doubles = co_await db.query<double>("SELECT i / 2::float8 FROM generate_series(1, 3) i");
+    EXPECT_EQ(doubles, (std::vector{0.5, 1.0, 1.5}));
+    const auto maybe = co_await db.query<std::optional<int>>("SELECT nullif(i, 2) FROM generate_series(1, 3) i");
+    EXPECT_EQ(maybe, (std::vector<std::optional<int>>{1, std::nullopt, 3}));
+    const Error null = co_await error_of(db.query<int>("SELECT nullif(i, 700) FROM generate_series(1, 1000) i"));
+    EXPECT_EQ(null.kind(), ErrorKind::Mapping);
+    EXPECT_NE(std::string(null.what()).find("row 700"), std::string::npos) << null.what();
+    const Error server = co_await error_of(db.query<int>("SELECT 1 / (i - 700) FROM generate_series(1, 1000) i"));
+    EXPECT_EQ(server.sqlstate(), "22012");
+  });
+}
+
 TEST_F(SessionTest, AWrongNumberOfRowsIsAnErrorThatSaysSo) {
   run([](SingleSession& db) -> Task<void> {
     const Error none = co_await error_of(db.query_one<User>("SELECT * FROM users WHERE id = 9"));
@@ -304,6 +328,7 @@ TEST_F(SessionTest, CopyGoesBothWays) {
     auto text = db.copy_in("COPY users (id, name) FROM STDIN");
     co_await text.write("90001\tz\n90002\t\\N\n");
     EXPECT_EQ(co_await text.finish(), 2U);
+    EXPECT_FALSE(db.session().needs_reset()) << "COPY leaves nothing behind";
   });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <switchyard/values/codec.hpp>
+#include <switchyard/values/encode_counted.hpp>
 #include <switchyard/values/literal.hpp>
 #include <switchyard/values/render.hpp>
 
@@ -40,17 +41,11 @@ namespace values {
   return info != nullptr && info->kind == TypeKind::array ? info->element : 0;
 }
 
-/// Elements of one width without NULLs, as loops the compiler turns into vector code: int2/4/8 and float4/8.
-template <class T>
-inline constexpr bool is_fixed_number =
-    (std::is_integral_v<T> && std::is_signed_v<T> && sizeof(T) >= 2 && !std::is_same_v<T, wchar_t>) ||
-    std::is_same_v<T, float> || std::is_same_v<T, double>;
+// Elements of one width without NULLs are loops that the compiler turns into vector code.
 
 /// False if any element is NULL or of another width.
 template <class T>
 [[nodiscard]] bool decode_fixed(const char* bytes, std::size_t count, T* to) noexcept {
-  using Bits = std::conditional_t<sizeof(T) == 2, std::uint16_t,
-                                  std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
   constexpr std::size_t kStride = 4 + sizeof(T);
   // Widths are compared as they lie in the buffer, so that the loop swaps the values only.
   std::uint32_t expected = 0;
@@ -61,7 +56,7 @@ template <class T>
     std::uint32_t width;
     std::memcpy(&width, at, sizeof(width));
     difference |= width ^ expected;
-    to[i] = std::bit_cast<T>(base::load_be<Bits>(at + 4));
+    to[i] = std::bit_cast<T>(base::load_be<BitsOf<T>>(at + 4));
   }
   return difference == 0;
 }
@@ -154,13 +149,11 @@ template <class T>
 EncodeStatus encode_elements(base::WriteBuffer& out, const std::vector<T>& elements) {
   if constexpr (is_fixed_number<T>) {
     constexpr std::size_t kStride = 4 + sizeof(T);
-    using Bits = std::conditional_t<sizeof(T) == 2, std::uint16_t,
-                                    std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
     char* at = out.append(elements.size() * kStride);
     if (at == nullptr) return EncodeStatus::ok;  // the buffer remembers that it failed
     for (const T& element : elements) {
       base::store_be(at, static_cast<std::uint32_t>(sizeof(T)));
-      base::store_be(at + 4, std::bit_cast<Bits>(element));
+      base::store_be(at + 4, std::bit_cast<BitsOf<T>>(element));
       at += kStride;
     }
   } else {
@@ -171,11 +164,7 @@ EncodeStatus encode_elements(base::WriteBuffer& out, const std::vector<T>& eleme
           continue;
         }
       }
-      const std::size_t mark = out.mark();
-      out.put_i32(0);
-      const EncodeStatus status = Codec<T>::encode(out, element);
-      if (status != EncodeStatus::ok) return status;
-      out.patch_i32(mark, static_cast<std::int32_t>(out.mark() - mark - 4));
+      if (const EncodeStatus status = encode_counted<T>(out, element); status != EncodeStatus::ok) return status;
     }
   }
   return EncodeStatus::ok;

@@ -46,8 +46,25 @@ namespace values {
   return DecodeStatus::ok;
 }
 
+/// A library call costs more than looking at a short text.
+inline bool holds_nul(std::string_view text) noexcept {
+  constexpr std::size_t kShort = 64;
+  const char* at = text.data();
+  std::size_t left = text.size();
+  if (left > kShort) return std::memchr(at, 0, left) != nullptr;
+  for (; left >= 8; left -= 8, at += 8) {
+    std::uint64_t eight;
+    std::memcpy(&eight, at, sizeof(eight));
+    if (((eight - 0x0101010101010101ULL) & ~eight & 0x8080808080808080ULL) != 0) return true;
+  }
+  for (; left != 0; --left, ++at) {
+    if (*at == '\0') return true;
+  }
+  return false;
+}
+
 inline EncodeStatus encode_text(base::WriteBuffer& out, std::string_view text) noexcept {
-  if (!text.empty() && std::memchr(text.data(), 0, text.size()) != nullptr) return EncodeStatus::contains_nul;
+  if (holds_nul(text)) return EncodeStatus::contains_nul;
   out.put(text);
   return EncodeStatus::ok;
 }

@@ -3,6 +3,7 @@
 #include <switchyard/base/suggest.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <new>
 
@@ -40,6 +41,16 @@ std::string describe_member(const values::RowPlan& plan, const values::MemberPla
   }
   if (plan.members.size() == 1) return "the value asked for is " + member.cpp_name();
   return "element " + std::to_string(index + 1) + " of " + plan.cpp_name() + " is " + member.cpp_name();
+}
+
+/// The next field, if it has the width of Bits.
+template <class Bits>
+bool take_number(protocol::FieldCursor& cursor, char* to) noexcept {
+  const char* value = cursor.next_of_size<sizeof(Bits)>();
+  if (value == nullptr) return false;
+  const auto bits = base::load_be<Bits>(value);
+  std::memcpy(to, &bits, sizeof(bits));
+  return true;
 }
 
 /// "use std::int64_t, or cast the column: id::int4"
@@ -99,7 +110,7 @@ Result<void> RowTable::bind(std::optional<Format> format) {
     if (index >= slots_.size()) slots_.resize(index + 1);
     const bool binary = format ? *format == Format::binary : column.format == protocol::kBinaryFormat;
     slots_[index] = {binary ? member.decode : member.decode_text, static_cast<std::uint32_t>(member.offset),
-                     column.type};
+                     column.type, binary ? way_of(member) : Way::call};
     column_of_.push_back(static_cast<std::uint32_t>(index));
   }
   return {};
@@ -136,6 +147,18 @@ const values::MemberPlan* RowTable::member_of(std::size_t column) const noexcept
                                    : &plan_->members[static_cast<std::size_t>(found - column_of_.begin())];
 }
 
+RowTable::Way RowTable::way_of(const values::MemberPlan& member) noexcept {
+  if (member.plain == values::Plain::boolean) return Way::boolean;
+  if (member.plain == values::Plain::no) return Way::call;
+  switch (member.width) {
+    case 1: return Way::number1;
+    case 2: return Way::number2;
+    case 4: return Way::number4;
+    case 8: return Way::number8;
+    default: return Way::call;
+  }
+}
+
 bool RowTable::decode(protocol::RowView row, void* object, MapError& error) const noexcept {
   std::size_t index = 0;
   try {
@@ -146,9 +169,32 @@ bool RowTable::decode(protocol::RowView row, void* object, MapError& error) cons
     protocol::FieldCursor cursor = row.fields();
     char* const base = static_cast<char*>(object);
     for (const Slot *slot = slots_.data(), *end = slot + slots_.size(); slot != end; ++slot, ++index) {
+      char* const to = base + slot->offset;
+      // What is not of the member's own width, NULL too, goes to the codec.
+      switch (slot->way) {
+        case Way::number1:
+          if (take_number<std::uint8_t>(cursor, to)) continue;
+          break;
+        case Way::number2:
+          if (take_number<std::uint16_t>(cursor, to)) continue;
+          break;
+        case Way::number4:
+          if (take_number<std::uint32_t>(cursor, to)) continue;
+          break;
+        case Way::number8:
+          if (take_number<std::uint64_t>(cursor, to)) continue;
+          break;
+        case Way::boolean:
+          if (const char* value = cursor.next_of_size<1>()) {
+            *to = static_cast<char>(*value != 0);
+            continue;
+          }
+          break;
+        case Way::call: break;
+        case Way::skip: (void)cursor.next(); continue;
+      }
       const protocol::FieldView field = cursor.next();
-      if (slot->decode == nullptr) continue;
-      const DecodeStatus status = slot->decode(field.data, field.size, slot->type, base + slot->offset);
+      const DecodeStatus status = slot->decode(field.data, field.size, slot->type, to);
       if (status != DecodeStatus::ok) [[unlikely]] {
         error = {cursor.failed() ? DecodeStatus::malformed : status, static_cast<std::int32_t>(index)};
         return false;

@@ -17,8 +17,10 @@
 #include <switchyard/protocol/row.hpp>
 #include <switchyard/values/codec.hpp>
 #include <switchyard/values/codecs.hpp>
+#include <switchyard/values/encode_counted.hpp>
 #include <switchyard/values/members.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,6 +36,20 @@ namespace switchyard::inline v0 {
 
 namespace values {
 
+/// How the bytes of a value that has exactly the member's width become the member.
+enum class Plain : std::uint8_t {
+  no,       ///< only the codec knows
+  number,   ///< they are the number's in network order
+  boolean,  ///< one byte, 0 or 1
+};
+
+template <class Member>
+[[nodiscard]] constexpr Plain plain() noexcept {
+  if constexpr (std::is_same_v<Member, bool>) return Plain::boolean;
+  if constexpr (is_fixed_number<Member> || Unsigned32<Member> || std::is_same_v<Member, char>) return Plain::number;
+  return Plain::no;
+}
+
 /// What is known about one member (or tuple element, or the value itself) before any result is seen.
 struct MemberPlan {
   std::string_view column;  ///< the column's name; empty where position decides
@@ -42,7 +58,9 @@ struct MemberPlan {
   FieldDecoder decode_text;
   bool (*accepts)(Oid) noexcept;
   std::string (*cpp_name)();
-  Oid oid;  ///< the PostgreSQL type that fits best, 0 if text
+  Oid oid;      ///< the PostgreSQL type that fits best, 0 if text
+  Plain plain;  ///< in binary
+  std::uint8_t width;
 };
 
 /// A C++ type that rows can be read into. One object per type, alive forever: its address identifies the type.
@@ -104,7 +122,9 @@ template <class Member>
                   &decode_text_field<Member>,
                   [](Oid type) noexcept { return Codec<Member>::accepts(type); },
                   &values::cpp_name<Member>,
-                  oids::unspecified};
+                  oids::unspecified,
+                  values::plain<Member>(),
+                  plain<Member>() == Plain::no ? std::uint8_t{0} : static_cast<std::uint8_t>(sizeof(Member))};
   if constexpr (Encodable<Member>) plan.oid = Codec<Member>::oid;
   return plan;
 }
@@ -172,14 +192,22 @@ class SWITCHYARD_API RowTable {
   [[nodiscard]] Error error(const MapError& error, std::uint64_t row_number) const;
 
   [[nodiscard]] const values::RowPlan& plan() const noexcept { return *plan_; }
+  /// Rows are one value, read by this decoder.
+  [[nodiscard]] bool is_single(values::FieldDecoder decode) const noexcept {
+    return columns_->size() == 1 && slots_.size() == 1 && slots_.front().decode == decode;
+  }
 
  private:
-  /// What to do with the column of the same index; no decoder: skip it.
+  /// The usual widths of plain members are read without a call.
+  enum class Way : std::uint8_t { skip, call, number1, number2, number4, number8, boolean };
+  /// What to do with the column of the same index.
   struct Slot {
     values::FieldDecoder decode = nullptr;
     std::uint32_t offset = 0;
     Oid type = 0;
+    Way way = Way::skip;
   };
+  [[nodiscard]] static Way way_of(const values::MemberPlan& member) noexcept;
 
   RowTable(const values::RowPlan& plan, std::shared_ptr<const protocol::RowDescription> columns) noexcept
       : plan_(&plan), columns_(std::move(columns)) {}
@@ -212,6 +240,15 @@ class RowMapper {
     return table_.error(error, row_number);
   }
   [[nodiscard]] const RowTable& table() const noexcept { return table_; }
+  /// Rows are one number in binary: RowRun::next_value() finds it, load() reads it.
+  [[nodiscard]] bool is_number() const noexcept {
+    return values::is_fixed_number<T> && table_.is_single(&values::decode_field<T>);
+  }
+  [[nodiscard]] static T load(const char* value) noexcept
+    requires values::is_fixed_number<T>
+  {
+    return std::bit_cast<T>(base::load_be<values::BitsOf<T>>(value));
+  }
 
  private:
   explicit RowMapper(RowTable table) noexcept : table_(std::move(table)) {}

@@ -170,6 +170,55 @@ TEST(RowMapper, ARowThatIsTooShortOrTornIsMalformedNotRead) {
   }
 }
 
+TEST(RowMapper, PlainMembersAreReadInTheirOwnWidthAndInNarrowerOnes) {
+  struct Plain {
+    std::int16_t a;
+    std::int32_t b;
+    std::int64_t c;
+    float d;
+    double e;
+    std::uint32_t f;
+    bool g;
+    char h;
+  };
+  const auto own = RowMapper<Plain>::make(describe_columns({{"a", oids::int2},
+                                                            {"b", oids::int4},
+                                                            {"c", oids::int8},
+                                                            {"d", oids::float4},
+                                                            {"e", oids::float8},
+                                                            {"f", oids::oid},
+                                                            {"g", oids::bool_},
+                                                            {"h", oids::char_}}));
+  ASSERT_TRUE(own.ok()) << own.error().what();
+  RowBytes row;
+  row.value(std::int16_t{-2}).value(std::int32_t{-3}).value(std::int64_t{-4}).value(1.5F).value(-2.5);
+  row.value(std::uint32_t{4'000'000'000}).value(true).value('x');
+  Plain plain{};
+  MapError problem;
+  ASSERT_TRUE(own->decode(row.view(), plain, problem));
+  EXPECT_EQ(std::tie(plain.a, plain.b, plain.c, plain.d, plain.e, plain.f, plain.g, plain.h),
+            std::tuple(std::int16_t{-2}, -3, std::int64_t{-4}, 1.5F, -2.5, 4'000'000'000U, true, 'x'));
+  EXPECT_FALSE(own->decode(protocol::RowView(row.view().bytes().substr(0, 40), 8), plain, problem));
+  EXPECT_EQ(problem.status, DecodeStatus::malformed);
+  const std::string longer = std::string(row.view().bytes()) + "x";
+  EXPECT_FALSE(own->decode(protocol::RowView(longer, 8), plain, problem));
+  EXPECT_EQ(problem.status, DecodeStatus::malformed);
+
+  using Wide = std::tuple<std::int64_t, double, bool>;
+  const auto wide =
+      RowMapper<Wide>::make(describe_columns({{"a", oids::int4}, {"b", oids::int2}, {"c", oids::bool_}}));
+  Wide values;
+  RowBytes narrow;
+  ASSERT_TRUE(
+      wide->decode(narrow.value(std::int32_t{-7}).value(std::int16_t{8}).value(false).view(), values, problem));
+  EXPECT_EQ(values, Wide(-7, 8.0, false));
+  RowBytes with_null;
+  EXPECT_FALSE(
+      wide->decode(with_null.value(std::int32_t{1}).value(std::int16_t{8}).null().view(), values, problem));
+  EXPECT_EQ(problem.status, DecodeStatus::null_value);
+  EXPECT_EQ(problem.column, 2);
+}
+
 TEST(RowMapper, AUserTypeIsReadAsTextUnlessItShowsToBeNone) {
   const auto mapper = RowMapper<std::string>::make(describe_columns({{"mood", 16400}}));
   ASSERT_TRUE(mapper.ok());
