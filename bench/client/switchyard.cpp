@@ -14,7 +14,6 @@ using worker::Count;
 using workload::Query;
 
 constexpr sy::Database<"main"> kMain;
-constexpr int kSessions = 10;
 
 using BatchArguments = std::vector<std::tuple<std::int32_t, std::string>>;
 const BatchArguments& batch_arguments() {
@@ -64,9 +63,9 @@ sy::Task<void> loop(sy::DatabaseHandle db, const worker::Slice& slice, Count& co
 
 template <Query kQuery>
 sy::Task<void> run_slice(sy::Fleet& fleet, const worker::Request& request) {
-  // All sessions know the statement before the clock starts.
+  // As many sessions as are used know the statement before the clock starts.
   std::vector<sy::Task<std::uint64_t>> warm;
-  for (int i = 0; i < kSessions; ++i) warm.push_back(run_once<kQuery>(fleet[kMain]));
+  for (int i = 0; i < request.sessions; ++i) warm.push_back(run_once<kQuery>(fleet[kMain]));
   co_await sy::all(std::move(warm));
 
   Count count;

@@ -36,6 +36,15 @@ constexpr std::string_view kRevalidate = "RevalidateCachedQuery";
 /// COPY data of this size is worth a write of its own: the server works on it while more is made.
 constexpr std::size_t kFlushCopyAt = 56 << 10;
 
+/// A batch of this size is sent in pieces: the server begins while the rest is written.
+constexpr std::size_t kFlushBatchAt = 32 << 10;
+
+/// Bytes that each statement of a batch is answered with at least: BindComplete, and a CommandComplete with a tag
+/// such as "UPDATE 0".
+constexpr std::size_t kLeastAnswer = 5 + 5 + 9;
+/// What a statement of a batch takes the server, about; an answer that stays away longer is taken as it comes.
+constexpr Duration kUsualBatchStatement = std::chrono::microseconds(5);
+
 /// A read buffer larger than this is given back when the session falls idle.
 constexpr std::size_t kIdleBuffer = 256 << 10;
 
@@ -173,6 +182,7 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   used_cached_ = false;
   describing_ = false;
   measured_ = nullptr;
+  guess_ = 0;
   Submitted submitted = Submitted::ok;
   if (operation.script) {
     if (!operation.keeps_session_clean && script_may_affect_session(operation.parts.front().sql)) {
@@ -193,10 +203,14 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   }
   if (submitted == Submitted::ok) {
     stream_->flush_soon();
-    if (measured_ != nullptr) expect_answer();
+    if (measured_ != nullptr) {
+      expect_answer();
+    } else if (!operation.repeats.empty()) {
+      expect_batch(operation.repeats.size());
+    }
     return;
   }
-  // What was appended already can't be taken back, and must not be run: the session ends before anything is sent.
+  // What was appended already can't be taken back, and must not take effect: the session ends before its Sync.
   operation.note_error(protocol::Pipeline::to_error(submitted).with_session_lost());
   lose(Error(ErrorKind::Closed, "the session was closed because a statement could not be encoded"));
 }
@@ -208,10 +222,20 @@ void Session::Impl::expect_answer() noexcept {
   if (guess_ != 0) stream_->expect(guess_, measured_->answer.patience());
 }
 
+/// Each statement of a batch is answered, mostly by a few bytes, and the server sends them 8 kB at a time.
+void Session::Impl::expect_batch(std::size_t statements) noexcept {
+  const std::size_t least = statements * kLeastAnswer;
+  if (describing_ || least < AnswerForecast::kSmallestAnswer) return;
+  guess_ = least;
+  const Duration usual = kUsualBatchStatement * static_cast<std::int64_t>(statements);
+  stream_->expect(least, std::clamp(usual, AnswerForecast::kShortestPatience, AnswerForecast::kLongestPatience));
+}
+
 /// The answer is complete.
 void Session::Impl::note_answer() noexcept {
-  PreparedStatement& statement = *std::exchange(measured_, nullptr);
   if (guess_ != 0) stream_->expected_came();
+  if (measured_ == nullptr) return;
+  PreparedStatement& statement = *std::exchange(measured_, nullptr);
   if (current_ == nullptr || detached_ || current_->error()) return;
   statement.answer.note(answer_bytes_, runtime::now() - submitted_, guess_);
 }
@@ -294,6 +318,7 @@ Submitted Session::Impl::submit_part(OperationState& operation, const StatementP
   Submitted submitted = bind(part.parameters);
   for (std::size_t i = 0; i < operation.repeats.size() && submitted == Submitted::ok; ++i) {
     submitted = bind(operation.repeats[i]);
+    if (stream_->unsent() >= kFlushBatchAt) stream_->flush_now();
   }
   return submitted;
 }
@@ -484,7 +509,7 @@ void Session::Impl::on_group_ready() noexcept {
     if (owner != nullptr) owner->on_idle(self);
     return;
   }
-  if (measured_ != nullptr) note_answer();
+  note_answer();
   if (current_ == nullptr) return;
   OperationState& operation = *current_;
 

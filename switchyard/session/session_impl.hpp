@@ -129,6 +129,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   static void on_refused(void* impl) noexcept;
   [[nodiscard]] std::optional<Error> check(const OperationState& operation) const;
   void expect_answer() noexcept;
+  void expect_batch(std::size_t statements) noexcept;
   void note_answer() noexcept;
   [[nodiscard]] bool should_run_again(const OperationState& operation) const noexcept;
   void on_group_ready() noexcept;

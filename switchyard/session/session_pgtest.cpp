@@ -223,6 +223,28 @@ TEST_F(SessionTest, ABatchTakesEffectWhollyOrNotAtAll) {
   });
 }
 
+TEST_F(SessionTest, ALargeBatchOverTcpIsSentInPiecesAndIsWholeOrNothing) {
+  shard.run_until_complete([](std::string keywords) -> Task<void> {
+    auto db = co_await SingleSession::open(plan_for(keywords));
+    constexpr std::string_view kSql = "INSERT INTO users VALUES ($1, $2)";
+    using Rows = std::vector<std::tuple<int, std::string>>;
+    const auto rows = [](int first, int count) {
+      Rows out;
+      for (int i = 0; i < count; ++i) out.emplace_back(first + i, std::string(100, 'x'));
+      return out;
+    };
+    for (int round = 1; round <= 3; ++round) {
+      EXPECT_EQ(co_await db->execute_many(kSql, rows(round * 10'000, 3000)), 3000U);
+    }
+    Rows bad = rows(50'000, 3000);
+    std::get<0>(bad[1500]) = 1;
+    EXPECT_EQ((co_await error_of(db->execute_many(kSql, bad))).sqlstate(), "23505");
+    EXPECT_EQ(co_await db->execute(kSql, 50'000, "one"), 1U);
+    EXPECT_EQ(co_await db->query_value<std::int64_t>("SELECT count(*) FROM users"), 9003);
+    EXPECT_EQ(co_await db->execute("DELETE FROM users WHERE id > 2"), 9001U);
+  }(database.tcp_endpoint().keywords()));
+}
+
 TEST_F(SessionTest, ADeadlineCancelsTheStatementAndKeepsTheSession) {
   run([](SingleSession& db) -> Task<void> {
     const Error error = co_await error_of(db.query({.sql = "SELECT pg_sleep(20)", .timeout = 100ms}));
