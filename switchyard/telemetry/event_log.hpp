@@ -37,6 +37,7 @@ inline constexpr EventKind kPoolExhaustion{"pool_exhaustion", "pool"};
 inline constexpr EventKind kCircuitBreaker{"circuit_breaker", "fleet"};
 inline constexpr EventKind kConnectFailed{"connect_failed", "pool"};
 inline constexpr EventKind kLeakSuspected{"leak_suspected", "pool"};
+inline constexpr EventKind kTraceExportFailed{"trace_export_failed", "fleet"};
 
 /// One that was kept.
 struct KeptEvent {

@@ -1,5 +1,5 @@
-// The numbers of the operations that ran at one endpoint with one access: how long they waited for a session, how
-// long they ran, how they ended, and the same for each statement that has a name.
+// The numbers of the operations that ran at one endpoint with one access: how long callers waited for a session, how
+// long operations ran, how they ended, and the same for each statement that has a name.
 //
 // Recording one operation costs some ten nanoseconds (bench/telemetry_bench). Names are bounded: those that come
 // when `max_names` are known already count together as "other".
@@ -28,12 +28,10 @@ inline constexpr std::string_view kOtherStatements = "other";
 /// One operation that has ended.
 struct OperationSample {
   std::string_view name;           ///< of its statement; empty: not named
-  bool ran = true;                 ///< it got a session; `acquire` and `execution` count only then
-  Duration acquire{};              ///< from the call to the session
-  Duration execution{};            ///< from there to the end
+  bool ran = true;                 ///< it got a session; `execution` counts only then
+  Duration execution{};            ///< from its session to its end
   std::optional<ErrorKind> error;  ///< how it failed
   bool slow = false;               ///< execution above slow_query
-  bool slow_acquire = false;       ///< acquire above slow_acquire
 };
 
 /// What was recorded, as plain values.
@@ -76,13 +74,16 @@ class SWITCHYARD_API OperationNumbers {
     count_.add();
     if (sample.error) errors_[static_cast<std::size_t>(*sample.error)].add();
     if (sample.slow) slow_.add();
-    if (sample.slow_acquire) slow_acquires_.add();
     if (sample.ran) {
-      acquire_.record(sample.acquire);
       execution_.record(sample.execution);
       if (sample.execution <= target_) within_target_.add();
     }
     if (!sample.name.empty()) record_named(sample);
+  }
+  /// A caller (an operation, a transaction, a lease) got a session after this wait.
+  void acquired(Duration waited, bool slow) noexcept {
+    acquire_.record(waited);
+    if (slow) slow_acquires_.add();
   }
   /// An attempt was made again.
   void retried() noexcept { retries_.add(); }
