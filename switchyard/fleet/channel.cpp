@@ -16,6 +16,7 @@ Channel::~Channel() {
 
 void Channel::attach(session::Session& session) noexcept {
   session_ = &session;
+  attached_ = runtime::now();
   session.set_owner(this);
 }
 
@@ -31,6 +32,7 @@ void Channel::let_go(std::shared_ptr<Channel> self) noexcept {
 void Channel::give_back() noexcept {
   permit = {};
   session::Session& session = *std::exchange(session_, nullptr);
+  if (route_->refusal() == nullptr) endpoint_->recorder().held(runtime::now() - attached_);
   route_->take_back(*endpoint_, session);
 }
 

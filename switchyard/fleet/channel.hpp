@@ -80,6 +80,7 @@ class Channel final : public session::OperationHost, private session::Session::O
   Endpoint* endpoint_;            ///< valid as long as the route does not refuse
   std::string_view reason_;
   session::Session* session_ = nullptr;
+  TimePoint attached_{};
   session::OperationState* busy_ = nullptr;
   session::OperationState* pending_ = nullptr;  ///< waits until an abandoned or cancelled one has drained
   std::optional<Error> lost_;

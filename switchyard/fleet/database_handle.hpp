@@ -130,6 +130,9 @@ class SWITCHYARD_API Request {
   }
   [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
   [[nodiscard]] std::string_view label() const noexcept;
+  /// The value of a `traceparent` header for calls to others on behalf of this request: what it was given, or what
+  /// its first operation began. Empty when there is no trace.
+  [[nodiscard]] std::string traceparent() const;
 
  private:
   DatabaseHandle handle(std::string_view used_name);

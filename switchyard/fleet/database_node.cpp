@@ -107,9 +107,9 @@ Error DatabaseNode::no_such_replica(std::string_view replica) const {
 RouteLimits DatabaseNode::limits() const {
   return {.command_timeout = *config_.command_timeout,
           .query_timeout = *config_.query_timeout,
-          .slow_query = *config_.observability.slow_query,
-          .slow_acquire = *config_.observability.slow_acquire,
-          .statement_length = *config_.observability.statement_length,
+          .slow = {.query = *config_.observability.slow_query,
+                   .acquire = *config_.observability.slow_acquire,
+                   .statement_length = *config_.observability.statement_length},
           .max_result_bytes = *config_.max_result_bytes,
           .acquire_timeout = *config_.pool.acquire_timeout,
           .retrier = retrier_};

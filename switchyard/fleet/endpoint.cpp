@@ -2,8 +2,9 @@
 #include <switchyard/fleet/budget_connector.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/runtime/loop.hpp>
-#include <switchyard/telemetry/log.hpp>
+#include <switchyard/telemetry/event_log.hpp>
 
+#include <initializer_list>
 #include <utility>
 
 namespace switchyard::inline v0::fleet {
@@ -42,6 +43,71 @@ pool::PoolSettings make_pool_settings(const EndpointSettings& settings, const Po
   return out;
 }
 
+/// "main", "main_write", "reference_replica_api": as the names of read views are written.
+std::string pool_label(const EndpointSettings& settings) {
+  switch (settings.role) {
+    case EndpointRole::primary: return settings.database;
+    case EndpointRole::write: return settings.database + "_write";
+    case EndpointRole::replica: return settings.database + "_replica_" + settings.name;
+  }
+  return settings.database;
+}
+
+Recorder::Options recorder_options(const EndpointSettings& settings, const ConnectionOptions& connection,
+                                   const DatabaseConfig& database) {
+  Recorder::Options out;
+  out.database = settings.database;
+  out.pool = pool_label(settings);
+  if (!connection.hosts.empty()) {
+    const HostSpec& host = connection.hosts.front();
+    out.server_address = host.host.empty() ? host.hostaddr : host.host;
+    if (!host.is_unix_socket()) out.server_port = host.port;
+  }
+  out.latency_target = *database.observability.latency_target;
+  out.statement_names = *database.observability.statement_names;
+  return out;
+}
+
+Duration quantile(const telemetry::HistogramData& data, double q) {
+  return Duration(static_cast<std::int64_t>(data.quantile(q)));
+}
+
+OperationStatus operation_status(std::initializer_list<const telemetry::OperationTotals*> parts) {
+  OperationStatus out;
+  telemetry::HistogramData execution;
+  telemetry::HistogramData acquire;
+  for (const telemetry::OperationTotals* part : parts) {
+    out.count += part->count;
+    out.errors += part->all_errors();
+    out.slow += part->slow;
+    out.slow_acquires += part->slow_acquires;
+    out.retries += part->retries;
+    execution.merge(part->execution);
+    acquire.merge(part->acquire);
+  }
+  out.p50 = quantile(execution, 0.50);
+  out.p95 = quantile(execution, 0.95);
+  out.p99 = quantile(execution, 0.99);
+  out.acquire_p50 = quantile(acquire, 0.50);
+  out.acquire_p95 = quantile(acquire, 0.95);
+  out.acquire_p99 = quantile(acquire, 0.99);
+  return out;
+}
+
+void add_statements(std::vector<StatementStatus>& out, const telemetry::OperationTotals& totals,
+                    std::string_view access) {
+  for (const telemetry::StatementNumbers& numbers : totals.statements) {
+    StatementStatus& status = out.emplace_back();
+    status.name = numbers.name;
+    status.access = access;
+    status.count = numbers.execution.count();
+    status.errors = numbers.errors;
+    status.p50 = quantile(numbers.execution, 0.50);
+    status.p95 = quantile(numbers.execution, 0.95);
+    status.p99 = quantile(numbers.execution, 0.99);
+  }
+}
+
 }  // namespace
 
 Endpoint::Endpoint(EndpointSettings settings, ConnectionOptions connection, const DatabaseConfig& database,
@@ -49,6 +115,7 @@ Endpoint::Endpoint(EndpointSettings settings, ConnectionOptions connection, cons
     : settings_(std::move(settings)),
       pool_settings_(make_pool_settings(settings_, pool)),
       plan_(make_plan(settings_, std::move(connection), database)),
+      recorder_(recorder_options(settings_, plan_->options, database)),
       permits_(std::move(permits)),
       breakers_(settings_.breakers,
                 {.database = settings_.database,
@@ -94,45 +161,54 @@ EndpointStatus Endpoint::status() const {
     status.exhausted = stats.exhausted;
     if (const Error* error = pool_->last_connect_error()) out.last_error = error->what();
   }
-  telemetry::HistogramData durations;
-  duration.read_into(durations);
-  telemetry::HistogramData acquires;
-  acquire.read_into(acquires);
-  const auto nanoseconds = [](std::uint64_t value) { return Duration(static_cast<std::int64_t>(value)); };
   breakers_.report(out, runtime::now());
-  out.operations.count = operations;
-  out.operations.errors = errors;
-  out.operations.slow = slow;
-  out.operations.p50 = nanoseconds(durations.quantile(0.50));
-  out.operations.p95 = nanoseconds(durations.quantile(0.95));
-  out.operations.p99 = nanoseconds(durations.quantile(0.99));
-  out.operations.acquire_p99 = nanoseconds(acquires.quantile(0.99));
+  const EndpointStatistics numbers = recorder_.read();
+  out.operations = operation_status({&numbers.reads, &numbers.writes});
+  out.reads = operation_status({&numbers.reads});
+  out.writes = operation_status({&numbers.writes});
+  add_statements(out.statements, numbers.reads, "read");
+  add_statements(out.statements, numbers.writes, "write");
+  return out;
+}
+
+EndpointStatistics Endpoint::statistics() const {
+  EndpointStatistics out = recorder_.read();
+  out.role = settings_.role;
+  out.name = settings_.name;
   return out;
 }
 
 void Endpoint::on_near_exhaustion(std::uint32_t in_use, std::uint32_t max) noexcept {
-  log::warning("pool", "pool_exhaustion",
-               [&] {
-                 return "[POOL EXHAUSTION] " + settings_.database + " at " + std::to_string(in_use) + "/" +
-                        std::to_string(max) + " connections";
-               },
-               {{"database", std::string_view(settings_.database)}, {"in_use", in_use}, {"max", max}});
+  telemetry::events().note(telemetry::kPoolExhaustion, settings_.database, runtime::now(),
+                           [&] {
+                             return "[POOL EXHAUSTION] " + settings_.database + " at " + std::to_string(in_use) +
+                                    "/" + std::to_string(max) + " connections";
+                           },
+                           {{"database", std::string_view(settings_.database)},
+                            {"endpoint", std::string_view(settings_.name)},
+                            {"in_use", in_use},
+                            {"max", max}});
 }
 
 void Endpoint::on_leak(const char* site, Duration held) noexcept {
-  log::warning("pool", "leak_suspected",
-               [&] {
-                 return "a lease of " + settings_.database + " is held for " + format_duration(held) +
-                        (site != nullptr ? " by " + std::string(site) : std::string());
-               },
-               {{"database", std::string_view(settings_.database)}});
+  telemetry::events().note(
+      telemetry::kLeakSuspected, settings_.database, runtime::now(),
+      [&] {
+        return "a lease of " + settings_.database + " is held for " + format_duration(held) +
+               (site != nullptr ? " by " + std::string(site) : std::string());
+      },
+      {{"database", std::string_view(settings_.database)}, {"endpoint", std::string_view(settings_.name)}});
 }
+
+void Endpoint::on_connected(session::Session& /*session*/, Duration took) noexcept { recorder_.connected(took); }
 
 void Endpoint::on_connect_failed(const Error& error) noexcept {
   breakers_.note_connect_failure(error, runtime::now());
-  log::warning("pool", "connect_failed",
-               [&] { return "database '" + settings_.database + "': " + std::string(error.message()); },
-               {{"database", std::string_view(settings_.database)}, {"sqlstate", error.sqlstate()}});
+  telemetry::events().note(telemetry::kConnectFailed, settings_.database, runtime::now(),
+                           [&] { return "database '" + settings_.database + "': " + std::string(error.message()); },
+                           {{"database", std::string_view(settings_.database)},
+                            {"endpoint", std::string_view(settings_.name)},
+                            {"sqlstate", error.sqlstate()}});
 }
 
 }  // namespace switchyard::inline v0::fleet

@@ -5,10 +5,10 @@
 #include <switchyard/config/connection_options.hpp>
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/fleet/endpoint_breakers.hpp>
+#include <switchyard/fleet/recorder.hpp>
 #include <switchyard/fleet/status.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/session/connect_plan.hpp>
-#include <switchyard/telemetry/histogram.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -52,21 +52,20 @@ class Endpoint final : private pool::Observer {
   }
   [[nodiscard]] EndpointStatus status() const;
 
-  // Numbers of the operations that ran here.
-  std::uint64_t operations = 0;
-  std::uint64_t errors = 0;
-  std::uint64_t slow = 0;
-  telemetry::Histogram duration;
-  telemetry::Histogram acquire;
+  /// The numbers of what ran here.
+  [[nodiscard]] Recorder& recorder() noexcept { return recorder_; }
+  [[nodiscard]] EndpointStatistics statistics() const;
 
  private:
   void on_near_exhaustion(std::uint32_t in_use, std::uint32_t max) noexcept override;
   void on_leak(const char* site, Duration held) noexcept override;
+  void on_connected(session::Session& session, Duration took) noexcept override;
   void on_connect_failed(const Error& error) noexcept override;
 
   EndpointSettings settings_;
   pool::PoolSettings pool_settings_;
   std::shared_ptr<const session::ConnectPlan> plan_;
+  Recorder recorder_;
   std::shared_ptr<pool::PermitCounter> permits_;
   EndpointBreakers breakers_;
   std::unique_ptr<pool::Pool> pool_;

@@ -1,6 +1,6 @@
 #include <switchyard/fleet/endpoint_breakers.hpp>
 
-#include <switchyard/telemetry/log.hpp>
+#include <switchyard/telemetry/event_log.hpp>
 
 #include <algorithm>
 #include <random>
@@ -20,19 +20,19 @@ class BreakerLog final : public resilience::BreakerObserver {
       : database_(place.database), endpoint_(place.name), name_(breaker_name(place, access)), access_(access) {}
 
   void on_transition(const BreakerTransition& transition) noexcept override {
-    const auto level = transition.to == BreakerState::open ? log::Level::warning : log::Level::info;
-    if (log::Sink* sink = log::wanted(level, "fleet")) {
-      const std::string line = "[CIRCUIT BREAKER] " + name_ +
-                               " state changed: " + std::string(to_string(transition.from)) + " -> " +
-                               std::string(to_string(transition.to));
-      const log::Field fields[] = {{"database", std::string_view(database_)},
-                                   {"endpoint", std::string_view(endpoint_)},
-                                   {"access", to_string(access_)},
-                                   {"from", to_string(transition.from)},
-                                   {"to", to_string(transition.to)},
-                                   {"why", transition.why}};
-      sink->write({.level = level, .room = "fleet", .event = "circuit_breaker", .message = line, .fields = fields});
-    }
+    telemetry::events().note(
+        transition.to == BreakerState::open ? telemetry::kCircuitBreaker : telemetry::kCircuitBreakerBetter,
+        database_, Clock::now(),
+        [&] {
+          return "[CIRCUIT BREAKER] " + name_ + " state changed: " + std::string(to_string(transition.from)) +
+                 " -> " + std::string(to_string(transition.to));
+        },
+        {{"database", std::string_view(database_)},
+         {"endpoint", std::string_view(endpoint_)},
+         {"access", to_string(access_)},
+         {"from", to_string(transition.from)},
+         {"to", to_string(transition.to)},
+         {"why", transition.why}});
   }
 
  private:

@@ -7,9 +7,12 @@
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/shared_permits.hpp>
+#include <switchyard/fleet/trace_exporter.hpp>
+#include <switchyard/fleet/tracer.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/telemetry/event_log.hpp>
 #include <switchyard/telemetry/log.hpp>
 
 #include <algorithm>
@@ -26,6 +29,8 @@ using fleet::Endpoint;
 namespace {
 /// Where operations without a domain go.
 constexpr std::string_view kMainDatabase = "main";
+/// What close() gives the collector for the last spans.
+constexpr Duration kLastSpans = std::chrono::seconds(2);
 }  // namespace
 
 class Fleet::Impl {
@@ -48,6 +53,7 @@ class Fleet::Impl {
 
   /// Operations end in routes of any node, so all pools go before the first route.
   ~Impl() {
+    if (exporter) exporter->abandon();
     for (const auto& node : nodes) node->close_pools();
     for (const auto& node : nodes) node->retire_routes();
   }
@@ -59,6 +65,23 @@ class Fleet::Impl {
       if (node->name() == name) return node.get();
     }
     return nullptr;
+  }
+
+  /// Events are limited as this fleet says, and its operations traced when there is a collector.
+  Result<void> observe() {
+    const TelemetryConfig& settings = config.telemetry;
+    telemetry::events().configure(
+        {.kept = *settings.events_kept, .burst = *settings.event_burst, .interval = *settings.event_interval});
+    if (settings.otlp_endpoint->empty()) return {};
+    auto options = fleet::TraceExporter::options_of(config);
+    if (!options.ok()) return options.error();
+    tracer = std::make_shared<fleet::Tracer>(*settings.sample, *settings.span_queue);
+    for (const auto& node : nodes) {
+      for (Endpoint* endpoint : node->endpoints()) endpoint->recorder().set_tracer(tracer);
+    }
+    exporter = std::make_shared<fleet::TraceExporter>(std::move(*options), tracer);
+    exporter->start();
+    return {};
   }
 
   void check_thread() const {
@@ -74,6 +97,8 @@ class Fleet::Impl {
   std::thread::id thread = std::this_thread::get_id();
   std::vector<std::unique_ptr<DatabaseNode>> nodes;
   std::unique_ptr<fleet::BudgetKeeper> keeper;
+  std::shared_ptr<fleet::Tracer> tracer;           ///< null: no traces
+  std::shared_ptr<fleet::TraceExporter> exporter;  ///< null: no traces
 };
 
 Result<std::unique_ptr<Fleet>> Fleet::open(FleetConfig config) {
@@ -88,7 +113,9 @@ Result<std::unique_ptr<Fleet>> Fleet::open(FleetConfig config, std::shared_ptr<f
   for (std::string_view name : fleet::used_names()) {
     if (auto resolved = config.resolve(name); !resolved.ok()) return resolved.error();
   }
-  return std::unique_ptr<Fleet>(new Fleet(std::make_unique<Impl>(std::move(config), std::move(permits))));
+  auto impl = std::make_unique<Impl>(std::move(config), std::move(permits));
+  SY_TRY(impl->observe());
+  return std::unique_ptr<Fleet>(new Fleet(std::move(impl)));
 }
 
 Fleet::Fleet(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -133,6 +160,16 @@ Request::Request(Fleet& fleet, RequestOptions options)
       deadline_(options.timeout ? deadline_after(runtime::now(), *options.timeout) : kNever),
       context_(std::make_shared<fleet::RequestContext>()) {
   context_->label = options.label;
+  if (const auto parent = telemetry::TraceParent::parse(options.traceparent)) {
+    context_->trace.emplace().parent = *parent;
+  }
+}
+
+std::string Request::traceparent() const {
+  if (!context_->trace) return {};
+  telemetry::TraceParent parent = context_->trace->parent;
+  if (context_->trace->span != 0) parent.span = context_->trace->span;
+  return parent.span == 0 ? std::string() : parent.text();
 }
 
 std::string_view Request::label() const noexcept { return context_->label; }
@@ -140,6 +177,18 @@ std::string_view Request::label() const noexcept { return context_->label; }
 DatabaseHandle Request::handle(std::string_view used_name) {
   return fleet_->database(used_name).value_or_throw().with_context(
       {.deadline = deadline_, .label = context_->label, .request = context_});
+}
+
+FleetStatistics Fleet::statistics() const {
+  FleetStatistics out;
+  for (const auto& node : impl_->nodes) {
+    for (const Endpoint* endpoint : node->endpoints()) out.endpoints.push_back(endpoint->statistics());
+  }
+  if (impl_->tracer) {
+    out.traced = true;
+    out.traces = impl_->tracer->queue().numbers();
+  }
+  return out;
 }
 
 FleetStatus Fleet::status() const {
@@ -261,6 +310,7 @@ Task<void> Fleet::close(Duration timeout) {
     }
   }
   co_await all(std::move(closing));
+  if (impl_->exporter) co_await impl_->exporter->stop(std::min(timeout, kLastSpans));
 }
 
 SWITCHYARD_COROUTINE_WRAPPER Task<Lease> DatabaseHandle::lease(fleet::OnConnectFailure on_failure) {

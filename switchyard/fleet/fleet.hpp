@@ -13,6 +13,7 @@
 #include <switchyard/fleet/database.hpp>
 #include <switchyard/fleet/database_handle.hpp>
 #include <switchyard/fleet/request.hpp>
+#include <switchyard/fleet/statistics.hpp>
 #include <switchyard/fleet/status.hpp>
 #include <switchyard/runtime/task.hpp>
 
@@ -60,6 +61,8 @@ class SWITCHYARD_API Fleet {
 
   [[nodiscard]] const FleetConfig& config() const noexcept;
   [[nodiscard]] FleetStatus status() const;
+  /// The distributions behind it.
+  [[nodiscard]] FleetStatistics statistics() const;
 
   /// Runs SELECT 1 on the primary and on each replica; opens pools that were never used. Never throws: a failure is
   /// in the report. Unknown names: Usage.

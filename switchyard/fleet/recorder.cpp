@@ -79,8 +79,9 @@ void Recorder::add_span(RouteAccess access, const session::OperationState& opera
   try {
     telemetry::Span span;
     const std::string verb = operation.parts.size() > 1 ? "BATCH" : statement_verb(text_of(operation));
-    span.name = !operation.name.empty() ? operation.name : verb.empty() ? options_.database
-                                                                        : verb + " " + options_.database;
+    span.name = !operation.name.empty() ? operation.name
+                : verb.empty()          ? options_.database
+                                        : verb + " " + options_.database;
     span.begun = operation.started;
     span.ended = now;
     auto& attributes = span.attributes;
@@ -97,8 +98,9 @@ void Recorder::add_span(RouteAccess access, const session::OperationState& opera
     attributes.emplace_back("switchyard.route", std::string(operation.route));
     if (attempts != 0) attributes.emplace_back("switchyard.attempts", std::int64_t{attempts} + 1);
     if (operation.granted != TimePoint{}) {
-      attributes.emplace_back("switchyard.acquire_ms",
-                              std::chrono::duration<double, std::milli>(operation.granted - operation.started).count());
+      attributes.emplace_back(
+          "switchyard.acquire_ms",
+          std::chrono::duration<double, std::milli>(operation.granted - operation.started).count());
     }
     if (operation.error()) {
       // Messages of the server may repeat values: the kind and the SQLSTATE say what it was.

@@ -65,8 +65,8 @@ class Recorder {
     return access == RouteAccess::read ? reads_ : writes_;
   }
   void note_slow_query(const session::OperationState& operation, Duration took, std::size_t length) const noexcept;
-  void add_span(RouteAccess access, const session::OperationState& operation, unsigned attempts,
-                std::size_t length, TimePoint now) noexcept;
+  void add_span(RouteAccess access, const session::OperationState& operation, unsigned attempts, std::size_t length,
+                TimePoint now) noexcept;
 
   Options options_;
   std::shared_ptr<Tracer> tracer_;

@@ -15,6 +15,9 @@ struct RequestOptions {
   std::optional<Duration> timeout = {};
   /// Shown in logs, metrics and errors.
   std::string_view label = {};
+  /// The W3C `traceparent` header of whoever asked for this work: its operations become part of that trace. A
+  /// malformed one is ignored.
+  std::string_view traceparent = {};
 };
 
 struct ReadOptions {

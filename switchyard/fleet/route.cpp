@@ -3,9 +3,7 @@
 #include <switchyard/fleet/outcome.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/route.hpp>
-#include <switchyard/fleet/statement_text.hpp>
 #include <switchyard/runtime/loop.hpp>
-#include <switchyard/telemetry/log.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -14,10 +12,6 @@ namespace switchyard::inline v0::fleet {
 namespace {
 
 constexpr std::string_view kReadOnlyTransaction = "25006";
-
-std::int64_t milliseconds(Duration value) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(value).count();
-}
 
 std::string limit_text(std::string_view name, Duration limit) {
   return std::string(name) + " (" + format_duration(limit) + ")";
@@ -155,13 +149,11 @@ void Attempt::on_timer(void* self) noexcept {
   attempt.route.advance(attempt);
 }
 
-void Attempt::on_granted(session::Session& session, Duration waited) noexcept {
+void Attempt::on_granted(session::Session& session, Duration /*waited*/) noexcept {
   phase = Phase::running;
   session::OperationState& granted = *operation;
   granted.granted = runtime::now();
-  if (waited > route.limits_.slow_acquire && route.limits_.slow_acquire > Duration::zero()) {
-    route.note_slow_acquire(waited);
-  }
+  endpoint->recorder().acquired(route.access_, granted.granted - granted.started, route.limits_.slow);
   granted.arm_deadline();
   session.run(granted);
   granted.release();
@@ -194,11 +186,16 @@ bool Route::finished(session::OperationState& operation) noexcept {
   const resilience::Verdict verdict = judge_outcome(operation);
   if (endpoint != nullptr) {
     const TimePoint now = runtime::now();
-    const Duration took = operation.granted != TimePoint{} ? now - operation.granted : Duration::zero();
+    const bool ran = operation.granted != TimePoint{};
+    const Duration took = ran ? now - operation.granted : Duration::zero();
     attempt->permit.record(verdict.outcome, took, now, operation.error() ? &*operation.error() : nullptr);
+    if (ran) endpoint->recorder().held(took);
+    if (operation.error() && run_again(*attempt, verdict)) {
+      endpoint->recorder().retried(access_);
+      return true;
+    }
   }
-  record(endpoint, operation);
-  if (endpoint != nullptr && operation.error() && run_again(*attempt, verdict)) return true;
+  record(endpoint, operation, attempt->attempts);
   operation.host_data = nullptr;
   give_attempt(*attempt);
   return false;
@@ -243,21 +240,10 @@ bool Route::run_again(Attempt& attempt, const resilience::Verdict& verdict) noex
   return true;
 }
 
-void Route::record(Endpoint* endpoint, session::OperationState& operation) noexcept {
+void Route::record(Endpoint* endpoint, session::OperationState& operation, unsigned failed_attempts) noexcept {
   if (endpoint == nullptr) return;
-  ++endpoint->operations;
-  const TimePoint now = runtime::now();
-  if (operation.granted != TimePoint{}) {
-    const Duration took = now - operation.granted;
-    endpoint->duration.record(took);
-    endpoint->acquire.record(operation.granted - operation.started);
-    if (took > limits_.slow_query && limits_.slow_query > Duration::zero()) {
-      ++endpoint->slow;
-      note_slow_query(operation, took);
-    }
-  }
+  endpoint->recorder().finished(access_, operation, failed_attempts, limits_.slow);
   if (!operation.error()) return;
-  ++endpoint->errors;
   if (access_ == RouteAccess::read && operation.error()->sqlstate() == kReadOnlyTransaction) {
     operation.replace_error(
         operation.error()->with_hint("this route only reads (" + std::string(operation.route) +
@@ -286,29 +272,6 @@ void Route::give_attempt(Attempt& attempt) noexcept {
   attempt.pokable = false;
   attempt.phase = Attempt::Phase::free;
   free_attempts_.push_back(&attempt);
-}
-
-void Route::note_slow_acquire(Duration waited) const {
-  log::warning("fleet", "slow_pool",
-               [&] {
-                 return "[SLOW POOL] " + database_ + " acquisition took " + std::to_string(milliseconds(waited)) +
-                        "ms";
-               },
-               {{"database", std::string_view(database_)}, {"milliseconds", milliseconds(waited)}});
-}
-
-void Route::note_slow_query(const session::OperationState& operation, Duration took) const {
-  if (log::wanted(log::Level::warning, "fleet") == nullptr) return;
-  const std::string_view sql =
-      operation.parts.empty() ? std::string_view() : std::string_view(operation.parts.front().sql);
-  const std::string text = shortened_statement(sql, limits_.statement_length);
-  log::warning(
-      "fleet", "slow_query",
-      [&] { return "[SLOW QUERY] " + database_ + " took " + std::to_string(milliseconds(took)) + "ms: " + text; },
-      {{"database", std::string_view(database_)},
-       {"milliseconds", milliseconds(took)},
-       {"statement", std::string_view(text)},
-       {"name", std::string_view(operation.name)}});
 }
 
 }  // namespace switchyard::inline v0::fleet

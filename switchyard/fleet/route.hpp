@@ -7,11 +7,11 @@
 #include <switchyard/base/time.hpp>
 #include <switchyard/fleet/attempt.hpp>
 #include <switchyard/fleet/chooser.hpp>
+#include <switchyard/fleet/recorder.hpp>
 #include <switchyard/fleet/retrier.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/session/operation_state.hpp>
-#include <switchyard/telemetry/histogram.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -29,9 +29,7 @@ class Endpoint;
 struct RouteLimits {
   Duration command_timeout{};  ///< zero = none
   Duration query_timeout{};    ///< of single statements; zero = none
-  Duration slow_query{};
-  Duration slow_acquire{};
-  std::size_t statement_length = 80;
+  SlowLimits slow;
   std::uint64_t max_result_bytes = session::kMaxResultBytes;
   Duration acquire_timeout{};  ///< zero = none
   /// Asks the breakers of the endpoints. Not so for a health check, which wants to know the truth.
@@ -73,8 +71,10 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   void apply_limits(session::OperationState& operation, TimePoint now) const noexcept;
   /// A session that a channel had at `endpoint` goes back to the pool.
   void take_back(Endpoint& endpoint, session::Session& session) noexcept;
-  /// An operation has ended at `endpoint` (null: before it had one): numbers, slow ones, hints.
-  void record(Endpoint* endpoint, session::OperationState& operation) noexcept;
+  [[nodiscard]] const RouteLimits& limits() const noexcept { return limits_; }
+  /// An operation has ended at `endpoint` (null: before it had one), after so many failed attempts: numbers,
+  /// traces, hints.
+  void record(Endpoint* endpoint, session::OperationState& operation, unsigned failed_attempts = 0) noexcept;
 
   // session::OperationHost
   void start(session::OperationState& operation) noexcept override;
@@ -94,8 +94,6 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   [[nodiscard]] std::string_view reason_of(std::string_view reason, unsigned attempt);
   /// Lets go of an operation that is not with a session any more, and ends it with `error`.
   void end(Attempt& attempt, const Error& error) noexcept;
-  void note_slow_acquire(Duration waited) const;
-  void note_slow_query(const session::OperationState& operation, Duration took) const;
 
   std::string database_;
   std::unique_ptr<Chooser> chooser_;

@@ -10,8 +10,8 @@ bool continues_name(char c) noexcept {
   return is_digit(c) || c == '_' || c == '$' || is_letter(c) || (static_cast<unsigned char>(c) & 0x80) != 0;
 }
 
-/// End of the quoted text that starts at `at` with `quote`; doubled quotes belong to it, and with `escapes` whatever
-/// follows a backslash.
+/// End of the quoted text that starts at `at` with `quote`; doubled quotes belong to it, and with `escapes`
+/// whatever follows a backslash.
 std::size_t end_of_quoted(std::string_view sql, std::size_t at, char quote, bool escapes = false) noexcept {
   for (++at; at < sql.size(); ++at) {
     if (escapes && sql[at] == '\\') {
@@ -104,9 +104,9 @@ class Text {
     } else if ((c == 'e' || c == 'E') && !in_name_ && at_ + 1 < sql_.size() && sql_[at_ + 1] == '\'') {
       literal(end_of_quoted(sql_, at_ + 1, '\'', true));
     } else if (c == '"') {
-      const std::size_t end = end_of_quoted(sql_, at_, '"');
-      put(sql_.substr(at_, end - at_));
-      at_ = end;
+      const std::size_t closed = end_of_quoted(sql_, at_, '"');
+      put(sql_.substr(at_, closed - at_));
+      at_ = closed;
     } else if (c == '$' && !in_name_ && end_of_dollar_quoted(sql_, at_) != at_) {
       literal(end_of_dollar_quoted(sql_, at_));
     } else if (is_digit(c) && !in_name_) {

@@ -1,4 +1,5 @@
-// Statements as logs and traces show them (no values, one line, bounded), and the comment that statements may carry.
+// Statements as logs and traces show them (no values, one line, bounded), and the comment that statements may
+// carry.
 #pragma once
 
 #include <initializer_list>
@@ -8,8 +9,8 @@
 
 namespace switchyard::inline v0::fleet {
 
-/// `sql` with string and number literals replaced by '?', comments left out, white space folded, and cut to `length`
-/// bytes with "..." behind it when something was cut.
+/// `sql` with string and number literals replaced by '?', comments left out, white space folded, and cut to
+/// `length` bytes with "..." behind it when something was cut.
 [[nodiscard]] std::string shortened_statement(std::string_view sql, std::size_t length);
 
 /// Its first word in capitals: "SELECT"; empty if it begins with none.

@@ -20,7 +20,10 @@ TEST(StatementText, ShowsNoLiterals) {
 TEST(StatementText, LeavesNamesAndParametersAlone) {
   EXPECT_EQ(shown("SELECT t1.col2, \"Odd 'name' 3\" FROM t1 WHERE x=$12"),
             "SELECT t1.col2, \"Odd 'name' 3\" FROM t1 WHERE x=$12");
-  EXPECT_EQ(shown("SELECT caf\xC3\xA9""1 FROM e WHERE e ='x'"), "SELECT caf\xC3\xA9""1 FROM e WHERE e =?");
+  EXPECT_EQ(shown("SELECT caf\xC3\xA9"
+                  "1 FROM e WHERE e ='x'"),
+            "SELECT caf\xC3\xA9"
+            "1 FROM e WHERE e =?");
   EXPECT_EQ(shown("SELECT a$b$c, type'2020-01-01'"), "SELECT a$b$c, type?");
 }
 
@@ -31,7 +34,8 @@ TEST(StatementText, IsOneLineWithoutComments) {
 }
 
 TEST(StatementText, IsCutAtItsLengthAndNotInsideACharacter) {
-  EXPECT_EQ(shortened_statement("SELECT * FROM dc_form_definitions WHERE a", 34), "SELECT * FROM dc_form_definitions ...");
+  EXPECT_EQ(shortened_statement("SELECT * FROM dc_form_definitions WHERE a", 34),
+            "SELECT * FROM dc_form_definitions ...");
   EXPECT_EQ(shortened_statement("SELECT", 6), "SELECT");
   EXPECT_EQ(shortened_statement("ab\xC3\xA9", 3), "ab...");
 }

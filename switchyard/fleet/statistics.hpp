@@ -1,5 +1,5 @@
-// The distributions behind a fleet's status: what /metrics exports and what percentiles are computed from. Apart from
-// FleetStatus because they are larger (some ten kilobytes an endpoint) and wanted less often.
+// The distributions behind a fleet's status: what /metrics exports and what percentiles are computed from. Apart
+// from FleetStatus because they are larger (some ten kilobytes an endpoint) and wanted less often.
 #pragma once
 
 #include <switchyard/fleet/status.hpp>

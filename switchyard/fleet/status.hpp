@@ -26,15 +26,30 @@ struct PoolStatus {
   std::uint64_t exhausted = 0;  ///< times every session was in use
 };
 
-/// Operations of one endpoint since the start.
+/// Operations of one endpoint since the start. Times of execution and of waiting for a session are kept apart.
 struct OperationStatus {
   std::uint64_t count = 0;
   std::uint64_t errors = 0;
   std::uint64_t slow = 0;
+  std::uint64_t slow_acquires = 0;
+  std::uint64_t retries = 0;
   Duration p50{};
   Duration p95{};
   Duration p99{};
+  Duration acquire_p50{};
+  Duration acquire_p95{};
   Duration acquire_p99{};
+};
+
+/// Executions of one named statement at one endpoint.
+struct StatementStatus {
+  std::string name;
+  std::string access;  ///< "read" or "write"
+  std::uint64_t count = 0;
+  std::uint64_t errors = 0;
+  Duration p50{};
+  Duration p95{};
+  Duration p99{};
 };
 
 enum class EndpointRole : std::uint8_t { primary, replica, write };
@@ -63,7 +78,10 @@ struct EndpointStatus {
   bool configured = false;
   bool opened = false;  ///< its pool has been used
   std::optional<PoolStatus> pool;
-  OperationStatus operations;
+  OperationStatus operations;  ///< all; `reads` and `writes` are its parts
+  OperationStatus reads;
+  OperationStatus writes;
+  std::vector<StatementStatus> statements;
   std::string last_error;          ///< of the last failed connect; empty after a success
   std::string breaker = "CLOSED";  ///< the worst of `breakers`
   std::vector<BreakerReport> breakers;

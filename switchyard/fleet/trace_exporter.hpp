@@ -1,6 +1,6 @@
 // Takes spans from a tracer's queue to a collector, by OTLP/HTTP with JSON. It runs beside the fleet on its shard,
-// one request at a time, and never holds anything up: while the collector is away the queue fills, and what does not
-// fit is dropped and counted.
+// one request at a time, and never holds anything up: while the collector is away the queue fills, and what does
+// not fit is dropped and counted.
 #pragma once
 
 #include <switchyard/base/result.hpp>

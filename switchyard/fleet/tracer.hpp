@@ -1,5 +1,6 @@
-// Which operations of a fleet are traced, and their spans. A trace that began elsewhere (RequestOptions.traceparent)
-// is recorded if its caller says so; of those that begin here a share, the setting telemetry.sample.
+// Which operations of a fleet are traced, and their spans. A trace that began elsewhere
+// (RequestOptions.traceparent) is recorded if its caller says so; of those that begin here a share, the setting
+// telemetry.sample.
 #pragma once
 
 #include <switchyard/base/time.hpp>

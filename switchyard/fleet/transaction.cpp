@@ -39,8 +39,10 @@ class ChannelRequest final : public pool::Request {
   std::shared_ptr<Channel> take() noexcept { return std::move(channel_); }
 
  private:
-  void on_granted(session::Session& session, Duration /*waited*/) noexcept override {
+  void on_granted(session::Session& session, Duration waited) noexcept override {
     queued_here_ = false;
+    const Route& route = channel_->route();
+    endpoint_.recorder().acquired(route.access(), waited, route.limits().slow);
     channel_->attach(session);
     done.set();
   }
@@ -54,6 +56,10 @@ class ChannelRequest final : public pool::Request {
   std::shared_ptr<Channel> channel_;
   bool queued_here_ = false;
 };
+
+void note_end(const Channel& channel, TransactionEnd end) noexcept {
+  if (channel.route().refusal() == nullptr) channel.endpoint().recorder().transaction_ended(end);
+}
 
 Task<void> next_news(Route& route) { co_await route.news().wait(); }
 
@@ -168,6 +174,7 @@ TransactionScope::TransactionScope(std::shared_ptr<Channel> channel) noexcept : 
 
 TransactionScope::~TransactionScope() {
   if (!level_) return;
+  if (level_->depth == 1) note_end(*channel_, TransactionEnd::rolled_back);
   // Dropped in the middle: the session is in a transaction, so it is rolled back when it goes back to its pool.
   // Inside an outer transaction the savepoint's work would stay, so that one can only be rolled back as well.
   if (level_->depth > 1) channel_->broken = true;
@@ -204,11 +211,13 @@ Task<void> TransactionScope::commit() {
   }
   channel_->in_transaction = false;
   if (channel_->broken) {
+    note_end(*channel_, TransactionEnd::rolled_back);
     (void)co_await run_command(*channel_, "ROLLBACK", CommandKind::final).result();
     throw Error(ErrorKind::Cancelled, "the transaction was rolled back: a savepoint in it was abandoned",
                 ErrorStage::sent);
   }
   const std::string tag = co_await run_command(*channel_, "COMMIT", CommandKind::final);
+  note_end(*channel_, tag == "COMMIT" ? TransactionEnd::committed : TransactionEnd::rolled_back);
   if (tag != "COMMIT") {
     // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, which is no error to it.
     throw Error(
@@ -230,6 +239,7 @@ Task<void> TransactionScope::rollback() noexcept {
     co_return;
   }
   channel_->in_transaction = false;
+  note_end(*channel_, TransactionEnd::rolled_back);
   if (channel_->session() == nullptr) co_return;
   (void)co_await run_command(*channel_, "ROLLBACK", CommandKind::final).result();
 }

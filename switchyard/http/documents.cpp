@@ -3,8 +3,10 @@
 #include <switchyard/http/json_writer.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 
 namespace switchyard::inline v0::http {
 
@@ -82,17 +84,37 @@ void write_pool(JsonWriter& json, const PoolStatus& pool) {
       .end_object();
 }
 
-void write_operations(JsonWriter& json, const OperationStatus& operations) {
-  json.key("operations")
+void write_operations(JsonWriter& json, std::string_view key, const OperationStatus& operations) {
+  json.key(key)
       .begin_object()
       .member("count", operations.count)
       .member("errors", operations.errors)
       .member("slow", operations.slow)
+      .member("slow_acquires", operations.slow_acquires)
+      .member("retries", operations.retries)
       .member("p50_ms", milliseconds(operations.p50))
       .member("p95_ms", milliseconds(operations.p95))
       .member("p99_ms", milliseconds(operations.p99))
+      .member("acquire_p50_ms", milliseconds(operations.acquire_p50))
+      .member("acquire_p95_ms", milliseconds(operations.acquire_p95))
       .member("acquire_p99_ms", milliseconds(operations.acquire_p99))
       .end_object();
+}
+
+void write_statements(JsonWriter& json, const std::vector<StatementStatus>& statements) {
+  json.key("statements").begin_array();
+  for (const StatementStatus& statement : statements) {
+    json.begin_object()
+        .member("name", statement.name)
+        .member("access", statement.access)
+        .member("count", statement.count)
+        .member("errors", statement.errors)
+        .member("p50_ms", milliseconds(statement.p50))
+        .member("p95_ms", milliseconds(statement.p95))
+        .member("p99_ms", milliseconds(statement.p99))
+        .end_object();
+  }
+  json.end_array();
 }
 
 void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {
@@ -109,7 +131,10 @@ void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {
   } else {
     json.key("pool").null();
   }
-  write_operations(json, endpoint.operations);
+  write_operations(json, "operations", endpoint.operations);
+  write_operations(json, "reads", endpoint.reads);
+  write_operations(json, "writes", endpoint.writes);
+  write_statements(json, endpoint.statements);
   json.end_object();
 }
 
@@ -269,6 +294,40 @@ std::string fleet_json(const FleetStatus& status) {
     json.key("endpoints").begin_array();
     for (const EndpointStatus& endpoint : database.endpoints) write_endpoint(json, endpoint);
     json.end_array().end_object();
+  }
+  json.end_array().end_object();
+  return json.take();
+}
+
+std::string utc_text(std::chrono::system_clock::time_point moment) {
+  const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(moment);
+  const auto day = std::chrono::floor<std::chrono::days>(milliseconds);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(milliseconds - day);
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
+  return text.data();
+}
+
+std::string events_json(const std::vector<telemetry::KeptEvent>& events) {
+  JsonWriter json;
+  json.begin_object().member("last", events.empty() ? std::uint64_t{0} : events.back().sequence);
+  json.key("events").begin_array();
+  for (const telemetry::KeptEvent& event : events) {
+    json.begin_object()
+        .member("sequence", event.sequence)
+        .member("time", utc_text(event.at))
+        .member("level", log::to_string(event.level))
+        .member("kind", event.kind)
+        .member_if("database", event.database)
+        .member("message", event.message);
+    if (event.left_out != 0) json.member("left_out", event.left_out);
+    json.key("fields").begin_object();
+    for (const auto& [name, value] : event.fields) json.member(name, value);
+    json.end_object().end_object();
   }
   json.end_array().end_object();
   return json.take();

@@ -6,9 +6,11 @@
 #include <switchyard/fleet/status.hpp>
 #include <switchyard/http/fleet_source.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace switchyard::inline v0::http {
 
@@ -41,6 +43,13 @@ enum class Verdict : std::uint8_t {
 
 /// application/health+json: the verdict, one entry a database, and `checks` in the form of the draft standard.
 [[nodiscard]] SWITCHYARD_API std::string health_json(const FleetStatus& status, const HealthReports& reports);
+
+/// {"last": 17, "events": [{"sequence": 17, "time": "2026-11-21T16:20:43.123Z", ...}]}, oldest first. `last` is
+/// what to ask from next.
+[[nodiscard]] SWITCHYARD_API std::string events_json(const std::vector<telemetry::KeptEvent>& events);
+
+/// "2026-11-21T16:20:43.123Z"
+[[nodiscard]] SWITCHYARD_API std::string utc_text(std::chrono::system_clock::time_point moment);
 
 /// Everything a fleet knows of itself.
 [[nodiscard]] SWITCHYARD_API std::string fleet_json(const FleetStatus& status);

@@ -107,7 +107,7 @@ TEST(Health, SaysPoolSizeOfTheHealthyAndErrorOfTheOthers) {
 
 TEST(Metrics, ExportAnExplicitZeroForWhatIsDown) {
   const FakeSource source = parafort();
-  const std::string text = metrics_text(source.fleet, source.reports);
+  const std::string text = metrics_text(input_of(source));
   EXPECT_THAT(text, HasSubstr("switchyard_up{database=\"main\",endpoint=\"primary\",required=\"true\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("switchyard_up{database=\"documents\",endpoint=\"primary\",required=\"false\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("switchyard_up{database=\"main\",endpoint=\"readReplica\",required=\"false\"} 0\n"));
@@ -116,13 +116,14 @@ TEST(Metrics, ExportAnExplicitZeroForWhatIsDown) {
 
 TEST(Metrics, UseOpenTelemetrysNamesForConnections) {
   const FakeSource source = parafort();
-  const std::string text = metrics_text(source.fleet, source.reports);
+  const std::string text = metrics_text(input_of(source));
   EXPECT_THAT(text, HasSubstr("db_client_connection_count{db_client_connection_pool_name=\"main\","
                               "db_client_connection_state=\"idle\"} 8\n"));
   EXPECT_THAT(text, HasSubstr("db_client_connection_count{db_client_connection_pool_name=\"main\","
                               "db_client_connection_state=\"used\"} 7\n"));
   EXPECT_THAT(text, HasSubstr("# TYPE db_client_connection_timeouts_total counter\n"));
-  EXPECT_THAT(text, HasSubstr("switchyard_breaker_state{pool=\"main_replica_readReplica\",state=\"OPEN\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("switchyard_breaker_state{access=\"read\",database=\"main\",pool=\"main_replica_"
+                              "readReplica\",state=\"OPEN\"} 1\n"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <switchyard/http/fleet_source.hpp>
+#include <switchyard/http/metrics.hpp>
 
 #include <string>
 #include <utility>
@@ -15,9 +16,27 @@ class FakeSource final : public FleetSource {
     co_return std::make_shared<const HealthReports>(reports);
   }
 
+  [[nodiscard]] FleetStatistics statistics() const override { return numbers; }
+  std::vector<DatabaseFacts> facts() override { return known_facts; }
+  [[nodiscard]] std::vector<telemetry::KeptEvent> events(std::uint64_t sequence, std::size_t most) const override {
+    return log->since(sequence, most);
+  }
+  [[nodiscard]] std::vector<telemetry::EventCount> event_counts() const override { return log->counts(); }
+
   FleetStatus fleet;
   HealthReports reports;
+  FleetStatistics numbers;
+  std::vector<DatabaseFacts> known_facts;
+  std::shared_ptr<telemetry::EventLog> log = std::make_shared<telemetry::EventLog>();
 };
+
+inline MetricsInput input_of(const FakeSource& source) {
+  return {.status = source.fleet,
+          .reports = source.reports,
+          .statistics = source.numbers,
+          .facts = source.known_facts,
+          .events = source.event_counts()};
+}
 
 inline EndpointStatus open_endpoint(EndpointRole role, std::string name, std::uint32_t total, std::uint32_t idle) {
   EndpointStatus endpoint;
@@ -25,6 +44,8 @@ inline EndpointStatus open_endpoint(EndpointRole role, std::string name, std::ui
   endpoint.name = std::move(name);
   endpoint.location = "localhost:5432/db";
   endpoint.configured = endpoint.opened = true;
+  endpoint.breakers = {BreakerReport{.endpoint = endpoint.name, .access = "read"},
+                       BreakerReport{.endpoint = endpoint.name, .access = "write"}};
   endpoint.pool = PoolStatus{.total = total, .active = total - idle, .idle = idle, .max = 20};
   return endpoint;
 }
@@ -56,7 +77,7 @@ inline FakeSource parafort() {
   DatabaseStatus main{.name = "main", .configured = true, .required = true};
   main.endpoints = {open_endpoint(EndpointRole::primary, "primary", 15, 8),
                     open_endpoint(EndpointRole::replica, "readReplica", 0, 0)};
-  main.endpoints[1].breaker = "OPEN";
+  main.endpoints[1].breaker = main.endpoints[1].breakers[0].state = "OPEN";
   DatabaseStatus analytics{.name = "analytics", .configured = true, .stand_in = "main"};
   analytics.endpoints = {open_endpoint(EndpointRole::primary, "primary", 5, 3)};
   DatabaseStatus documents{.name = "documents", .configured = true, .stand_in = "main"};

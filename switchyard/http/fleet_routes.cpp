@@ -4,9 +4,12 @@
 #include <switchyard/http/documents.hpp>
 #include <switchyard/http/index_page.hpp>
 #include <switchyard/http/metrics.hpp>
+#include <switchyard/http/problem.hpp>
 #include <switchyard/telemetry/text.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,7 +83,30 @@ Task<HttpResponse> health(FleetSource& source, const HttpRequest&) {
 
 Task<HttpResponse> metrics(FleetSource& source, const HttpRequest&) {
   const auto reports = co_await source.health();
-  co_return document(200, std::string(telemetry::kTextContentType), metrics_text(source.status(), *reports));
+  const MetricsInput input{.status = source.status(),
+                           .reports = *reports,
+                           .statistics = source.statistics(),
+                           .facts = source.facts(),
+                           .events = source.event_counts()};
+  co_return document(200, std::string(telemetry::kTextContentType), metrics_text(input));
+}
+
+/// ?since=SEQUENCE: only later ones; ?most=N: the latest N of them.
+Task<HttpResponse> events(FleetSource& source, const HttpRequest& request) {
+  std::uint64_t since = 0;
+  std::uint64_t most = telemetry::EventLog::kMaxKeys;
+  for (const auto& [name, value] : request.query) {
+    if (name != "since" && name != "most") continue;
+    std::uint64_t& number = name == "since" ? since : most;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size() || value.empty()) {
+      Problem problem;
+      problem.status = 400;
+      problem.detail = "'" + name + "' has to be a whole number";
+      co_return to_response(problem);
+    }
+  }
+  co_return HttpResponse::json(200, events_json(source.events(since, most)));
 }
 
 Task<HttpResponse> fleet(FleetSource& source, const HttpRequest&) {
@@ -124,6 +150,7 @@ std::unique_ptr<Router> make_fleet_router(FleetSource& source) {
   add("/api/health/connections", "connections of each pool", health_connections);
   add("/api/fleet", "everything about databases, endpoints, pools and operations", fleet);
   add("/health", "each database in detail, as application/health+json", health);
+  add("/api/events", "what happened lately; ?since=SEQUENCE, ?most=N", events);
   add("/livez", "the process answers (no SQL)", livez);
   add("/readyz", "every required database serves; ?verbose, ?exclude=name", readyz);
   add("/metrics", "for Prometheus", metrics);

@@ -9,7 +9,7 @@
 
 namespace switchyard::inline v0::http {
 
-/// /, /livez, /readyz, /health, /metrics, /api/fleet, /api/health/databases, /api/health/connections.
+/// /, /livez, /readyz, /health, /metrics, /api/events, /api/fleet, /api/health/databases, /api/health/connections.
 /// The source outlives the router.
 [[nodiscard]] SWITCHYARD_API std::unique_ptr<Router> make_fleet_router(FleetSource& source);
 

@@ -1,8 +1,27 @@
 #include <switchyard/http/live_fleet_source.hpp>
 
+#include <switchyard/runtime/loop.hpp>
+
+#include <tuple>
 #include <utility>
 
 namespace switchyard::inline v0::http {
+
+namespace {
+
+/// Sizes are files to be looked at: not at every scrape.
+constexpr Duration kFactsAge = std::chrono::seconds(60);
+constexpr Duration kFactsTimeout = std::chrono::seconds(5);
+
+constexpr std::string_view kFacts =
+    "SELECT pg_catalog.pg_database_size(d.datid)::int8, d.xact_commit::int8, d.xact_rollback::int8 "
+    "FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()";
+constexpr std::string_view kSchemaSize =
+    "SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::int8 FROM pg_catalog.pg_class c "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'm', "
+    "'p')";
+
+}  // namespace
 
 FleetStatus LiveFleetSource::status() const {
   FleetStatus status = fleet_.status();
@@ -22,6 +41,43 @@ Task<std::shared_ptr<const HealthReports>> LiveFleetSource::health() {
   }
   co_await checked_.wait();
   co_return last_;
+}
+
+std::vector<DatabaseFacts> LiveFleetSource::facts() {
+  const TimePoint now = runtime::now();
+  if (!asking_.running() && (!asked_ || now - *asked_ >= kFactsAge)) {
+    asked_ = now;
+    asking_.start(ask_for_facts());
+  }
+  return facts_;
+}
+
+Task<void> LiveFleetSource::ask_for_facts() {
+  std::vector<DatabaseFacts> found;
+  for (const DatabaseConfig& config : fleet_.config().databases) {
+    if (!config.configured()) continue;
+    auto handle = fleet_.database(config.name);
+    if (!handle.ok()) continue;
+    auto row = co_await handle
+                   ->query_optional<std::tuple<std::int64_t, std::int64_t, std::int64_t>>(
+                       {.sql = kFacts, .timeout = kFactsTimeout})
+                   .result();
+    if (!row.ok() || !row->has_value()) continue;  // it is down, or we may not ask: no facts
+    DatabaseFacts& facts = found.emplace_back();
+    facts.database = config.name;
+    const auto& [size, commits, rollbacks] = **row;
+    facts.size_bytes = static_cast<std::uint64_t>(size);
+    facts.commits = static_cast<std::uint64_t>(commits);
+    facts.rollbacks = static_cast<std::uint64_t>(rollbacks);
+    if (config.schema->empty()) continue;
+    auto schema_size =
+        co_await handle->query_value<std::int64_t>({.sql = kSchemaSize, .timeout = kFactsTimeout}, *config.schema)
+            .result();
+    if (!schema_size.ok()) continue;
+    facts.schema = *config.schema;
+    facts.schema_bytes = static_cast<std::uint64_t>(*schema_size);
+  }
+  facts_ = std::move(found);
 }
 
 Task<void> LiveFleetSource::check() {

@@ -9,6 +9,8 @@
 #include <switchyard/runtime/owned_task.hpp>
 
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace switchyard::inline v0::http {
 
@@ -21,15 +23,27 @@ class SWITCHYARD_API LiveFleetSource final : public FleetSource {
 
   [[nodiscard]] FleetStatus status() const override;
   Task<std::shared_ptr<const HealthReports>> health() override;
+  [[nodiscard]] FleetStatistics statistics() const override { return fleet_.statistics(); }
+  std::vector<DatabaseFacts> facts() override;
+  [[nodiscard]] std::vector<telemetry::KeptEvent> events(std::uint64_t sequence, std::size_t most) const override {
+    return telemetry::events().since(sequence, most);
+  }
+  [[nodiscard]] std::vector<telemetry::EventCount> event_counts() const override {
+    return telemetry::events().counts();
+  }
 
  private:
   Task<void> check();
+  Task<void> ask_for_facts();
 
   Fleet& fleet_;
   Duration check_timeout_;
   std::shared_ptr<const HealthReports> last_;
   runtime::AsyncEvent checked_;
   runtime::OwnedTask checking_;
+  std::vector<DatabaseFacts> facts_;
+  std::optional<TimePoint> asked_;
+  runtime::OwnedTask asking_;
 };
 
 }  // namespace switchyard::inline v0::http

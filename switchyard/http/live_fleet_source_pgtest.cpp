@@ -63,7 +63,7 @@ TEST_F(LiveFleetSourceTest, SaysOfEachDatabaseWhetherItsOwnEndpointServes) {
 }
 )");
     EXPECT_EQ(judge(status, *reports), Verdict::warn);
-    EXPECT_THAT(metrics_text(status, *reports),
+    EXPECT_THAT(metrics_text({.status = status, .reports = *reports, .statistics = source.statistics()}),
                 HasSubstr("switchyard_up{database=\"analytics\",endpoint=\"primary\",required=\"false\"} 0\n"));
     EXPECT_THAT(health_connections_json(status), HasSubstr("\"main\": {\n    \"totalConnections\": 1,"));
   });
@@ -91,6 +91,43 @@ TEST_F(LiveFleetSourceTest, GivesEveryDatabaseAPrimaryEndpoint) {
       EXPECT_EQ(database.endpoints.front().role, EndpointRole::primary) << database.name;
       EXPECT_EQ(database.endpoints.front().configured, database.configured) << database.name;
     }
+  });
+}
+
+TEST_F(LiveFleetSourceTest, AsksTheServersForTheSizeOfTheirDatabases) {
+  with_source([](Fleet&, LiveFleetSource& source) -> Task<void> {
+    EXPECT_TRUE(source.facts().empty()) << "nobody waits for the first answer";
+    while (source.facts().empty()) co_await sleep(std::chrono::milliseconds(5));
+    const std::vector<DatabaseFacts> facts = source.facts();
+    EXPECT_EQ(facts.size(), 1U) << "only main is there";
+    EXPECT_EQ(facts.front().database, "main");
+    EXPECT_GT(facts.front().size_bytes, 1'000'000U);
+  });
+}
+
+TEST_F(LiveFleetSourceTest, KeepsTheNumbersOfOperationsApartByAccessAndName) {
+  with_source([](Fleet& fleet, LiveFleetSource& source) -> Task<void> {
+    auto main = fleet.database("main").value_or_throw();
+    for (int i = 0; i < 3; ++i) {
+      (void)co_await main.query_value<int>({.sql = "SELECT 1", .name = "one"});
+    }
+    (void)co_await main.read().query_value<int>("SELECT 1");
+    (void)co_await main.query_value<int>("SELECT 1 / 0").result();
+    co_await main.transaction(
+        [](Transaction& tx) -> Task<void> { (void)co_await tx.query_value<int>("SELECT 1"); });
+    const FleetStatistics statistics = source.statistics();
+    const EndpointStatistics& primary = statistics.endpoints.front();
+    EXPECT_EQ(primary.writes.statements.size(), 1U);
+    EXPECT_EQ(primary.writes.statements.front().name, "one");
+    EXPECT_EQ(primary.writes.statements.front().execution.count(), 3U);
+    EXPECT_EQ(primary.writes.errors[static_cast<std::size_t>(ErrorKind::Server)], 1U);
+    EXPECT_EQ(primary.committed, 1U);
+    EXPECT_GE(primary.create_time.count(), 1U);
+    EXPECT_EQ(primary.wait_time.count(), primary.use_time.count());
+    const EndpointStatistics& replica = statistics.endpoints.at(1);
+    EXPECT_EQ(replica.role, EndpointRole::replica);
+    EXPECT_EQ(replica.reads.count, 1U);
+    EXPECT_EQ(replica.writes.count, 0U);
   });
 }
 

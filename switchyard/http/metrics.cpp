@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@ using telemetry::Metric;
 using Kind = telemetry::Metric::Kind;
 
 constexpr double kNanosecond = 1e-9;
+constexpr double kMillionth = 1e-6;
 
 constexpr Metric kCount{Kind::gauge, "db.client.connection.count", "{connection}", "Open connections by state."};
 constexpr Metric kMax{Kind::gauge, "db.client.connection.max", "{connection}",
@@ -32,6 +34,27 @@ constexpr Metric kPending{Kind::gauge, "db.client.connection.pending_requests", 
                           "Callers that wait for a connection."};
 constexpr Metric kTimeouts{Kind::counter, "db.client.connection.timeouts", "{timeout}",
                            "Callers that waited for a connection in vain."};
+constexpr Metric kCreateTime{Kind::histogram, "db.client.connection.create_time", "s", "Opening a connection.",
+                             kNanosecond,     telemetry::kOperationSeconds};
+constexpr Metric kWaitTime{Kind::histogram,
+                           "db.client.connection.wait_time",
+                           "s",
+                           "Waiting for a connection, by operations, transactions and leases.",
+                           kNanosecond,
+                           telemetry::kOperationSeconds};
+constexpr Metric kUseTime{Kind::histogram,
+                          "db.client.connection.use_time",
+                          "s",
+                          "Holding a connection, from getting it to giving it back.",
+                          kNanosecond,
+                          telemetry::kOperationSeconds};
+constexpr Metric kDuration{Kind::histogram,
+                           "db.client.operation.duration",
+                           "s",
+                           "Execution of operations, without the wait for a connection.",
+                           kNanosecond,
+                           telemetry::kOperationSeconds};
+
 constexpr Metric kUp{Kind::gauge, "switchyard.up", "", "1 when the endpoint answered SELECT 1, else 0."};
 constexpr Metric kInfo{Kind::gauge, "switchyard.info", "", "Always 1; the labels tell what runs."};
 constexpr Metric kUptime{Kind::gauge, "switchyard.uptime", "s", "Since the fleet was opened."};
@@ -42,14 +65,57 @@ constexpr Metric kClosed{Kind::counter, "switchyard.connection.closed", "{connec
 constexpr Metric kExhausted{Kind::counter, "switchyard.pool.exhausted", "{time}",
                             "Times every connection of the pool was in use."};
 constexpr Metric kOperations{Kind::counter, "switchyard.operations", "{operation}", "Operations that ended."};
-constexpr Metric kErrors{Kind::counter, "switchyard.operation.errors", "{operation}", "Operations that failed."};
+constexpr Metric kErrors{Kind::counter, "switchyard.operation.errors", "{operation}",
+                         "Operations that failed, by kind of error."};
 constexpr Metric kSlow{Kind::counter, "switchyard.operation.slow", "{operation}",
-                       "Operations slower than the database's slow_query."};
+                       "Operations that ran longer than the database's slow_query."};
+constexpr Metric kSlowAcquire{Kind::counter, "switchyard.acquire.slow", "{wait}",
+                              "Waits for a connection longer than the database's slow_acquire."};
+constexpr Metric kRetries{Kind::counter, "switchyard.operation.retries", "{attempt}", "Attempts after the first."};
+constexpr Metric kInDoubt{Kind::counter, "switchyard.operation.in_doubt", "{operation}",
+                          "Writes whose outcome is unknown."};
 constexpr Metric kQuantile{Kind::gauge, "switchyard.operation.duration.quantile", "s",
-                           "Duration of operations by quantile, since the start.", kNanosecond};
+                           "Execution of operations by quantile, since the start.", kNanosecond};
 constexpr Metric kAcquire{Kind::gauge, "switchyard.acquire.duration.quantile", "s",
                           "Wait for a connection by quantile, since the start.", kNanosecond};
+constexpr Metric kTarget{Kind::gauge, "switchyard.latency_target", "s", "The database's latency_target.",
+                         kNanosecond};
+constexpr Metric kTargetMeasured{Kind::counter, "switchyard.latency_target.measured", "{operation}",
+                                 "Executions of a database with a latency_target."};
+constexpr Metric kTargetMet{Kind::counter, "switchyard.latency_target.met", "{operation}",
+                            "Executions within the latency_target."};
+constexpr Metric kTargetShare{Kind::gauge, "switchyard.latency_target.share", "1",
+                              "Share of executions within the latency_target, since the start.", kMillionth};
+constexpr Metric kStatement{Kind::histogram,
+                            "switchyard.statement.duration",
+                            "s",
+                            "Execution of named statements; names beyond the limit count as other.",
+                            kNanosecond,
+                            telemetry::kOperationSeconds};
+constexpr Metric kStatementErrors{Kind::counter, "switchyard.statement.errors", "{operation}",
+                                  "Named statements that failed."};
+constexpr Metric kStatementQuantile{Kind::gauge, "switchyard.statement.duration.quantile", "s",
+                                    "Execution of named statements by quantile, since the start.", kNanosecond};
+constexpr Metric kTransactions{Kind::counter, "switchyard.transactions", "{transaction}",
+                               "Transactions of this process, by how they ended."};
 constexpr Metric kBreaker{Kind::gauge, "switchyard.breaker.state", "", "1 for the state the breaker is in."};
+constexpr Metric kBreakerOpened{Kind::counter, "switchyard.breaker.opened", "{time}", "Times the breaker opened."};
+constexpr Metric kBreakerRefused{Kind::counter, "switchyard.breaker.refused", "{operation}",
+                                 "Operations that the open breaker turned away."};
+constexpr Metric kRetriesRefused{Kind::counter, "switchyard.retries.refused", "{attempt}",
+                                 "Attempts that were not made because the retry budget was used up."};
+constexpr Metric kEvents{Kind::counter, "switchyard.events", "{event}", "Events by kind, whether logged or not."};
+constexpr Metric kEventsLeftOut{Kind::counter, "switchyard.events.left_out", "{event}",
+                                "Events without a log line of their own, because there were too many."};
+constexpr Metric kSize{Kind::gauge, "switchyard.database.size", "By", "Size of the physical database."};
+constexpr Metric kCommits{Kind::counter, "switchyard.database.commits", "{transaction}",
+                          "Transactions committed in the database, by any client."};
+constexpr Metric kRollbacks{Kind::counter, "switchyard.database.rollbacks", "{transaction}",
+                            "Transactions rolled back in the database, by any client."};
+constexpr Metric kSchemaSize{Kind::gauge, "switchyard.schema.size", "By", "Size of the database's schema."};
+constexpr Metric kSpans{Kind::counter, "switchyard.trace.spans", "{span}", "Spans by what became of them."};
+constexpr Metric kSpansQueued{Kind::gauge, "switchyard.trace.queue", "{span}",
+                              "Spans that wait for the collector."};
 
 constexpr std::array kBreakerStates{"CLOSED", "OPEN", "HALF_OPEN"};
 
@@ -62,6 +128,10 @@ class Families {
     } else {
       series(metric).push_back({std::move(labels), static_cast<std::int64_t>(value)});
     }
+  }
+  void add(const Metric& metric, Labels labels, const telemetry::HistogramData& value) {
+    std::ranges::sort(labels);
+    series(metric).push_back({std::move(labels), value});
   }
   void add(const Metric& metric, Labels labels, Duration value) {
     add(metric, std::move(labels), static_cast<std::uint64_t>(std::max<Duration::rep>(value.count(), 0)));
@@ -81,13 +151,13 @@ class Families {
 };
 
 /// "main", "main_write", "reference_replica_api": as names of read views are written.
-std::string pool_name(const DatabaseStatus& database, const EndpointStatus& endpoint) {
-  switch (endpoint.role) {
-    case EndpointRole::primary: return database.name;
-    case EndpointRole::write: return database.name + "_write";
-    case EndpointRole::replica: return database.name + "_replica_" + endpoint.name;
+std::string pool_name(const std::string& database, EndpointRole role, const std::string& name) {
+  switch (role) {
+    case EndpointRole::primary: return database;
+    case EndpointRole::write: return database + "_write";
+    case EndpointRole::replica: return database + "_replica_" + name;
   }
-  return database.name;
+  return database;
 }
 
 void add_pool(Families& families, const std::string& name, const PoolStatus& pool) {
@@ -110,15 +180,110 @@ void add_pool(Families& families, const std::string& name, const PoolStatus& poo
   families.add(kExhausted, label, pool.exhausted);
 }
 
-void add_operations(Families& families, const std::string& name, const OperationStatus& operations) {
-  const Labels label{{"pool", name}};
-  families.add(kOperations, label, operations.count);
-  families.add(kErrors, label, operations.errors);
-  families.add(kSlow, label, operations.slow);
-  families.add(kQuantile, {{"pool", name}, {"quantile", "0.5"}}, operations.p50);
-  families.add(kQuantile, {{"pool", name}, {"quantile", "0.95"}}, operations.p95);
-  families.add(kQuantile, {{"pool", name}, {"quantile", "0.99"}}, operations.p99);
-  families.add(kAcquire, {{"pool", name}, {"quantile", "0.99"}}, operations.acquire_p99);
+constexpr std::array<std::pair<double, const char*>, 3> kQuantiles{{{0.50, "0.5"}, {0.95, "0.95"}, {0.99, "0.99"}}};
+
+void add_quantiles(Families& families, const Metric& metric, const Labels& labels,
+                   const telemetry::HistogramData& data) {
+  if (data.count() == 0) return;
+  for (const auto& [q, name] : kQuantiles) {
+    Labels with_quantile = labels;
+    with_quantile.emplace_back("quantile", name);
+    families.add(metric, std::move(with_quantile), data.quantile(q));
+  }
+}
+
+Labels with(Labels labels, std::string name, std::string value) {
+  labels.emplace_back(std::move(name), std::move(value));
+  return labels;
+}
+
+std::string error_type(std::size_t kind) { return std::string(to_string(static_cast<ErrorKind>(kind))); }
+
+void add_operations(Families& families, const std::string& pool, const EndpointStatistics& endpoint,
+                    const char* access, const telemetry::OperationTotals& totals) {
+  const Labels labels{{"database", endpoint.database}, {"pool", pool}, {"access", access}};
+  families.add(kDuration,
+               {{"db.system.name", "postgresql"},
+                {"db.namespace", endpoint.database},
+                {"db.client.connection.pool.name", pool},
+                {"access", access}},
+               totals.execution);
+  families.add(kOperations, labels, totals.count);
+  for (std::size_t kind = 0; kind < totals.errors.size(); ++kind) {
+    if (totals.errors[kind] != 0)
+      families.add(kErrors, with(labels, "error.type", error_type(kind)), totals.errors[kind]);
+  }
+  families.add(kInDoubt, labels, totals.errors[static_cast<std::size_t>(ErrorKind::InDoubt)]);
+  families.add(kSlow, labels, totals.slow);
+  families.add(kSlowAcquire, labels, totals.slow_acquires);
+  families.add(kRetries, labels, totals.retries);
+  add_quantiles(families, kQuantile, labels, totals.execution);
+  add_quantiles(families, kAcquire, labels, totals.acquire);
+  if (endpoint.latency_target > Duration::zero()) {
+    families.add(kTargetMeasured, labels, totals.execution.count());
+    families.add(kTargetMet, labels, totals.within_target);
+  }
+  for (const telemetry::StatementNumbers& statement : totals.statements) {
+    const Labels named = with(labels, "statement", statement.name);
+    families.add(kStatement, named, statement.execution);
+    families.add(kStatementErrors, named, statement.errors);
+    add_quantiles(families, kStatementQuantile, named, statement.execution);
+  }
+}
+
+void add_statistics(Families& families, const FleetStatistics& statistics) {
+  struct Target {
+    Duration target;
+    std::uint64_t measured = 0;
+    std::uint64_t met = 0;
+  };
+  std::map<std::string, Target> targets;
+  for (const EndpointStatistics& endpoint : statistics.endpoints) {
+    const std::string pool = pool_name(endpoint.database, endpoint.role, endpoint.name);
+    const Labels label{{"db.client.connection.pool.name", pool}};
+    families.add(kCreateTime, label, endpoint.create_time);
+    families.add(kWaitTime, label, endpoint.wait_time);
+    families.add(kUseTime, label, endpoint.use_time);
+    add_operations(families, pool, endpoint, "read", endpoint.reads);
+    add_operations(families, pool, endpoint, "write", endpoint.writes);
+    const Labels labels{{"database", endpoint.database}, {"pool", pool}};
+    families.add(kTransactions, with(labels, "outcome", "committed"), endpoint.committed);
+    families.add(kTransactions, with(labels, "outcome", "rolled_back"), endpoint.rolled_back);
+    if (endpoint.latency_target <= Duration::zero()) continue;
+    Target& target = targets[endpoint.database];
+    target.target = endpoint.latency_target;
+    target.measured += endpoint.reads.execution.count() + endpoint.writes.execution.count();
+    target.met += endpoint.reads.within_target + endpoint.writes.within_target;
+  }
+  for (const auto& [database, target] : targets) {
+    families.add(kTarget, {{"database", database}}, target.target);
+    if (target.measured == 0) continue;
+    const double share = static_cast<double>(target.met) / static_cast<double>(target.measured);
+    families.add(kTargetShare, {{"database", database}}, static_cast<std::uint64_t>(share / kMillionth));
+  }
+  if (!statistics.traced) return;
+  families.add(kSpans, {{"outcome", "exported"}}, statistics.traces.exported);
+  families.add(kSpans, {{"outcome", "dropped"}}, statistics.traces.dropped);
+  families.add(kSpans, {{"outcome", "failed"}}, statistics.traces.failed);
+  families.add(kSpansQueued, {}, statistics.traces.queued);
+}
+
+void add_facts(Families& families, const std::vector<DatabaseFacts>& all) {
+  for (const DatabaseFacts& facts : all) {
+    const Labels label{{"database", facts.database}};
+    families.add(kSize, label, facts.size_bytes);
+    families.add(kCommits, label, facts.commits);
+    families.add(kRollbacks, label, facts.rollbacks);
+    if (!facts.schema.empty()) families.add(kSchemaSize, with(label, "schema", facts.schema), facts.schema_bytes);
+  }
+}
+
+void add_events(Families& families, const std::vector<telemetry::EventCount>& counts) {
+  for (const telemetry::EventCount& count : counts) {
+    const Labels labels{{"event", count.kind}, {"database", count.database}};
+    families.add(kEvents, labels, count.count);
+    families.add(kEventsLeftOut, labels, count.left_out);
+  }
 }
 
 void add_up(Families& families, const DatabaseStatus& database, const HealthReports& reports) {
@@ -135,7 +300,8 @@ void add_up(Families& families, const DatabaseStatus& database, const HealthRepo
 
 }  // namespace
 
-std::string metrics_text(const FleetStatus& status, const HealthReports& reports) {
+std::string metrics_text(const MetricsInput& input) {
+  const FleetStatus& status = input.status;
   Families families;
   families.add(kInfo, {{"application", status.application}, {"version", status.version}}, std::uint64_t{1});
   families.add(kUptime, {},
@@ -143,16 +309,23 @@ std::string metrics_text(const FleetStatus& status, const HealthReports& reports
   for (const DatabaseStatus& database : status.databases) {
     for (const EndpointStatus& endpoint : database.endpoints) {
       if (!endpoint.configured) continue;
-      const std::string name = pool_name(database, endpoint);
+      const std::string name = pool_name(database.name, endpoint.role, endpoint.name);
       if (endpoint.pool) add_pool(families, name, *endpoint.pool);
-      add_operations(families, name, endpoint.operations);
-      for (const char* state : kBreakerStates) {
-        families.add(kBreaker, {{"pool", name}, {"state", state}},
-                     std::uint64_t{endpoint.breaker == state ? 1u : 0u});
+      for (const BreakerReport& breaker : endpoint.breakers) {
+        const Labels labels{{"database", database.name}, {"pool", name}, {"access", breaker.access}};
+        for (const char* state : kBreakerStates) {
+          families.add(kBreaker, with(labels, "state", state), std::uint64_t{breaker.state == state ? 1u : 0u});
+        }
+        families.add(kBreakerOpened, labels, breaker.opened);
+        families.add(kBreakerRefused, labels, breaker.refused);
       }
     }
-    add_up(families, database, reports);
+    families.add(kRetriesRefused, {{"database", database.name}}, database.retries_refused);
+    add_up(families, database, input.reports);
   }
+  add_statistics(families, input.statistics);
+  add_facts(families, input.facts);
+  add_events(families, input.events);
   return families.text();
 }
 

@@ -35,6 +35,8 @@ inline constexpr EventKind kSlowQuery{"slow_query", "fleet"};
 inline constexpr EventKind kSlowPool{"slow_pool", "fleet"};
 inline constexpr EventKind kPoolExhaustion{"pool_exhaustion", "pool"};
 inline constexpr EventKind kCircuitBreaker{"circuit_breaker", "fleet"};
+/// Towards HALF_OPEN and CLOSED; the same events to whoever counts.
+inline constexpr EventKind kCircuitBreakerBetter{"circuit_breaker", "fleet", log::Level::info};
 inline constexpr EventKind kConnectFailed{"connect_failed", "pool"};
 inline constexpr EventKind kLeakSuspected{"leak_suspected", "pool"};
 inline constexpr EventKind kTraceExportFailed{"trace_export_failed", "fleet"};

@@ -1,5 +1,5 @@
-// The numbers of the operations that ran at one endpoint with one access: how long callers waited for a session, how
-// long operations ran, how they ended, and the same for each statement that has a name.
+// The numbers of the operations that ran at one endpoint with one access: how long callers waited for a session,
+// how long operations ran, how they ended, and the same for each statement that has a name.
 //
 // Recording one operation costs some ten nanoseconds (bench/telemetry_bench). Names are bounded: those that come
 // when `max_names` are known already count together as "other".
