@@ -320,7 +320,7 @@ std::string metrics_text(const MetricsInput& input) {
         families.add(kBreakerRefused, labels, breaker.refused);
       }
     }
-    families.add(kRetriesRefused, {{"database", database.name}}, database.retries_refused);
+    if (database.configured) families.add(kRetriesRefused, {{"database", database.name}}, database.retries_refused);
     add_up(families, database, input.reports);
   }
   add_statistics(families, input.statistics);
