@@ -106,6 +106,7 @@ TEST_F(LiveFleetSourceTest, AsksTheServersForTheSizeOfTheirDatabases) {
 }
 
 TEST_F(LiveFleetSourceTest, KeepsTheNumbersOfOperationsApartByAccessAndName) {
+  ASSERT_TRUE(TestCluster::replica().catch_up(TestCluster::shared().primary()).ok());
   with_source([](Fleet& fleet, LiveFleetSource& source) -> Task<void> {
     auto main = fleet.database("main").value_or_throw();
     for (int i = 0; i < 3; ++i) {
