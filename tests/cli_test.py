@@ -491,6 +491,144 @@ def endings(cases, machine):
         p.ended(machine.run("down", "--application", "small"), OK)
 
 
+def doctor(cases, machine):
+    """What doctor finds on a real server, and that the line it gives repairs it."""
+    file = machine.work / "clinic.toml"
+    file.write_text("[fleet]\napplication = \"clinic\"\n[database.main]\npool = { min = 0, max = 5 }\n",
+                    encoding="utf-8")
+    up = machine.run("up", "--detach", "--http", "auto", "--config", str(file), "--json")
+    if up.returncode != 0:
+        cases.check("a server for doctor", [up.stderr])
+        return
+    dsn = next(one["dsn"] for one in json.loads(up.stdout)["databases"])
+    place = re.search(r"host=([^&]+)&port=(\d+)", dsn)
+    host, port = urllib.parse.unquote(place.group(1)), place.group(2)
+
+    def at(role, database="postgres", password=""):
+        secret = f":{password}" if password else ""
+        return f"postgresql://{role}{secret}@/{database}?host={host}&port={port}"
+
+    def admin(*statements, database="postgres"):
+        for statement in statements:
+            result = machine.run("query", "--csv", statement, POSTGRES_DSN=at("postgres", database))
+            if result.returncode != 0:
+                raise AssertionError(f"{statement}: {result.stderr}")
+        return result.stdout
+
+    def examine(dsn, *words, **variables):
+        return machine.run("doctor", *words, POSTGRES_DSN=dsn, PG_POOL_MAX_SIZE="5", **variables)
+
+    def treat(result):
+        """Runs the SQL of the lines that doctor gave."""
+        lines = re.findall(r"-U postgres(?: -d (\S+))? -c '((?:[^']|'\\'')*)'", result.stdout)
+        for database, statement in lines:
+            admin(statement.replace("'\\''", "'"), database=database or "postgres")
+        return lines
+
+    def repairs(p, dsn, expected, code, *words):
+        """The finding is there with a line; query ends with the status for it; after the line all is well."""
+        if code is not None:
+            p.ended(machine.run("query", "SELECT 1", POSTGRES_DSN=dsn), code)
+        ill = examine(dsn, *words)
+        p.ended(ill, FAILED)
+        p.want(expected in ill.stdout, "no", repr(expected), "in", ill.stdout)
+        p.want(treat(ill), "no line to run in", ill.stdout)
+        p.ended(examine(dsn, *words), OK)
+
+    @case(cases, "doctor: a role that does not exist, status 4")
+    def _(p):
+        repairs(p, at("stranger"), "stranger", AUTHENTICATION)
+
+    @case(cases, "doctor: a role that may not log in, status 4")
+    def _(p):
+        admin("CREATE ROLE nologin NOLOGIN")
+        repairs(p, at("nologin"), "not permitted to log in", AUTHENTICATION)
+
+    @case(cases, "doctor: a database that does not exist")
+    def _(p):
+        admin("CREATE ROLE owner LOGIN")
+        repairs(p, at("owner", "missing"), "missing", None)
+
+    @case(cases, "doctor: a role that may not connect to the database")
+    def _(p):
+        admin("CREATE ROLE outsider LOGIN", "CREATE DATABASE closed", "REVOKE CONNECT ON DATABASE closed FROM PUBLIC")
+        repairs(p, at("outsider", "closed"), "closed", None)
+
+    @case(cases, "a wrong password ends query, health and shell with status 4, and doctor says what to do")
+    def _(p):
+        admin("CREATE ROLE keeper LOGIN PASSWORD 'right'")
+        hba = pathlib.Path(admin("SHOW hba_file").splitlines()[1])
+        text = hba.read_text(encoding="utf-8")
+        try:
+            hba.write_text("local all keeper scram-sha-256\n" + text, encoding="utf-8")
+            admin("SELECT pg_reload_conf()")
+            wrong = at("keeper", password="wr0ng-one")
+            p.want(wait_for(lambda: machine.run("query", "SELECT 1", POSTGRES_DSN=wrong).returncode
+                            == AUTHENTICATION), "never refused")
+            result = machine.run("query", "SELECT 1", POSTGRES_DSN=wrong)
+            p.want("28P01" in result.stderr and "wr0ng-one" not in result.stderr + result.stdout, result.stderr)
+            ill = examine(wrong)
+            p.ended(ill, FAILED)
+            p.want("correct the password" in ill.stdout and "wr0ng-one" not in ill.stdout, ill.stdout)
+            p.ended(examine(at("keeper", password="right")), OK)
+            both = examine(at("keeper", password="right"), POSTGRES_REFERENCE_DSN=wrong)
+            p.want("has another password here than for" in both.stdout, both.stdout)
+        finally:
+            hba.write_text(text, encoding="utf-8")
+            admin("SELECT pg_reload_conf()")
+
+    @case(cases, "doctor: a schema that is not there, and tables that the role may not read")
+    def _(p):
+        admin("CREATE ROLE reader LOGIN", "CREATE TABLE hidden (n int)", "CREATE TABLE hidden_too (n int)")
+        dsn = at("reader")
+        ill = examine(dsn)
+        p.want("may not read 2 tables" in ill.stdout, ill.stdout)
+        treat(ill)
+        p.want("may not read" not in examine(dsn).stdout, "still hidden")
+        admin("DROP TABLE hidden", "DROP TABLE hidden_too")
+        repairs(p, dsn, "the schema orders does not exist", None, "--set", "database.main.schema=orders")
+
+    @case(cases, "doctor: a replica whose database has another name, and one that is none")
+    def _(p):
+        result = examine(at("postgres"), POSTGRES_MAIN_REPLICA_DSN=at("postgres", "template1"))
+        p.want("called template1, the primary's postgres" in result.stdout, result.stdout)
+        p.want("no streaming replica" in result.stdout, result.stdout)
+
+    @case(cases, "doctor: the limits of role and database hold what the pools may open, with what others have open")
+    def _(p):
+        admin("CREATE ROLE limited LOGIN CONNECTION LIMIT 4", "CREATE DATABASE small OWNER limited CONNECTION LIMIT 3")
+        dsn = at("limited", "small")
+        ill = examine(dsn)
+        p.ended(ill, FAILED)
+        p.want('ALTER ROLE "limited" CONNECTION LIMIT 5' in ill.stdout, ill.stdout)
+        p.want('ALTER DATABASE "small" CONNECTION LIMIT 5' in ill.stdout, ill.stdout)
+        figures = {line["subject"].split()[0]: line for line in json.loads(examine(dsn, "--json").stdout)["budget"]}
+        p.want((figures["role"]["wanted"], figures["role"]["allowed"], figures["role"]["fits"]) == (5, 4, False),
+               figures)
+        treat(ill)
+        p.ended(examine(dsn), OK)
+
+    @case(cases, "doctor: the pools of all workers against max_connections, and both ways out are true")
+    def _(p):
+        allowed = int(admin("SHOW max_connections").splitlines()[1]) - int(
+            admin("SHOW superuser_reserved_connections").splitlines()[1])
+        ill = examine(at("owner"), "--set", "fleet.workers=1000")
+        p.ended(ill, FAILED)
+        p.want("1000 workers x (main 5) = 5000 connections" in ill.stdout, ill.stdout)
+        p.want(f"do not fit into {allowed} (max_connections " in ill.stdout, ill.stdout)
+        p.want(re.search(r"ALTER SYSTEM SET max_connections = 5\d\d\d", ill.stdout), ill.stdout)
+        workers = str(allowed // 3)
+        ill = examine(at("owner"), "--set", f"fleet.workers={workers}")
+        smaller = re.search(r"--set (database\.main\.pool\.max=\d+)", ill.stdout)
+        p.want(smaller, ill.stdout)
+        p.ended(examine(at("owner"), "--set", f"fleet.workers={workers}", "--set", smaller.group(1)), OK)
+        figures = json.loads(examine(at("owner"), "--json").stdout)["budget"]
+        p.want(figures[0]["fits"] and figures[0]["allowed"] == allowed and figures[0]["open"] >= 1, figures)
+
+    p_down = machine.run("down", "--application", "clinic")
+    cases.check("the server for doctor stops", [] if p_down.returncode == 0 else [p_down.stderr])
+
+
 def main():
     cases = script_test.Cases()
     machine = Machine()
@@ -499,6 +637,7 @@ def main():
         demonstration(cases, machine)
         applications(cases, machine)
         endings(cases, machine)
+        doctor(cases, machine)
     finally:
         for _ in range(3):
             for state in (machine.folder / "runtime" / "switchyard").glob("*.json"):

@@ -44,7 +44,7 @@ std::vector<Finding> worst_first(const std::vector<Finding>& findings) {
   return sorted;
 }
 
-std::string as_json(const std::vector<Finding>& findings) {
+std::string as_json(const std::vector<Finding>& findings, const std::vector<BudgetLine>& budget) {
   http::JsonWriter json;
   json.begin_object().key("findings").begin_array();
   for (const Finding& finding : findings) {
@@ -53,6 +53,20 @@ std::string as_json(const std::vector<Finding>& findings) {
         .member("subject", finding.subject)
         .member("text", finding.text)
         .member_if("fix", finding.fix)
+        .end_object();
+  }
+  json.end_array().key("budget").begin_array();
+  for (const BudgetLine& line : budget) {
+    json.begin_object()
+        .member("subject", line.subject)
+        .member("sum", line.sum)
+        .member("wanted", line.wanted)
+        .member("others", line.others)
+        .member("open", line.open)
+        .member("allowed", line.allowed)
+        .member("because", line.because)
+        .member("fits", line.fits)
+        .member_if("fix", line.fix)
         .end_object();
   }
   json.end_array().end_object();
@@ -85,9 +99,11 @@ ExitCode run_doctor(const GlobalOptions& global, const DoctorOptions& options, c
   }
   std::vector<Finding> findings = check_configuration(choice->config);
   open_lazily(choice->config);
+  std::vector<BudgetLine> budget;
   const auto look = [&](Fleet& fleet) -> Task<ExitCode> {
-    const std::vector<Finding> seen = co_await check_servers(fleet);
-    findings.insert(findings.end(), seen.begin(), seen.end());
+    Examination seen = co_await check_servers(fleet);
+    std::ranges::move(seen.findings, std::back_inserter(findings));
+    budget = std::move(seen.budget);
     co_return ExitCode::ok;
   };
   auto done = with_fleet(std::move(choice->config), look);
@@ -99,7 +115,7 @@ ExitCode run_doctor(const GlobalOptions& global, const DoctorOptions& options, c
     });
   }
   findings = worst_first(findings);
-  console.print(global.json ? as_json(findings) : as_text(findings, console.out()));
+  console.print(global.json ? as_json(findings, budget) : as_text(findings, console.out()));
   const auto problems = std::ranges::count(findings, Severity::problem, &Finding::severity);
   if (problems == 0) {
     if (!global.json) console.note(console.err()(Tone::good, "\nNo problem found."));

@@ -1,4 +1,5 @@
 #include "doctor_checks.hpp"
+#include "doctor_budget.hpp"
 
 #include <switchyard/embedded/private_server.hpp>
 #include <switchyard/runtime/task_tools.hpp>
@@ -22,16 +23,6 @@ bool is_local(const HostSpec& host) {
 }
 
 const HostSpec& first_host(const ConnectionOptions& connection) { return connection.hosts.front(); }
-
-/// "psql -h db1 -p 5432 -U postgres -c '...'": a line that an administrator of the server runs.
-std::string administrator_line(const ConnectionOptions& connection, const std::string& sql,
-                               const std::string& database = {}) {
-  const HostSpec& host = first_host(connection);
-  std::string quoted;
-  for (const char c : sql) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return "psql -h " + (host.host.empty() ? host.hostaddr : host.host) + " -p " + std::to_string(host.port) +
-         " -U postgres" + (database.empty() ? "" : " -d " + database) + " -c '" + quoted + "'";
-}
 
 /// The variable or key that says where a database is.
 std::string setting_of(const DatabaseConfig& database) {
@@ -104,40 +95,144 @@ void check_replica_names(const FleetConfig& config, std::vector<Finding>& findin
   }
 }
 
-/// What a session of the application sees.
-struct Sight {
-  bool in_recovery = false;
-  bool uses_tls = false;
-  std::int64_t sessions_allowed = 0;
+/// The limits there, and who is connected.
+struct Limits {
+  std::int32_t pid = 0;
+  std::string server;
+  std::int64_t max_connections = 0;
+  std::int64_t superuser_reserved = 0;
+  std::int64_t reserved = 0;
   std::int64_t role_limit = -1;
-  std::optional<std::string> schema;
-  std::int64_t tables_hidden = 0;
-  std::string version;
+  std::int64_t database_limit = -1;
+  std::int64_t others = 0;
+  std::int64_t role_others = 0;
+  std::int64_t database_others = 0;
+  std::int64_t ours = 0;
+};
+
+struct Seen {
+  Sight sight;
+  Limits limits;
+  bool pooled = false;
 };
 
 constexpr std::string_view kLook =
     "SELECT pg_is_in_recovery() AS in_recovery, "
     "coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS uses_tls, "
-    "current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint "
-    "AS sessions_allowed, "
-    "(SELECT rolconnlimit::bigint FROM pg_roles WHERE rolname = current_user) AS role_limit, "
     "current_schema()::text AS schema, "
     "(SELECT count(*) FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm') "
     "AND c.relnamespace = current_schema()::regnamespace AND NOT has_table_privilege(c.oid, 'SELECT')) AS "
     "tables_hidden, "
     "split_part(current_setting('server_version'), ' ', 1) AS version";
 
-void judge_endpoint(const std::string& subject, const DatabaseConfig& database, const ConnectionOptions& connection,
-                    const Sight& sight, bool replica, bool logical, std::vector<Finding>& findings) {
-  const std::size_t before = findings.size();
+// A running server is known by the moment of its start and its port: a primary and its replicas, or copies of one
+// cluster, have the same system identifier.
+constexpr std::string_view kLimits =
+    "WITH c AS (SELECT usesysid, datid, application_name = ANY ($1) AS ours FROM pg_stat_activity "
+    "WHERE usesysid IS NOT NULL AND datid IS NOT NULL "
+    "AND coalesce(backend_type, 'client backend') = 'client backend') "
+    "SELECT pg_backend_pid() AS pid, "
+    "pg_postmaster_start_time()::text || ' ' || current_setting('port') AS server, "
+    "current_setting('max_connections')::bigint AS max_connections, "
+    "current_setting('superuser_reserved_connections')::bigint AS superuser_reserved, "
+    "coalesce(current_setting('reserved_connections', true), '0')::bigint AS reserved, "
+    "(CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END)::bigint AS role_limit, "
+    "(CASE WHEN r.rolsuper THEN -1 ELSE d.datconnlimit END)::bigint AS database_limit, "
+    "count(*) FILTER (WHERE NOT ours) AS others, "
+    "count(*) FILTER (WHERE NOT ours AND c.usesysid = r.oid) AS role_others, "
+    "count(*) FILTER (WHERE NOT ours AND c.datid = d.oid) AS database_others, "
+    "count(*) FILTER (WHERE ours) AS ours "
+    "FROM c, pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database() "
+    "GROUP BY r.oid, r.rolsuper, r.rolconnlimit, d.oid, d.datconnlimit";
+
+/// By which the fleet's sessions are known.
+std::vector<std::string> application_names(const FleetConfig& config) {
+  std::vector<std::string> names;
+  const auto add = [&](const EndpointConfig& endpoint) {
+    if (!endpoint.configured()) return;
+    const ConnectionOptions& connection = endpoint.connection;
+    const std::string& name =
+        connection.application_name.empty() ? connection.fallback_application_name : connection.application_name;
+    names.push_back(name);
+    names.push_back(name + "-probe");
+  };
+  for (const DatabaseConfig& database : config.databases) {
+    add(database.primary);
+    add(database.write);
+    for (const ReplicaConfig& replica : database.replicas) add(replica.endpoint);
+  }
+  return names;
+}
+
+struct Place {
+  std::string subject;
+  std::string name;  ///< as fleet.database() takes it
+  const DatabaseConfig* database;
+  const ReplicaConfig* replica;
+  [[nodiscard]] const ConnectionOptions& connection() const {
+    return replica != nullptr ? replica->endpoint.connection : database->primary.connection;
+  }
+};
+
+Task<Seen> look_at(Fleet& databases, Place place) {
+  constexpr auto kAtOnce = fleet::OnConnectFailure::fail;
+  DatabaseHandle handle = databases.database(place.name).value_or_throw();
+  Lease lease = place.replica != nullptr ? co_await handle.read({.replica = place.replica->name}).lease(kAtOnce)
+                                         : co_await handle.lease(kAtOnce);
+  Seen seen;
+  seen.sight = co_await lease.query_one<Sight>(Statement{.sql = kLook, .timeout = kCheckTimeout});
+  seen.limits = co_await lease.query_one<Limits>(Statement{.sql = kLimits, .timeout = kCheckTimeout},
+                                                 application_names(databases.config()));
+  // A pooler makes up the number under which cancel requests come.
+  seen.pooled = lease.server_pid() != seen.limits.pid;
+  co_return seen;
+}
+
+std::vector<Place> places_of(const FleetConfig& config) {
+  std::vector<Place> places;
+  for (const DatabaseConfig& database : config.databases) {
+    if (database.configured()) places.push_back({database.name, database.name, &database, nullptr});
+    for (const ReplicaConfig& replica : database.replicas) {
+      if (database.configured() && replica.endpoint.configured()) {
+        places.push_back({database.name + "/" + replica.name, database.name, &database, &replica});
+      }
+    }
+  }
+  return places;
+}
+
+LivePlace live(const Place& place, const Seen& seen) {
+  return {.subject = place.subject,
+          .database = place.database,
+          .replica = place.replica,
+          .server = seen.limits.server,
+          .max_connections = seen.limits.max_connections,
+          .superuser_reserved = seen.limits.superuser_reserved,
+          .reserved = seen.limits.reserved,
+          .role_limit = seen.limits.role_limit,
+          .database_limit = seen.limits.database_limit,
+          .others = seen.limits.others,
+          .role_others = seen.limits.role_others,
+          .database_others = seen.limits.database_others,
+          .ours = seen.limits.ours,
+          .pooled = seen.pooled};
+}
+
+}  // namespace
+
+std::vector<Finding> judge_place(const std::string& subject, const DatabaseConfig& database,
+                                 const ReplicaConfig* replica, const Sight& sight) {
+  std::vector<Finding> findings;
+  const ConnectionOptions& connection =
+      replica != nullptr ? replica->endpoint.connection : database.primary.connection;
   const std::string user = quote_identifier(connection.user);
-  if (!replica && sight.in_recovery) {
+  if (replica == nullptr && sight.in_recovery) {
     findings.push_back({Severity::problem, subject, "this is a standby: writes will fail",
                         "name the primary in " + setting_of(database) +
                             ", or list several hosts with "
                             "target_session_attrs=read-write"});
   }
-  if (replica && !sight.in_recovery && !logical) {
+  if (replica != nullptr && !sight.in_recovery && !*replica->logical) {
     findings.push_back({Severity::warning, subject, "not in recovery: no streaming replica",
                         "logical = true if it is a logical replica, else check its primary_conninfo"});
   }
@@ -162,80 +257,14 @@ void judge_endpoint(const std::string& subject, const DatabaseConfig& database, 
          administrator_line(connection, "GRANT SELECT ON ALL TABLES IN SCHEMA " + schema + " TO " + user,
                             connection.dbname)});
   }
-  const std::uint32_t pool_max = database.pool.max.value;
-  if (sight.role_limit >= 0 && sight.role_limit < static_cast<std::int64_t>(pool_max)) {
-    findings.push_back(
-        {Severity::problem, subject,
-         "role " + connection.user + " may have " + std::to_string(sight.role_limit) +
-             " connections, the pool opens up to " + std::to_string(pool_max),
-         administrator_line(connection, "ALTER ROLE " + user + " CONNECTION LIMIT " + std::to_string(pool_max))});
+  if (findings.empty()) {
+    findings.push_back({Severity::good, subject,
+                        connection.location() + ", PostgreSQL " + sight.version +
+                            (replica != nullptr ? ", streaming replica" : ""),
+                        ""});
   }
-  if (findings.size() == before) {
-    findings.push_back(
-        {Severity::good, subject,
-         connection.location() + ", PostgreSQL " + sight.version + (replica ? ", streaming replica" : ""), ""});
-  }
+  return findings;
 }
-
-struct Place {
-  std::string subject;
-  std::string name;  ///< as fleet.database() takes it
-  const DatabaseConfig* database;
-  const ReplicaConfig* replica;
-  [[nodiscard]] const ConnectionOptions& connection() const {
-    return replica != nullptr ? replica->endpoint.connection : database->primary.connection;
-  }
-};
-
-Task<Sight> look_at(Fleet& databases, Place place) {
-  constexpr auto kAtOnce = fleet::OnConnectFailure::fail;
-  DatabaseHandle handle = databases.database(place.name).value_or_throw();
-  Lease lease = place.replica != nullptr ? co_await handle.read({.replica = place.replica->name}).lease(kAtOnce)
-                                         : co_await handle.lease(kAtOnce);
-  co_return co_await lease.query_one<Sight>(Statement{.sql = kLook, .timeout = kCheckTimeout});
-}
-
-std::vector<Place> places_of(const FleetConfig& config) {
-  std::vector<Place> places;
-  for (const DatabaseConfig& database : config.databases) {
-    if (database.configured()) places.push_back({database.name, database.name, &database, nullptr});
-    for (const ReplicaConfig& replica : database.replicas) {
-      if (database.configured() && replica.endpoint.configured()) {
-        places.push_back({database.name + "/" + replica.name, database.name, &database, &replica});
-      }
-    }
-  }
-  return places;
-}
-
-/// All workers of all databases of one server together.
-void check_sizes(const FleetConfig& config,
-                 const std::map<std::string, std::pair<std::int64_t, const Place*>>& allowed,
-                 std::vector<Finding>& findings) {
-  const Sizing sizes = sizing(config);
-  for (const ServerSizing& server : sizes.servers) {
-    const auto at = allowed.find(server.location);
-    if (at == allowed.end()) continue;
-    const auto [sessions, place] = at->second;
-    if (static_cast<std::int64_t>(server.total) <= sessions) {
-      findings.push_back({Severity::good, "fleet",
-                          server.location + ": the pools open at most " + std::to_string(server.total) + " of " +
-                              std::to_string(sessions) + " connections",
-                          ""});
-      continue;
-    }
-    findings.push_back(
-        {Severity::problem, "fleet",
-         server.location + ": the pools may open " + std::to_string(server.total) +
-             " connections, the server allows " + std::to_string(sessions),
-         administrator_line(place->connection(), "ALTER SYSTEM SET max_connections = " +
-                                                     std::to_string(server.recommended_max_connections)) +
-             "   # and restart it; or make the pools smaller: --set database." + place->database->name +
-             ".pool.max=..."});
-  }
-}
-
-}  // namespace
 
 Finding explain_connect_error(const std::string& subject, const ConnectionOptions& connection, const Error& error) {
   const std::string state(error.sqlstate());
@@ -278,25 +307,28 @@ std::vector<Finding> check_configuration(const FleetConfig& config) {
   return findings;
 }
 
-Task<std::vector<Finding>> check_servers(Fleet& fleet) {
+Task<Examination> check_servers(Fleet& fleet) {
   const std::vector<Place> places = places_of(fleet.config());
-  std::vector<Task<Result<Sight>>> looks;
+  std::vector<Task<Result<Seen>>> looks;
   for (const Place& place : places) looks.push_back(as_result(with_timeout(look_at(fleet, place), kCheckTimeout)));
-  const std::vector<Result<Sight>> sights = co_await all(std::move(looks));
-  std::vector<Finding> findings;
-  std::map<std::string, std::pair<std::int64_t, const Place*>> allowed;
+  const std::vector<Result<Seen>> all_seen = co_await all(std::move(looks));
+  Examination out;
+  std::vector<LivePlace> lives;
   for (std::size_t i = 0; i < places.size(); ++i) {
     const Place& place = places[i];
-    if (!sights[i].ok()) {
-      findings.push_back(explain_connect_error(place.subject, place.connection(), sights[i].error()));
+    if (!all_seen[i].ok()) {
+      out.findings.push_back(explain_connect_error(place.subject, place.connection(), all_seen[i].error()));
       continue;
     }
-    judge_endpoint(place.subject, *place.database, place.connection(), *sights[i], place.replica != nullptr,
-                   place.replica != nullptr && place.replica->logical.value, findings);
-    allowed.try_emplace(first_host(place.connection()).display(), sights[i]->sessions_allowed, &place);
+    for (Finding& finding : judge_place(place.subject, *place.database, place.replica, all_seen[i]->sight)) {
+      out.findings.push_back(std::move(finding));
+    }
+    lives.push_back(live(place, *all_seen[i]));
   }
-  check_sizes(fleet.config(), allowed, findings);
-  co_return findings;
+  out.budget = prove_budget(fleet.config(), lives);
+  for (Finding& finding : budget_findings(out.budget)) out.findings.push_back(std::move(finding));
+  for (Finding& finding : pooler_findings(lives)) out.findings.push_back(std::move(finding));
+  co_return out;
 }
 
 }  // namespace switchyard::cli

@@ -93,7 +93,8 @@ Every setting with its value and where it came from; secrets are masked.
 )help"},
     Topic{"doctor", R"help(switchyard doctor [--on DATABASE]
 
-Checks configuration and servers; each finding comes with the line that fixes it. Ends with 0 when all is well.
+Checks configuration and servers; each finding comes with the line that fixes it. Proves with live figures that the
+connections of all workers fit into what the servers allow; with --json as `budget`. Ends with 0 when all is well.
 )help"},
     Topic{"health", R"help(switchyard health [--on DATABASE]
 

@@ -8,6 +8,7 @@
 #include <switchyard/runtime/task.hpp>
 #include <switchyard/session/querier.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -19,6 +20,7 @@ class Channel;
 class Route;
 [[nodiscard]] SWITCHYARD_API session::OperationHost& channel_host(Channel& channel) noexcept;
 SWITCHYARD_API void mark_dirty(Channel& channel) noexcept;
+[[nodiscard]] SWITCHYARD_API std::int32_t server_pid(const Channel& channel) noexcept;
 }  // namespace fleet
 
 /// A session of one's own. One operation at a time; several at once are a Usage error.
@@ -43,6 +45,9 @@ class SWITCHYARD_API Lease : public Querier {
   SWITCHYARD_COROUTINE_WRAPPER Task<fleet::TransactionResult<F>> transaction(F function) {
     return transaction(TransactionOptions{}, std::move(function));
   }
+
+  /// Of the server process, as it was told when the session was opened (a pooler makes it up); 0 once it is lost.
+  [[nodiscard]] std::int32_t server_pid() const noexcept { return channel_ ? fleet::server_pid(*channel_) : 0; }
 
   /// Gives the session back; the lease is over. A running operation is cancelled first.
   void release() noexcept {

@@ -38,7 +38,9 @@ void SharedPermits::set_fleet(const FleetConfig& fleet) {
   fleet_ = *fleet.application + " " + std::to_string(*fleet.connection_budget);
   if (*fleet.connection_budget > 0) fleet_limit_ = static_cast<std::int32_t>(*fleet.connection_budget);
   const auto add_name = [&](const EndpointConfig& endpoint) {
-    if (endpoint.configured()) application_names_.push_back(application_name_of(endpoint.connection));
+    if (!endpoint.configured()) return;
+    application_names_.push_back(application_name_of(endpoint.connection));
+    application_names_.push_back(application_name_of(endpoint.connection) + "-probe");  // prober.hpp
   };
   for (const DatabaseConfig& database : fleet.databases) {
     if (database.configured()) fleet_ += " " + database.primary.connection.location();

@@ -128,6 +128,9 @@ void let_go(std::shared_ptr<Channel> channel) noexcept {
   target.let_go(std::move(channel));
 }
 
+std::int32_t server_pid(const Channel& channel) noexcept {
+  return channel.session() != nullptr ? channel.session()->server_pid() : 0;
+}
 void mark_dirty(Channel& channel) noexcept {
   if (channel.session() != nullptr) channel.session()->mark_dirty();
 }
