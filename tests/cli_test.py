@@ -313,6 +313,55 @@ def demonstration(cases, machine):
         p.ended(machine.run("health", "--on", "main"), OK)
         p.ended(machine.run("health", "--on", "mian"), USAGE)
 
+    @case(cases, "breakers are shown, opened and reset, and an open one refuses that database alone")
+    def _(p):
+        shown = machine.run("breaker")
+        p.ended(shown, OK)
+        p.want("reference" in shown.stdout and "CLOSED" in shown.stdout and "write" in shown.stdout, shown.stdout)
+        breakers = json.loads(machine.run("breaker", "--on", "main", "--json").stdout)["breakers"]
+        p.want({(one["endpoint"], one["access"]) for one in breakers}
+               >= {("primary", "read"), ("primary", "write")}, breakers)
+        p.want(all(one["database"] == "main" and one["state"] == "CLOSED" for one in breakers), breakers)
+        opened = machine.run("breaker", "open", "--on", "reference", "--access", "write", "--json")
+        p.ended(opened, OK)
+        p.want([(one["access"], one["state"], one["mode"]) for one in json.loads(opened.stdout)["breakers"]]
+               == [("write", "OPEN", "forced open")], opened.stdout)
+        p.want("OPEN, forced open" in machine.run("breaker").stdout, "the table does not show it")
+        states = {one["name"]: one["endpoints"][0]["breaker"]
+                  for one in json.loads(machine.run("status", "--json").stdout)["databases"]}
+        p.want(states["reference"] == "OPEN" and states["main"] == "CLOSED", states)
+        p.ended(machine.run("health"), OK)
+        p.ended(machine.run("breaker", "reset", "--on", "reference"), OK)
+        p.want("OPEN" not in machine.run("breaker").stdout, "still open")
+
+    @case(cases, "breaker commands that are not understood say what is")
+    def _(p):
+        for words, expected in ((("opne", "--on", "main"), "open"), (("open",), "--on main"),
+                                (("open", "--on", "mian"), "main"), (("reset", "--on", "main", "--access", "all"), "read"),
+                                (("open", "--on", "main", "--replica", "nobody"), "nobody")):
+            result = machine.run("breaker", *words)
+            p.ended(result, USAGE)
+            p.want(expected in result.stderr, words, result.stderr)
+
+    @case(cases, "the operators' route refuses who does not say who he is, and web pages of elsewhere")
+    def _(p):
+        address = state_of(machine)["http"]
+
+        def post(query, **headers):
+            request = urllib.request.Request(f"http://{address}/api/fleet/breaker?{query}", method="POST",
+                                             headers={name.replace("_", "-"): value for name, value in headers.items()})
+            try:
+                with urllib.request.urlopen(request, timeout=20) as answer:
+                    return answer.status
+            except urllib.error.HTTPError as error:
+                return error.code
+        p.want(post("database=main&command=open") == 403, "nobody may open a breaker")
+        p.want(post("database=main&command=open", Switchyard_Operator="me", Host="example.com") == 403, "any page may")
+        p.want(post("database=main&command=open&access=all", Switchyard_Operator="me") == 400, "a wrong access")
+        p.want(post("database=main", Switchyard_Operator="me") == 400, "no command")
+        p.want(post("database=main&command=reset", Switchyard_Operator="me") == 200, "an operator")
+        p.want("OPEN" not in machine.run("breaker").stdout, "a refused command did something")
+
     @case(cases, "doctor finds nothing wrong")
     def _(p):
         result = machine.run("doctor")

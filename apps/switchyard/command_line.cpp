@@ -17,7 +17,7 @@ namespace {
 /// Everything the parser writes into; commands are told apart by which subcommand was met.
 struct Fields {
   GlobalOptions global;
-  std::string config, env_file, application, on, persist, http, timeout, interval;
+  std::string config, env_file, application, on, replica, access, persist, http, timeout, interval;
   std::vector<std::string> settings;
   UpOptions up;
   DownOptions down;
@@ -25,6 +25,7 @@ struct Fields {
   QueryOptions query;
   ShellOptions shell;
   ConfigExplainOptions explain;
+  BreakerOptions breaker;
   CompletionOptions completion;
   std::string topic;
   bool csv = false;
@@ -95,14 +96,22 @@ void add_commands(CLI::App& app, Fields& fields) {
 
   add_command(app, "doctor")->add_option("--on", fields.on);
   add_command(app, "health")->add_option("--on", fields.on);
+  CLI::App* breaker = add_command(app, "breaker");
+  breaker->add_option("--on", fields.on);
+  breaker->add_option("--replica", fields.replica);
+  breaker->add_option("--access", fields.access);
+  breaker->add_option("command", fields.breaker.command);
   add_command(app, "completion")->add_option("shell", fields.completion.shell);
   add_command(app, "version");
   add_command(app, "help")->add_option("topic", fields.topic);
   add_command(app, "database-names");
 }
 
-constexpr std::array<std::string_view, 11> kCommands{"up",     "down",   "status",     "query",   "shell", "config",
-                                                     "doctor", "health", "completion", "version", "help"};
+constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
+
+constexpr std::array<std::string_view, 12> kCommands{"up",      "down",       "status",  "query",
+                                                     "shell",   "config",     "doctor",  "health",
+                                                     "breaker", "completion", "version", "help"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -178,6 +187,26 @@ std::optional<Answer> read_settings(Fields& fields) {
   return std::nullopt;
 }
 
+std::optional<Answer> read_breaker(Fields& fields) {
+  BreakerOptions& breaker = fields.breaker;
+  breaker.on = given(fields.on);
+  breaker.replica = given(fields.replica);
+  breaker.access = given(fields.access);
+  if (breaker.command == "list") breaker.command.clear();
+  if (!breaker.command.empty() && std::ranges::find(kBreakerCommands, breaker.command) == kBreakerCommands.end()) {
+    const std::string close = did_you_mean(breaker.command, kBreakerCommands);
+    return usage("switchyard breaker has no command '" + breaker.command + "'",
+                 close.empty() ? "open, close or reset; nothing shows them" : close);
+  }
+  if (!breaker.command.empty() && !breaker.on) {
+    return usage("the breakers of which database?", "switchyard breaker " + breaker.command + " --on main");
+  }
+  if (breaker.access && *breaker.access != "read" && *breaker.access != "write") {
+    return usage("--access '" + *breaker.access + "' is neither read nor write", "both without it");
+  }
+  return std::nullopt;
+}
+
 std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) {
   if (auto wrong = read_settings(fields)) return *wrong;
   fields.global.config = given(fields.config);
@@ -218,6 +247,9 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
     line.command = DoctorOptions{given(fields.on)};
   } else if (name == "health") {
     line.command = HealthOptions{given(fields.on)};
+  } else if (name == "breaker") {
+    if (auto wrong = read_breaker(fields)) return *wrong;
+    line.command = fields.breaker;
   } else if (name == "completion") {
     if (fields.completion.shell.empty()) return usage("for which shell?", "switchyard completion bash|zsh|fish");
     line.command = fields.completion;

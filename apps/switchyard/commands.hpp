@@ -20,6 +20,8 @@ namespace switchyard::cli {
                                   const Console& console);
 [[nodiscard]] ExitCode run_health(const GlobalOptions& global, const HealthOptions& options,
                                   const Console& console);
+[[nodiscard]] ExitCode run_breaker(const GlobalOptions& global, const BreakerOptions& options,
+                                   const Console& console);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_version(const GlobalOptions& global, const Console& console);
 [[nodiscard]] ExitCode run_database_names(const GlobalOptions& global, const Console& console);

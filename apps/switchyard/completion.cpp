@@ -16,25 +16,27 @@ _switchyard() {
   local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      up|down|status|query|shell|config|doctor|health|completion|version|help) command="$word"; break ;;
+      up|down|status|query|shell|config|doctor|health|breaker|completion|version|help) command="$word"; break ;;
     esac
   done
   case "$previous" in
     --on) COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" --quiet database-names 2>/dev/null)" -- "$current")); return ;;
     --config|-c|--env-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
     --persist) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    --access) COMPREPLY=($(compgen -W "read write" -- "$current")); return ;;
     --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
   esac
   case "$command" in
-    "") words="up down status query shell config doctor health completion version help $global --version" ;;
+    "") words="up down status query shell config doctor health breaker completion version help $global --version" ;;
     up) words="--detach --persist --http --no-private $global" ;;
     down) words="--timeout $global" ;;
     status) words="--watch --interval $global" ;;
     query) words="--on --read --csv --timeout $global" ;;
     shell|doctor|health) words="--on $global" ;;
+    breaker) words="open close reset --on --replica --access $global" ;;
     config) words="explain --all $global" ;;
     completion) words="bash zsh fish" ;;
-    help) words="up down status query shell config doctor health completion version" ;;
+    help) words="up down status query shell config doctor health breaker completion version" ;;
     *) words="$global" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -54,7 +56,7 @@ _switchyard() {
   commands=(
     'up:start everything' 'down:stop what up --detach started' 'status:databases, endpoints, pools'
     'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
-    'doctor:find what is wrong' 'health:does each database serve?' 'completion:print a completion script'
+    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'completion:print a completion script'
     'version:print the version' 'help:explain a command'
   )
   global=(
@@ -76,6 +78,8 @@ _switchyard() {
         query) _arguments $global '--on[database]:database:_switchyard_databases' '--read[a replica may answer]' \
               '--csv[as CSV]' '--timeout[longest time]:duration:' '1:sql:' ;;
         shell|doctor|health) _arguments $global '--on[database]:database:_switchyard_databases' ;;
+        breaker) _arguments $global '--on[database]:database:_switchyard_databases' '--replica[of this replica]:name:' \
+              '--access[read or write]:access:(read write)' '1:command:(open close reset)' ;;
         config) _arguments $global '(-a --all)'{-a,--all}'[defaults as well]' '1:what:(explain)' ;;
         completion) _arguments '1:shell:(bash zsh fish)' ;;
       esac ;;
@@ -94,12 +98,16 @@ complete -c switchyard -n __fish_use_subcommand -a shell -d 'psql on the right e
 complete -c switchyard -n __fish_use_subcommand -a config -d 'explain every setting'
 complete -c switchyard -n __fish_use_subcommand -a doctor -d 'find what is wrong'
 complete -c switchyard -n __fish_use_subcommand -a health -d 'does each database serve?'
+complete -c switchyard -n __fish_use_subcommand -a breaker -d 'circuit breakers'
 complete -c switchyard -n __fish_use_subcommand -a completion -d 'print a completion script'
 complete -c switchyard -n __fish_use_subcommand -a version -d 'print the version'
 complete -c switchyard -n __fish_use_subcommand -a help -d 'explain a command'
 complete -c switchyard -n '__fish_seen_subcommand_from config' -a explain
 complete -c switchyard -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
-complete -c switchyard -n '__fish_seen_subcommand_from query shell doctor health' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
+complete -c switchyard -n '__fish_seen_subcommand_from query shell doctor health breaker' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
+complete -c switchyard -n '__fish_seen_subcommand_from breaker' -a 'open close reset'
+complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l replica -x -d 'of this replica'
+complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l access -x -a 'read write'
 complete -c switchyard -n '__fish_seen_subcommand_from query' -l read -d 'a replica may answer'
 complete -c switchyard -n '__fish_seen_subcommand_from query' -l csv -d 'rows as CSV'
 complete -c switchyard -n '__fish_seen_subcommand_from query down' -l timeout -x

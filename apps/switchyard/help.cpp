@@ -31,6 +31,7 @@ constexpr std::array kTopics{
   switchyard shell --on main          psql on the right endpoint
   switchyard status [--watch]         databases, endpoints, pools
   switchyard health                   does each database serve?
+  switchyard breaker [open|close|reset --on DATABASE]
   switchyard doctor                   find what is wrong with configuration and servers, and how to fix it
   switchyard config explain           every setting, and where it came from
   switchyard down                     stop what `up --detach` started
@@ -99,6 +100,18 @@ connections of all workers fit into what the servers allow; with --json as `budg
     Topic{"health", R"help(switchyard health [--on DATABASE]
 
 Runs SELECT 1 everywhere. Ends with 0 when everything serves, 3 when some, 5 when nothing does.
+)help"},
+    Topic{"breaker", R"help(switchyard breaker [--on DATABASE]
+switchyard breaker open|close|reset --on DATABASE [--replica NAME] [--access read|write]
+
+The circuit breakers of the running fleet: one for each endpoint and access. Without a command it shows them.
+
+  open                   refuse every call until close or reset; health checks still go through
+  close                  let every call through, whatever fails, until open or reset
+  reset                  CLOSED, nothing remembered, by its own rules again
+
+      --replica NAME     those of a replica instead of the primary's
+      --access KIND      read or write; both without it
 )help"},
     Topic{"completion", R"help(switchyard completion bash|zsh|fish
 

@@ -78,9 +78,8 @@ Result<std::string> exchange(const Socket& socket, const std::string& address, s
   return unreachable(address, "the answer is too long");
 }
 
-}  // namespace
-
-Result<HttpAnswer> http_get(const std::string& address, std::string_view target, Duration timeout) {
+Result<HttpAnswer> ask(const std::string& address, std::string_view method, std::string_view target,
+                       std::string_view headers, Duration timeout) {
   const TimePoint deadline = deadline_after(Clock::now(), timeout);
   auto place = parse_address(address);
   if (!place.ok()) return place.error();
@@ -92,8 +91,12 @@ Result<HttpAnswer> http_get(const std::string& address, std::string_view target,
     ::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return unreachable(address, std::strerror(error));
   }
-  const std::string request =
-      "GET " + std::string(target) + " HTTP/1.1\r\nHost: " + address + "\r\nConnection: close\r\n\r\n";
+  std::string request(method);
+  request += ' ';
+  request += target;
+  request += " HTTP/1.1\r\nHost: " + address + "\r\nConnection: close\r\n";
+  request += headers;
+  request += "\r\n";
   auto text = exchange(socket, address, request, deadline);
   if (!text.ok()) return text.error();
   HttpAnswer answer;
@@ -104,6 +107,16 @@ Result<HttpAnswer> http_get(const std::string& address, std::string_view target,
   std::from_chars(text->data() + 9, text->data() + text->size(), answer.status);
   answer.body = text->substr(body + 4);
   return answer;
+}
+
+}  // namespace
+
+Result<HttpAnswer> http_get(const std::string& address, std::string_view target, Duration timeout) {
+  return ask(address, "GET", target, "", timeout);
+}
+
+Result<HttpAnswer> http_command(const std::string& address, std::string_view target, Duration timeout) {
+  return ask(address, "POST", target, "Content-Length: 0\r\nSwitchyard-Operator: switchyard\r\n", timeout);
 }
 
 }  // namespace switchyard::cli

@@ -1,4 +1,4 @@
-// Asks a running fleet's HTTP door: one blocking GET.
+// Asks a running fleet's HTTP door: one blocking request.
 #pragma once
 
 #include <switchyard/base/result.hpp>
@@ -17,5 +17,8 @@ struct HttpAnswer {
 /// `address` is "127.0.0.1:8420". Unavailable when nobody answers in time.
 [[nodiscard]] Result<HttpAnswer> http_get(const std::string& address, std::string_view target,
                                           Duration timeout = std::chrono::seconds(20));
+/// An operator's command: a POST without a body that says who sends it.
+[[nodiscard]] Result<HttpAnswer> http_command(const std::string& address, std::string_view target,
+                                              Duration timeout = std::chrono::seconds(20));
 
 }  // namespace switchyard::cli

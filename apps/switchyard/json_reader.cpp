@@ -163,6 +163,37 @@ Result<FleetStatus> read_fleet_status(std::string_view text) {
   return status;
 }
 
+Result<std::vector<NamedBreaker>> read_breakers(std::string_view text) {
+  auto value = parse(text);
+  if (!value.ok()) return value.error();
+  std::vector<NamedBreaker> breakers;
+  Reader(*value).each("breakers", [&](const Reader& one) {
+    NamedBreaker& breaker = breakers.emplace_back();
+    breaker.database = one.text("database");
+    BreakerReport& report = breaker.report;
+    report.endpoint = one.text("endpoint");
+    report.access = one.text("access");
+    report.state = one.text("state");
+    report.mode = one.text("mode");
+    report.calls = one.number<std::uint64_t>("calls");
+    report.failed = one.number<std::uint64_t>("failed");
+    report.slow = one.number<std::uint64_t>("slow");
+    report.refused = one.number<std::uint64_t>("refused");
+    report.opened = one.number<std::uint64_t>("opened");
+    if (one.find("trial_in_ms") != nullptr) report.trial_in = one.milliseconds("trial_in_ms");
+    report.why = one.text("why");
+    report.last_failure = one.text("last_failure");
+  });
+  return breakers;
+}
+
+Error read_problem(std::string_view text, ErrorKind kind) {
+  auto value = parse(text);
+  if (!value.ok()) return value.error();
+  const Reader from(*value);
+  return Error(kind, from.text("detail")).with_hint(from.text("hint"));
+}
+
 Result<std::vector<HealthReport>> read_health(std::string_view text) {
   auto value = parse(text);
   if (!value.ok()) return value.error();

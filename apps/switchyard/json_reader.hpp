@@ -6,6 +6,7 @@
 #include <switchyard/base/result.hpp>
 #include <switchyard/fleet/status.hpp>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,5 +15,13 @@ namespace switchyard::cli {
 [[nodiscard]] Result<RunningFleet> read_running_fleet(std::string_view json);
 [[nodiscard]] Result<FleetStatus> read_fleet_status(std::string_view json);
 [[nodiscard]] Result<std::vector<HealthReport>> read_health(std::string_view json);
+
+struct NamedBreaker {
+  std::string database;
+  BreakerReport report;
+};
+[[nodiscard]] Result<std::vector<NamedBreaker>> read_breakers(std::string_view json);
+/// A problem document as an error of this kind; a Protocol error if it is none.
+[[nodiscard]] Error read_problem(std::string_view json, ErrorKind kind);
 
 }  // namespace switchyard::cli

@@ -60,6 +60,12 @@ struct DoctorOptions {
 struct HealthOptions {
   std::optional<std::string> on;
 };
+struct BreakerOptions {
+  std::string command;  ///< open, close, reset; empty: what they look like
+  std::optional<std::string> on;
+  std::optional<std::string> replica;
+  std::optional<std::string> access;  ///< read, write
+};
 struct CompletionOptions {
   std::string shell;  ///< bash, zsh, fish
 };
@@ -67,9 +73,9 @@ struct VersionOptions {};
 /// For completion scripts: prints the names of the configured databases.
 struct DatabaseNamesOptions {};
 
-using Command =
-    std::variant<UpOptions, DownOptions, StatusOptions, QueryOptions, ShellOptions, ConfigExplainOptions,
-                 DoctorOptions, HealthOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
+using Command = std::variant<UpOptions, DownOptions, StatusOptions, QueryOptions, ShellOptions,
+                             ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions, CompletionOptions,
+                             VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {
   GlobalOptions global;

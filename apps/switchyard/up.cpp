@@ -8,6 +8,7 @@
 
 #include <switchyard/base/version.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/http/breaker_route.hpp>
 #include <switchyard/http/fleet_routes.hpp>
 #include <switchyard/http/listen.hpp>
 #include <switchyard/http/live_fleet_source.hpp>
@@ -180,6 +181,7 @@ class Up {
     http::LiveFleetSource source(*fleet);
     const auto router = http::make_fleet_router(source);
     http::HttpServer server(std::move(listener), *router);
+    if (http::is_loopback(server.address())) http::add_breaker_route(*router, *fleet);
     plan_.running.http = server.address();
     plan_.running.pid = ::getpid();
     co_await any(get_ready(*fleet, source), signal(signals));

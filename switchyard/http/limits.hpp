@@ -2,7 +2,8 @@
 // shard beside the fleet it reports on, so its first promise is to stay small there: every wait has a time limit,
 // every size a bound, and a client that is slow, wrong or silent costs its own connection only.
 //
-// It speaks HTTP/1.1 without TLS (a proxy's business), answers GET, HEAD and OPTIONS, and changes nothing.
+// It speaks HTTP/1.1 without TLS (a proxy's business), answers GET, HEAD and OPTIONS, and
+// changes nothing but for operators' commands (breaker_route.hpp), on loopback.
 #pragma once
 
 #include <switchyard/base/time.hpp>

@@ -11,23 +11,24 @@ namespace switchyard::inline v0::http {
 namespace {
 
 constexpr const char* kAllowed = "GET, HEAD, OPTIONS";
+constexpr const char* kAllowedWithPost = "GET, HEAD, OPTIONS, POST";
 
-HttpResponse options() {
+HttpResponse options(const char* allowed = kAllowed) {
   HttpResponse response;
   response.status = 204;
-  response.headers.emplace_back("Allow", kAllowed);
+  response.headers.emplace_back("Allow", allowed);
   return response;
 }
 
-HttpResponse method_not_allowed(const HttpRequest& request) {
+HttpResponse method_not_allowed(const HttpRequest& request, bool takes_post) {
   Problem problem;
   problem.status = 405;
   problem.detail = request.method + " is not allowed here";
-  problem.hint = "this door only reads: use GET";
+  problem.hint = takes_post ? "use GET or POST" : "this path only reads: use GET";
   problem.instance = request.target;
   problem.trace_id = request.trace_id;
   HttpResponse response = to_response(problem);
-  response.headers.emplace_back("Allow", kAllowed);
+  response.headers.emplace_back("Allow", takes_post ? kAllowedWithPost : kAllowed);
   return response;
 }
 
@@ -41,8 +42,10 @@ Task<HttpResponse> Router::handle(const HttpRequest& request) {
   if (request.path == "*" && request.method == "OPTIONS") co_return options();
   const auto entry = std::ranges::find(entries_, request.path, &Entry::path);
   if (entry == entries_.end()) co_return not_found(request);
-  if (request.method == "OPTIONS") co_return options();
-  if (request.method != "GET" && request.method != "HEAD") co_return method_not_allowed(request);
+  const bool takes_post = entry->route->takes_post();
+  if (request.method == "OPTIONS") co_return options(takes_post ? kAllowedWithPost : kAllowed);
+  if (request.method == "POST" && takes_post) co_return co_await entry->route->post(request);
+  if (request.method != "GET" && request.method != "HEAD") co_return method_not_allowed(request, takes_post);
   co_return co_await entry->route->get(request);
 }
 

@@ -1,4 +1,5 @@
-// Which route answers a path. Every route is a GET; HEAD follows from it, OPTIONS and refusals are answered here.
+// Which route answers a path. Every route has a GET; HEAD follows from it, OPTIONS and refusals are answered here.
+// What changes something is a POST, for the few routes that take one.
 #pragma once
 
 #include <switchyard/base/export.hpp>
@@ -16,6 +17,9 @@ class Route {
  public:
   virtual ~Route() = default;
   virtual Task<HttpResponse> get(const HttpRequest& request) = 0;
+  [[nodiscard]] virtual bool takes_post() const noexcept { return false; }
+  /// Called only if takes_post().
+  virtual Task<HttpResponse> post(const HttpRequest& request) { co_return co_await get(request); }
 };
 
 class SWITCHYARD_API Router final : public HttpHandler {
