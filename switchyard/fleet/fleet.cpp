@@ -5,6 +5,7 @@
 #include <switchyard/fleet/command.hpp>
 #include <switchyard/fleet/database_node.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/fleet/marker_keeper.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/fleet/trace_exporter.hpp>
@@ -270,6 +271,16 @@ Task<std::vector<HealthReport>> Fleet::health_all(Duration timeout) {
   std::vector<Task<HealthReport>> checks;
   for (const auto& node : impl_->nodes) checks.push_back(check_database(*node, timeout));
   co_return co_await all(std::move(checks));
+}
+
+Task<Result<CommitOutcome>> Fleet::resolve(std::string marker, Duration timeout) {
+  auto parsed = CommitMarker::parse(marker);
+  if (!parsed.ok()) co_return parsed.error();
+  auto found = impl_->config.resolve(parsed->database);
+  if (!found.ok()) co_return found.error().with_kind(ErrorKind::Usage);
+  fleet::Route& route = impl_->find(found->database->name)->writes();
+  co_return co_await as_result(
+      fleet::resolve_marker(fleet::keep(route), *parsed, deadline_after(runtime::now(), timeout)));
 }
 
 Result<std::vector<BreakerReport>> Fleet::set_breakers(std::string_view database, BreakerCommand command,

@@ -10,6 +10,7 @@
 #include <switchyard/base/result.hpp>
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/fleet/breaker_command.hpp>
+#include <switchyard/fleet/commit_marker.hpp>
 #include <switchyard/fleet/database.hpp>
 #include <switchyard/fleet/database_handle.hpp>
 #include <switchyard/fleet/request.hpp>
@@ -69,6 +70,10 @@ class SWITCHYARD_API Fleet {
   Task<Result<HealthReport>> health(std::string_view database, Duration timeout = std::chrono::seconds(5));
   /// All databases side by side.
   Task<std::vector<HealthReport>> health_all(Duration timeout = std::chrono::seconds(5));
+
+  /// Asks the primary whether the transaction with this marker (Transaction::marker()) was committed. Errors:
+  /// Config for what is no marker, Usage for an unknown database, Deadline when nobody could tell in time.
+  Task<Result<CommitOutcome>> resolve(std::string marker, Duration timeout = std::chrono::seconds(30));
 
   /// Opens, closes or resets breakers of a database, for all shards of the process; answers what they look like
   /// then. Without a replica's name those of the primary. Usage error for an unknown database or replica, with "did

@@ -43,6 +43,10 @@ struct TransactionOptions {
   /// nothing outside the database that may not happen twice.
   unsigned retry = 0;
   std::optional<Duration> timeout = {};
+  /// Writes a commit marker (commit_marker.hpp) within the transaction, which costs a round trip: when the answer
+  /// to COMMIT is lost, the fleet asks the primary whether it was committed, and what was rolled back may run again
+  /// (`retry`). InDoubt remains only when nobody can tell before the deadline.
+  bool marker = false;
 };
 
 namespace fleet {

@@ -67,6 +67,9 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   /// Null: nothing is run again.
   [[nodiscard]] Retrier* retrier() const noexcept { return limits_.retrier.get(); }
 
+  /// Transactions with a commit marker that were begun here.
+  std::uint32_t markers_written = 0;
+
   /// Applies the database's limits: size of results, and the deadline, whose error names the limit that counts.
   void apply_limits(session::OperationState& operation, TimePoint now) const noexcept;
   /// A session that a channel had at `endpoint` goes back to the pool.

@@ -2,6 +2,7 @@
 #include <switchyard/fleet/command.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/lease.hpp>
+#include <switchyard/fleet/marker_keeper.hpp>
 #include <switchyard/fleet/retrier.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
@@ -15,6 +16,9 @@
 
 namespace switchyard::inline v0::fleet {
 namespace {
+
+/// How long a lost COMMIT is looked for, if the request's deadline allows.
+constexpr Duration kLongestSettling = std::chrono::seconds(30);
 
 /// A coroutine's wish for a session of one endpoint. It may be dropped at any time.
 class ChannelRequest final : public pool::Request {
@@ -108,6 +112,7 @@ class TransactionLevel final : public session::OperationHost {
 
   const std::uint32_t depth;
   bool ended = false;
+  std::optional<CommitMarker> marker;
 
  private:
   std::shared_ptr<Channel> channel_;
@@ -202,6 +207,12 @@ Task<void> TransactionScope::begin(TransactionOptions options) {
   }
   channel_->depth = depth;
   level_ = std::make_shared<TransactionLevel>(channel_, depth);
+  if (options.marker && depth == 1) {
+    Transaction transaction = handle();
+    marker_ =
+        std::make_shared<const CommitMarker>(co_await write_marker(transaction, channel_->route().database()));
+    level_->marker = *marker_;
+  }
 }
 
 Transaction TransactionScope::handle() noexcept { return {channel_, level_}; }
@@ -219,7 +230,14 @@ Task<void> TransactionScope::commit() {
     throw Error(ErrorKind::Cancelled, "the transaction was rolled back: a savepoint in it was abandoned",
                 ErrorStage::sent);
   }
-  const std::string tag = co_await run_command(*channel_, "COMMIT", CommandKind::final);
+  auto committed = co_await run_command(*channel_, "COMMIT", CommandKind::final).result();
+  if (!committed.ok()) {
+    if (committed.error().kind() != ErrorKind::InDoubt || !marker_) throw committed.error();
+    co_await settle(committed.error());
+    note_end(*channel_, TransactionEnd::committed);
+    co_return;
+  }
+  const std::string tag = *std::move(committed);
   note_end(*channel_, tag == "COMMIT" ? TransactionEnd::committed : TransactionEnd::rolled_back);
   if (tag != "COMMIT") {
     // PostgreSQL answers the COMMIT of a failed transaction with ROLLBACK, which is no error to it.
@@ -229,6 +247,21 @@ Task<void> TransactionScope::commit() {
         ErrorStage::sent)
         .with_database(std::string(channel_->route().database()));
   }
+}
+
+Task<void> TransactionScope::settle(Error in_doubt) {
+  const TimePoint deadline = std::min(channel_->call.deadline, deadline_after(runtime::now(), kLongestSettling));
+  const auto found = co_await as_result(resolve_marker(keep(channel_->route()), *marker_, deadline));
+  if (found.ok() && *found == CommitOutcome::committed) co_return;
+  if (found.ok() && *found == CommitOutcome::rolled_back) {
+    throw in_doubt.with_context("the transaction was rolled back, as its marker tells")
+        .with_kind(ErrorKind::Unavailable)
+        .with_stage(ErrorStage::sent)
+        .with_hint("nothing was applied: it may be done again");
+  }
+  std::string hint = "Fleet::resolve(\"" + marker_->to_string() + "\") asks again";
+  if (!found.ok()) hint += "; " + std::string(found.error().message());
+  throw in_doubt.with_hint(std::move(hint));
 }
 
 Task<void> TransactionScope::rollback() noexcept {
@@ -276,6 +309,8 @@ Duration pause_or_throw(Route& route, const std::exception_ptr& failure, const T
   }
 }
 
+Task<void> prepare_markers(Route& route, TimePoint deadline) { co_await prepare_markers(keep(route), deadline); }
+std::string marker_of(const TransactionLevel& level) { return level.marker ? level.marker->to_string() : ""; }
 Route& route_of(const Channel& channel) noexcept { return channel.route(); }
 TimePoint deadline_of(const Channel& channel) noexcept { return channel.call.deadline; }
 

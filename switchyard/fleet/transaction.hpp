@@ -4,6 +4,7 @@
 #include <switchyard/base/error.hpp>
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/time.hpp>
+#include <switchyard/fleet/commit_marker.hpp>
 #include <switchyard/fleet/request.hpp>
 #include <switchyard/runtime/task.hpp>
 #include <switchyard/runtime/task_tools.hpp>
@@ -54,8 +55,11 @@ class SWITCHYARD_API TransactionScope {
  private:
   std::shared_ptr<Channel> channel_;
   void end() noexcept;
-  std::shared_ptr<TransactionLevel> level_;  ///< while it is open
-  std::string savepoint_;                    ///< empty for BEGIN
+  /// After a lost COMMIT: returns if it was committed, else throws what is known.
+  Task<void> settle(Error in_doubt);
+  std::shared_ptr<TransactionLevel> level_;     ///< while it is open
+  std::shared_ptr<const CommitMarker> marker_;  ///< null without one
+  std::string savepoint_;                       ///< empty for BEGIN
 };
 
 /// While no session is open and connecting fails: wait for the server to come back, or hear of it at once.
@@ -95,6 +99,10 @@ struct TransactionTry {
                                                      const TransactionTry& made);
 /// A transaction begins: counts for the retry budget.
 SWITCHYARD_API void note_transaction(Route& route) noexcept;
+/// The table of commit markers is there.
+[[nodiscard]] SWITCHYARD_API Task<void> prepare_markers(Route& route, TimePoint deadline);
+/// Text of the transaction's commit marker; empty without one.
+[[nodiscard]] SWITCHYARD_API std::string marker_of(const TransactionLevel& level);
 [[nodiscard]] SWITCHYARD_API Route& route_of(const Channel& channel) noexcept;
 [[nodiscard]] SWITCHYARD_API TimePoint deadline_of(const Channel& channel) noexcept;
 
@@ -111,6 +119,10 @@ class SWITCHYARD_API Transaction : public Querier {
     keeper_ = level;
     level_ = std::move(level);
   }
+
+  /// With the option `marker`: the commit marker as text, for Fleet::resolve(). Empty otherwise, and in a
+  /// savepoint.
+  [[nodiscard]] std::string marker() const { return fleet::marker_of(*level_); }
 
   /// A savepoint: what `function` did is undone when it throws, and the outer transaction goes on. There is no
   /// retry here.
@@ -194,6 +206,7 @@ Task<TransactionResult<F>> run_transaction(std::shared_ptr<Channel> channel, Tra
   require_repeatable<F>(options);
   const TransactionTry made{.most = options.retry + 1, .deadline = deadline_of(*channel), .keeps_session = true};
   const std::shared_ptr<Route> keeper = keep(route_of(*channel));
+  if (options.marker) co_await prepare_markers(*keeper, made.deadline);
   co_return co_await retry_transaction(*keeper, made, [&]() -> Task<TransactionResult<F>> {
     co_return co_await attempt_transaction(channel, options, function);
   });
@@ -206,6 +219,7 @@ Task<TransactionResult<F>> run_transaction(Route& route, session::CallContext ca
   const std::shared_ptr<Route> keeper = keep(route);
   require_repeatable<F>(options);
   const TransactionTry made{.most = options.retry + 1, .deadline = call.deadline};
+  if (options.marker) co_await prepare_markers(route, made.deadline);
   co_return co_await retry_transaction(route, made, [&]() -> Task<TransactionResult<F>> {
     ChannelHolder holder(co_await open_channel(route, call));
     co_return co_await attempt_transaction(holder.get(), options, function);
