@@ -162,7 +162,7 @@ TEST_F(CommitMarkers, ACommitThatWaitsForAStandbyWhenItsSessionIsEndedIsFoundCom
           }
           co_return 0;
         }(database));
-    EXPECT_EQ(result.value_or_throw(), 1);
+    EXPECT_EQ(Result(result).value_or_throw(), 1);
   });
   database.execute("ALTER SYSTEM RESET synchronous_standby_names");
   database.execute("SELECT pg_reload_conf()");
