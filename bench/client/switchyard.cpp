@@ -84,6 +84,8 @@ sy::Task<void> serve(std::string dsn) {
   auto fleet = sy::Fleet::open(sy::load_config(sources).value_or_throw()).value_or_throw();
   worker::say_ready("switchyard " + std::string(sy::kVersion));
   while (const auto request = worker::next_request()) {
+    // Waiting for the request has blocked the loop, and the clock of its turn: time-outs must not count from there.
+    co_await sy::sleep(std::chrono::milliseconds(1));
     switch (request->query) {
       case Query::pg_type: co_await run_slice<Query::pg_type>(*fleet, *request); break;
       case Query::series: co_await run_slice<Query::series>(*fleet, *request); break;
