@@ -856,9 +856,25 @@ TEST(Budget, DefaultsShrinkToFitAndSettingsDoNot) {
   EXPECT_TRUE(contains(db(fleet, "main").pool.max.origin.to_string(), "connection_budget 120"));
   Variables set = variables;
   set["PG_POOL_MAX_SIZE"] = "100";
-  EXPECT_TRUE(contains(
-      Load().env(set).command_line("fleet.workers", "4").command_line("fleet.connection_budget", "120").error(),
-      "120 is too small: 4 workers x (main 100 + reference 50) = 600 connections"));
+  const std::string expected = "120 is too small: 4 workers x (main 100 + reference 50) = 600 connections";
+  Load apart;
+  apart.env(set).command_line("fleet.workers", "4").command_line("fleet.connection_budget", "120");
+  EXPECT_TRUE(contains(apart.command_line("fleet.share_budget", "false").error(), expected));
+  const FleetConfig shared =
+      Load().env(set).command_line("fleet.workers", "4").command_line("fleet.connection_budget", "120").ok();
+  EXPECT_EQ(db(shared, "main").pool.max, 100u);
+  ASSERT_EQ(shared.warnings.size(), 1u);
+  EXPECT_TRUE(contains(shared.warnings[0], expected));
+}
+
+TEST(Budget, MoreWorkersThanConnectionsTakeTurns) {
+  const FleetConfig fleet = Load()
+                                .env({{"POSTGRES_DSN", kMainDsn}})
+                                .code("fleet.workers", "100")
+                                .code("fleet.connection_budget", "60")
+                                .ok();
+  EXPECT_GE(db(fleet, "main").pool.max, 1u);
+  EXPECT_EQ(fleet.warnings.size(), 1u);
 }
 
 TEST(Budget, TinyBudgetsAreNeverExceeded) {

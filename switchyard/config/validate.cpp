@@ -154,8 +154,9 @@ class Validation {
     }
   }
 
-  /// An explicit budget bounds what the primaries may be asked for. Maxima that nobody set shrink to fit; if those
-  /// that were set do not fit, that is a mistake.
+  /// An explicit budget bounds what the primaries may be asked for. Maxima that nobody set shrink to fit; those
+  /// that were set are kept: then the processes share the budget as they need it, which is worth a warning, or,
+  /// where they don't know of each other, is a mistake.
   void fit_budget() {
     if (fleet_.connection_budget == 0u) return;
     const std::uint64_t budget = fleet_.connection_budget;
@@ -178,9 +179,15 @@ class Validation {
     const std::uint64_t share = budget / workers;
     if (fixed + flexible <= share) return;
     if (fixed + flexible_count > share) {
-      problem("fleet.connection_budget", fleet_.connection_budget,
-              std::to_string(budget) + " is too small: " + sizing(fleet_).formula,
-              "raise the budget, or lower pool.max or fleet.workers");
+      const std::string what = std::to_string(budget) + " is too small: " + sizing(fleet_).formula;
+      if (!fleet_.share_budget) {
+        problem("fleet.connection_budget", fleet_.connection_budget, what,
+                "raise the budget, or lower pool.max or fleet.workers");
+      } else {
+        fleet_.warnings.push_back("fleet.connection_budget " + what +
+                                  "; the processes share it as they need it, and wait for each other: raise it, or "
+                                  "lower pool.max or fleet.workers");
+      }
       return;
     }
     std::uint64_t used = 0;

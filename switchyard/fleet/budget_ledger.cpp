@@ -402,6 +402,7 @@ bool BudgetLedger::share_a_group(const BudgetAccount& one, const BudgetAccount& 
 }
 
 void BudgetLedger::rebalance(BudgetTime now) noexcept {
+  table_.rebalanced_at = now;
   Tally counts;
   tally(counts, now);
   std::array<std::int32_t, kMaxBudgetAccounts> old_owed;  // NOLINT: filled below as far as it is read
@@ -444,15 +445,7 @@ void BudgetLedger::rebalance(BudgetTime now) noexcept {
     }
   }
   // Each that waits gets one more in its turn.
-  std::vector<BudgetIndex> waiting;
-  for (std::uint32_t i = 0; i < table_.accounts_used; ++i) {
-    if (table_.accounts[i].used != 0 && table_.accounts[i].wanting != 0)
-      waiting.push_back(static_cast<BudgetIndex>(i));
-  }
-  std::ranges::sort(waiting, [&](BudgetIndex one, BudgetIndex other) {
-    return before(table_.accounts[one], table_.accounts[other]);
-  });
-  for (const BudgetIndex index : waiting) {
+  for (const BudgetIndex index : in_line()) {
     BudgetAccount& account = table_.accounts[index];
     if (!has_room(account, counts)) {
       BudgetAccount* giver = largest([&](const BudgetAccount& other) {
@@ -464,9 +457,7 @@ void BudgetLedger::rebalance(BudgetTime now) noexcept {
       if (giver == nullptr) continue;
       owe(*giver);
     }
-    for (const BudgetIndex group : account.groups) {  // spoken for
-      if (valid_group(group) && counts.free[group] != kPlenty) --counts.free[group];
-    }
+    take_from(account, counts);  // spoken for
   }
   for (std::uint32_t i = 0; i < table_.accounts_used; ++i) {
     if (table_.accounts[i].used != 0 && table_.accounts[i].owed != old_owed[i]) poke(table_.accounts[i].process);
@@ -490,12 +481,29 @@ void BudgetLedger::something_changed(BudgetTime now) noexcept {
   if (!anybody_waits()) return;
   Tally counts;
   tally(counts, now);
+  for (const BudgetIndex index : in_line()) {
+    const BudgetAccount& account = table_.accounts[index];
+    if (!has_room(account, counts)) continue;
+    take_from(account, counts);
+    poke(account.process);
+  }
+}
+
+std::vector<BudgetIndex> BudgetLedger::in_line() const {
+  std::vector<BudgetIndex> waiting;
   for (std::uint32_t i = 0; i < table_.accounts_used; ++i) {
-    const BudgetAccount& account = table_.accounts[i];
-    if (account.used == 0 || account.wanting == 0) continue;
-    if (judge(static_cast<BudgetIndex>(i), pool::PermitPurpose::caller, counts, now) == BudgetVerdict::granted) {
-      poke(account.process);
-    }
+    if (table_.accounts[i].used != 0 && table_.accounts[i].wanting != 0)
+      waiting.push_back(static_cast<BudgetIndex>(i));
+  }
+  std::ranges::sort(waiting, [&](BudgetIndex one, BudgetIndex other) {
+    return before(table_.accounts[one], table_.accounts[other]);
+  });
+  return waiting;
+}
+
+void BudgetLedger::take_from(const BudgetAccount& account, Tally& counts) const noexcept {
+  for (const BudgetIndex group : account.groups) {
+    if (valid_group(group) && counts.free[group] != kPlenty) --counts.free[group];
   }
 }
 

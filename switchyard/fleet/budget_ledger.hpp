@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace switchyard::inline v0::fleet {
 
@@ -111,6 +112,7 @@ class SWITCHYARD_API BudgetLedger {
   /// The account waits, and a claim would be granted.
   [[nodiscard]] bool could_claim(BudgetIndex account, BudgetTime now) noexcept;
   [[nodiscard]] bool anybody_waits() const noexcept;
+  [[nodiscard]] BudgetTime rebalanced_at() const noexcept { return table_.rebalanced_at; }
   [[nodiscard]] const BudgetAccount& account(BudgetIndex index) const noexcept { return table_.accounts[index]; }
   /// Null: the account is in no group of this kind.
   [[nodiscard]] const BudgetGroup* group(BudgetIndex account, BudgetKind kind) const noexcept;
@@ -150,6 +152,9 @@ class SWITCHYARD_API BudgetLedger {
   void see(BudgetIndex group, std::int32_t limit, std::int32_t seen, BudgetLook::Counts before,
            std::int32_t machines, BudgetTime begun, BudgetTime now) noexcept;
   void something_changed(BudgetTime now) noexcept;
+  /// Who waits, the first in line first.
+  [[nodiscard]] std::vector<BudgetIndex> in_line() const;
+  void take_from(const BudgetAccount& account, Tally& tally) const noexcept;
   void poke(BudgetIndex process) noexcept;
   [[nodiscard]] bool valid_group(BudgetIndex index) const noexcept {
     return index < kMaxBudgetGroups && table_.groups[index].key != 0;

@@ -21,7 +21,8 @@
 namespace switchyard::inline v0::fleet {
 namespace {
 
-/// Changes with the layout of BudgetTable, so that programs built apart do not misread each other.
+/// Changes with the meaning of BudgetTable, so that programs built apart do not misread each other; its size is in
+/// the file's name as well.
 constexpr std::uint64_t kFormat = 1;
 constexpr std::uint64_t kMagic = 0x7377'6268'6467'7400 + kFormat;
 
@@ -29,6 +30,9 @@ constexpr std::uint64_t kMagic = 0x7377'6268'6467'7400 + kFormat;
 constexpr std::chrono::milliseconds kTick(50);
 /// A round over all processes to find dead ones is made no more often.
 constexpr Duration kReapInterval = std::chrono::milliseconds(100);
+
+/// Who owes what is not decided again for the passage of time alone before this.
+constexpr Duration kRebalanceInterval = std::chrono::milliseconds(25);
 
 /// The bytes of the file whose locks say that a process lives; far behind the contents.
 constexpr off_t kFirstLockedByte = off_t{1} << 30;
@@ -77,7 +81,8 @@ std::shared_ptr<BudgetRegistry> BudgetRegistry::of_machine() {
   if (owner == ::getpid()) {
     if (auto registry = current.lock()) return registry;
   }
-  auto opened = open("/dev/shm/switchyard-budget-" + std::to_string(kFormat) + "-" + std::to_string(::geteuid()));
+  auto opened = open("/dev/shm/switchyard-budget-" + std::to_string(kFormat) + "." +
+                     std::to_string(sizeof(Memory)) + "-" + std::to_string(::geteuid()));
   std::shared_ptr<BudgetRegistry> registry = opened.ok() ? *opened : alone();
   current = registry;
   owner = ::getpid();
@@ -260,7 +265,8 @@ bool BudgetRegistry::tell_news() noexcept {
     }
     if (waiting) {
       bury_the_dead(ledger, at);
-      ledger.rebalance(at);
+      // One of all who wait does it for all.
+      if (at - ledger.rebalanced_at() >= kRebalanceInterval.count()) ledger.rebalance(at);
     }
     for (Listener* listener : listeners_) {
       const BudgetIndex index = listener->account();

@@ -91,6 +91,7 @@ struct BudgetTable {
   std::atomic<std::uint32_t> changes{0};
   std::uint32_t accounts_used = 0;  ///< none in use from here on
   BudgetTime reaped_at = 0;
+  BudgetTime rebalanced_at = 0;
   std::array<BudgetProcess, kMaxBudgetProcesses> processes;
   std::array<BudgetAccount, kMaxBudgetAccounts> accounts;
   std::array<BudgetGroup, kMaxBudgetGroups> groups;
