@@ -85,7 +85,7 @@ constinit Pipes g_pipes;
 
 void Pipes::on_signal(int number) noexcept {
   const int saved = errno;
-  const char byte = static_cast<char>(number);
+  const auto byte = static_cast<unsigned char>(number);
   for (const Pipe& pipe : g_pipes.pipes_) {
     // A pipe that is full has told often enough.
     if (pipe.used) [[maybe_unused]]
@@ -120,7 +120,7 @@ class SignalWatch::Impl final : public Resource, private Watch, public std::enab
  private:
   void on_ready(std::uint32_t /*events*/) noexcept override {
     const std::shared_ptr<Impl> self = shared_from_this();
-    char number = 0;
+    unsigned char number = 0;
     while (!closed_ && ::read(pipe_.read_end, &number, 1) == 1) {
       if (number_ == 0) {
         number_ = number;
