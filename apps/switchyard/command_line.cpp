@@ -22,6 +22,7 @@ struct Fields {
   UpOptions up;
   DownOptions down;
   StatusOptions status;
+  EventsOptions events;
   QueryOptions query;
   ShellOptions shell;
   ConfigExplainOptions explain;
@@ -79,6 +80,8 @@ void add_commands(CLI::App& app, Fields& fields) {
   status->add_flag("--watch,-w", fields.status.watch);
   status->add_option("--interval", fields.interval);
 
+  add_command(app, "events")->add_flag("--follow,-f", fields.events.follow);
+
   CLI::App* query = add_command(app, "query");
   query->add_option("--on", fields.on);
   query->add_flag("--read", fields.query.read);
@@ -109,9 +112,9 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 12> kCommands{"up",      "down",       "status",  "query",
-                                                     "shell",   "config",     "doctor",  "health",
-                                                     "breaker", "completion", "version", "help"};
+constexpr std::array<std::string_view, 13> kCommands{"up",         "down",    "status", "events", "query",
+                                                     "shell",      "config",  "doctor", "health", "breaker",
+                                                     "completion", "version", "help"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -225,6 +228,8 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   } else if (name == "status") {
     if (auto wrong = read_duration(fields.interval, "--interval", fields.status.interval)) return *wrong;
     line.command = fields.status;
+  } else if (name == "events") {
+    line.command = fields.events;
   } else if (name == "query") {
     if (fields.query.sql.empty()) {
       return usage("what shall be run?", "switchyard query \"SELECT now()\", or - to read standard input");

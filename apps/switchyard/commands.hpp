@@ -12,6 +12,8 @@ namespace switchyard::cli {
 [[nodiscard]] ExitCode run_down(const GlobalOptions& global, const DownOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_status(const GlobalOptions& global, const StatusOptions& options,
                                   const Console& console);
+[[nodiscard]] ExitCode run_events(const GlobalOptions& global, const EventsOptions& options,
+                                  const Console& console);
 [[nodiscard]] ExitCode run_query(const GlobalOptions& global, const QueryOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_shell(const GlobalOptions& global, const ShellOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_config_explain(const GlobalOptions& global, const ConfigExplainOptions& options,

@@ -16,7 +16,7 @@ _switchyard() {
   local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      up|down|status|query|shell|config|doctor|health|breaker|completion|version|help) command="$word"; break ;;
+      up|down|status|events|query|shell|config|doctor|health|breaker|completion|version|help) command="$word"; break ;;
     esac
   done
   case "$previous" in
@@ -27,16 +27,17 @@ _switchyard() {
     --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
   esac
   case "$command" in
-    "") words="up down status query shell config doctor health breaker completion version help $global --version" ;;
+    "") words="up down status events query shell config doctor health breaker completion version help $global --version" ;;
     up) words="--detach --persist --http --no-private $global" ;;
     down) words="--timeout $global" ;;
     status) words="--watch --interval $global" ;;
+    events) words="--follow $global" ;;
     query) words="--on --read --csv --timeout $global" ;;
     shell|doctor|health) words="--on $global" ;;
     breaker) words="open close reset --on --replica --access $global" ;;
     config) words="explain --all $global" ;;
     completion) words="bash zsh fish" ;;
-    help) words="up down status query shell config doctor health breaker completion version" ;;
+    help) words="up down status events query shell config doctor health breaker completion version" ;;
     *) words="$global" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -54,7 +55,7 @@ _switchyard_databases() {
 _switchyard() {
   local -a commands global
   commands=(
-    'up:start everything' 'down:stop what up --detach started' 'status:databases, endpoints, pools'
+    'up:start everything' 'down:stop what up --detach started' 'status:databases, endpoints, pools' 'events:what happened lately'
     'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
     'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'completion:print a completion script'
     'version:print the version' 'help:explain a command'
@@ -75,6 +76,7 @@ _switchyard() {
               '--no-private[start no private servers]' ;;
         down) _arguments $global '--timeout[longest wait]:duration:' ;;
         status) _arguments $global '(-w --watch)'{-w,--watch}'[again and again]' '--interval[between looks]:duration:' ;;
+        events) _arguments $global '(-f --follow)'{-f,--follow}'[and what happens from now on]' ;;
         query) _arguments $global '--on[database]:database:_switchyard_databases' '--read[a replica may answer]' \
               '--csv[as CSV]' '--timeout[longest time]:duration:' '1:sql:' ;;
         shell|doctor|health) _arguments $global '--on[database]:database:_switchyard_databases' ;;
@@ -93,6 +95,7 @@ complete -c switchyard -f
 complete -c switchyard -n __fish_use_subcommand -a up -d 'start everything'
 complete -c switchyard -n __fish_use_subcommand -a down -d 'stop what up --detach started'
 complete -c switchyard -n __fish_use_subcommand -a status -d 'databases, endpoints, pools'
+complete -c switchyard -n __fish_use_subcommand -a events -d 'what happened lately'
 complete -c switchyard -n __fish_use_subcommand -a query -d 'run a statement'
 complete -c switchyard -n __fish_use_subcommand -a shell -d 'psql on the right endpoint'
 complete -c switchyard -n __fish_use_subcommand -a config -d 'explain every setting'
@@ -116,6 +119,7 @@ complete -c switchyard -n '__fish_seen_subcommand_from up' -l persist -r -d 'kee
 complete -c switchyard -n '__fish_seen_subcommand_from up' -l http -x -a auto -d 'address of the HTTP door'
 complete -c switchyard -n '__fish_seen_subcommand_from up' -l no-private -d 'start no private servers'
 complete -c switchyard -n '__fish_seen_subcommand_from status' -s w -l watch -d 'again and again'
+complete -c switchyard -n '__fish_seen_subcommand_from events' -s f -l follow -d 'and what happens from now on'
 complete -c switchyard -n '__fish_seen_subcommand_from config' -s a -l all -d 'defaults as well'
 complete -c switchyard -s c -l config -r -d 'fleet file'
 complete -c switchyard -l env-file -r -d 'variables'

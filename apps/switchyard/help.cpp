@@ -30,6 +30,7 @@ constexpr std::array kTopics{
   switchyard query "SELECT now()"     run a statement on a database of the fleet
   switchyard shell --on main          psql on the right endpoint
   switchyard status [--watch]         databases, endpoints, pools
+  switchyard events [--follow]        slow statements, exhausted pools, breakers: what happened lately
   switchyard health                   does each database serve?
   switchyard breaker [open|close|reset --on DATABASE]
   switchyard doctor                   find what is wrong with configuration and servers, and how to fix it
@@ -67,6 +68,13 @@ Databases, endpoints, pools and operations: of the running fleet, or, when none 
 are then opened for a moment.
 
   -w, --watch            again and again, until Ctrl-C
+)help"},
+    Topic{"events", R"help(switchyard events [--follow] [--json]
+
+What happened lately in the running fleet: [SLOW QUERY], [SLOW POOL], [POOL EXHAUSTION], [CIRCUIT BREAKER] and others, as
+far back as it remembers (telemetry.events_kept). --json: one object a line.
+
+  -f, --follow           then go on with what happens, until Ctrl-C
 )help"},
     Topic{"query", R"help(switchyard query [--on DATABASE] [--read] [--csv|--json] [--timeout 30s] SQL
 

@@ -61,6 +61,25 @@ Result<json::value> parse(std::string_view text) {
   return value;
 }
 
+OperationStatus read_operations(const Reader& endpoint, std::string_view key) {
+  OperationStatus out;
+  const json::value* value = endpoint.find(key);
+  if (value == nullptr) return out;
+  const Reader from(*value);
+  out.count = from.number<std::uint64_t>("count");
+  out.errors = from.number<std::uint64_t>("errors");
+  out.slow = from.number<std::uint64_t>("slow");
+  out.slow_acquires = from.number<std::uint64_t>("slow_acquires");
+  out.retries = from.number<std::uint64_t>("retries");
+  out.p50 = from.milliseconds("p50_ms");
+  out.p95 = from.milliseconds("p95_ms");
+  out.p99 = from.milliseconds("p99_ms");
+  out.acquire_p50 = from.milliseconds("acquire_p50_ms");
+  out.acquire_p95 = from.milliseconds("acquire_p95_ms");
+  out.acquire_p99 = from.milliseconds("acquire_p99_ms");
+  return out;
+}
+
 PoolStatus read_pool(const Reader& from) {
   PoolStatus pool;
   pool.total = from.number<std::uint32_t>("total");
@@ -92,16 +111,19 @@ EndpointStatus read_endpoint(const Reader& from) {
   if (const json::value* pool = from.find("pool"); pool != nullptr && pool->is_object()) {
     endpoint.pool = read_pool(Reader(*pool));
   }
-  if (const json::value* value = from.find("operations"); value != nullptr) {
-    const Reader operations(*value);
-    endpoint.operations.count = operations.number<std::uint64_t>("count");
-    endpoint.operations.errors = operations.number<std::uint64_t>("errors");
-    endpoint.operations.slow = operations.number<std::uint64_t>("slow");
-    endpoint.operations.p50 = operations.milliseconds("p50_ms");
-    endpoint.operations.p95 = operations.milliseconds("p95_ms");
-    endpoint.operations.p99 = operations.milliseconds("p99_ms");
-    endpoint.operations.acquire_p99 = operations.milliseconds("acquire_p99_ms");
-  }
+  endpoint.operations = read_operations(from, "operations");
+  endpoint.reads = read_operations(from, "reads");
+  endpoint.writes = read_operations(from, "writes");
+  from.each("statements", [&](const Reader& one) {
+    StatementStatus& statement = endpoint.statements.emplace_back();
+    statement.name = one.text("name");
+    statement.access = one.text("access");
+    statement.count = one.number<std::uint64_t>("count");
+    statement.errors = one.number<std::uint64_t>("errors");
+    statement.p50 = one.milliseconds("p50_ms");
+    statement.p95 = one.milliseconds("p95_ms");
+    statement.p99 = one.milliseconds("p99_ms");
+  });
   return endpoint;
 }
 
@@ -200,6 +222,22 @@ Result<std::vector<HealthReport>> read_health(std::string_view text) {
   std::vector<HealthReport> reports;
   Reader(*value).each("databases", [&](const Reader& one) { reports.push_back(read_report(one, "database")); });
   return reports;
+}
+
+Result<std::vector<EventLine>> read_events(std::string_view text) {
+  auto value = parse(text);
+  if (!value.ok()) return value.error();
+  std::vector<EventLine> events;
+  const json::value* list = value->as_object().if_contains("events");
+  if (list == nullptr || !list->is_array()) return events;
+  for (const json::value& one : list->get_array()) {
+    const Reader from(one);
+    events.push_back({.sequence = from.number<std::uint64_t>("sequence"),
+                      .time = from.text("time"),
+                      .message = from.text("message"),
+                      .json = json::serialize(one)});
+  }
+  return events;
 }
 
 }  // namespace switchyard::cli

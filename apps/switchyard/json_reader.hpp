@@ -6,6 +6,7 @@
 #include <switchyard/base/result.hpp>
 #include <switchyard/fleet/status.hpp>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,5 +24,14 @@ struct NamedBreaker {
 [[nodiscard]] Result<std::vector<NamedBreaker>> read_breakers(std::string_view json);
 /// A problem document as an error of this kind; a Protocol error if it is none.
 [[nodiscard]] Error read_problem(std::string_view json, ErrorKind kind);
+
+/// One of /api/events.
+struct EventLine {
+  std::uint64_t sequence = 0;
+  std::string time;  ///< as the document has it
+  std::string message;
+  std::string json;  ///< the whole, on one line
+};
+[[nodiscard]] Result<std::vector<EventLine>> read_events(std::string_view json);
 
 }  // namespace switchyard::cli

@@ -21,6 +21,7 @@ ExitCode run(const CommandLine& line) {
     ExitCode operator()(const UpOptions& options) const { return run_up(global, options, console); }
     ExitCode operator()(const DownOptions& options) const { return run_down(global, options, console); }
     ExitCode operator()(const StatusOptions& options) const { return run_status(global, options, console); }
+    ExitCode operator()(const EventsOptions& options) const { return run_events(global, options, console); }
     ExitCode operator()(const QueryOptions& options) const { return run_query(global, options, console); }
     ExitCode operator()(const ShellOptions& options) const { return run_shell(global, options, console); }
     ExitCode operator()(const ConfigExplainOptions& options) const {

@@ -39,6 +39,9 @@ struct StatusOptions {
   bool watch = false;
   Duration interval = std::chrono::seconds(1);
 };
+struct EventsOptions {
+  bool follow = false;
+};
 enum class RowFormat : std::uint8_t { table, json, csv };
 struct QueryOptions {
   std::optional<std::string> on;
@@ -73,7 +76,7 @@ struct VersionOptions {};
 /// For completion scripts: prints the names of the configured databases.
 struct DatabaseNamesOptions {};
 
-using Command = std::variant<UpOptions, DownOptions, StatusOptions, QueryOptions, ShellOptions,
+using Command = std::variant<UpOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
                              ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions, CompletionOptions,
                              VersionOptions, DatabaseNamesOptions>;
 

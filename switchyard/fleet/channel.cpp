@@ -62,6 +62,7 @@ void Channel::start(session::OperationState& operation) noexcept {
     operation.deadline = call.deadline;
     operation.deadline_source = "the request's timeout";
   }
+  route_->comment(operation);
   operation.arm_deadline();
   if (session_->idle()) {
     run(operation);

@@ -110,6 +110,7 @@ RouteLimits DatabaseNode::limits() const {
           .slow = {.query = *config_.observability.slow_query,
                    .acquire = *config_.observability.slow_acquire,
                    .statement_length = *config_.observability.statement_length},
+          .comment_application = *config_.observability.sqlcommenter ? *config_.application_name : std::string(),
           .max_result_bytes = *config_.max_result_bytes,
           .acquire_timeout = *config_.pool.acquire_timeout,
           .retrier = retrier_};

@@ -85,7 +85,7 @@ void Recorder::add_span(RouteAccess access, const session::OperationState& opera
     span.begun = operation.started;
     span.ended = now;
     auto& attributes = span.attributes;
-    attributes.reserve(12);
+    attributes.reserve(14);
     attributes.emplace_back("db.system.name", "postgresql");
     attributes.emplace_back("db.namespace", options_.database);
     if (!verb.empty()) attributes.emplace_back("db.operation.name", verb);

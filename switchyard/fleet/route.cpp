@@ -3,9 +3,11 @@
 #include <switchyard/fleet/outcome.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/route.hpp>
+#include <switchyard/fleet/statement_text.hpp>
 #include <switchyard/runtime/loop.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace switchyard::inline v0::fleet {
@@ -48,6 +50,25 @@ void Route::apply_limits(session::OperationState& operation, TimePoint now) cons
   if (limits_.command_timeout > Duration::zero()) limit(limits_.command_timeout, command_timeout_text_);
 }
 
+void Route::comment(session::OperationState& operation) const noexcept {
+  // COMMIT and its like are ours.
+  if (limits_.comment_application.empty() || operation.keeps_session_clean) return;
+  try {
+    std::string trace;
+    const auto* context = static_cast<const RequestContext*>(operation.context.get());
+    if (operation.script && context != nullptr && context->trace && context->trace->parent.span != 0) {
+      trace = context->trace->parent.text();
+    }
+    const std::string text = comment_of({{"action", operation.name},
+                                         {"application", limits_.comment_application},
+                                         {"db_driver", "switchyard"},
+                                         {"traceparent", trace}});
+    for (session::StatementPart& part : operation.parts) part.sql = commented_statement(part.sql, text);
+  } catch (const std::exception&) {
+    // Memory ran out: it goes without.
+  }
+}
+
 void Route::retire() noexcept {
   refusal_ = Error(ErrorKind::Closed, "the fleet was closed");
   for (const auto& attempt : attempts_) {
@@ -80,6 +101,7 @@ void Route::start(session::OperationState& operation) noexcept {
   operation.read_only = access_ == RouteAccess::read;
   operation.set_phase(session::OperationState::Phase::queued);
   apply_limits(operation, now);
+  comment(operation);
   Attempt& attempt = take_attempt();
   operation.retain();
   attempt.operation = &operation;

@@ -30,6 +30,8 @@ struct RouteLimits {
   Duration command_timeout{};  ///< zero = none
   Duration query_timeout{};    ///< of single statements; zero = none
   SlowLimits slow;
+  /// What statements say in a comment about who sent them; empty: they have none.
+  std::string comment_application = {};
   std::uint64_t max_result_bytes = session::kMaxResultBytes;
   Duration acquire_timeout{};  ///< zero = none
   /// Asks the breakers of the endpoints. Not so for a health check, which wants to know the truth.
@@ -72,6 +74,10 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
 
   /// Applies the database's limits: size of results, and the deadline, whose error names the limit that counts.
   void apply_limits(session::OperationState& operation, TimePoint now) const noexcept;
+  /// Puts the comment of `sqlcommenter` behind the statements of an operation that begins. Only what is the same
+  /// each time goes there, so that prepared statements are found again; a trace's ids only into scripts, which are
+  /// never prepared.
+  void comment(session::OperationState& operation) const noexcept;
   /// A session that a channel had at `endpoint` goes back to the pool.
   void take_back(Endpoint& endpoint, session::Session& session) noexcept;
   [[nodiscard]] const RouteLimits& limits() const noexcept { return limits_; }

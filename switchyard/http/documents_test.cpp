@@ -126,5 +126,30 @@ TEST(Metrics, UseOpenTelemetrysNamesForConnections) {
                               "readReplica\",state=\"OPEN\"} 1\n"));
 }
 
+TEST(Events, AreADocumentThatSaysWhereToGoOn) {
+  telemetry::EventLog log;
+  log.note(telemetry::kSlowQuery, "main", TimePoint(std::chrono::hours(1)),
+           [] { return std::string("[SLOW QUERY] main took 7ms: SELECT ?"); }, {{"milliseconds", 7}});
+  auto events = log.since(0);
+  events[0].at = std::chrono::system_clock::time_point(std::chrono::milliseconds(1'700'000'000'123));
+  EXPECT_EQ(events_json(events), R"({
+  "last": 1,
+  "events": [
+    {
+      "sequence": 1,
+      "time": "2023-11-14T22:13:20.123Z",
+      "level": "warning",
+      "kind": "slow_query",
+      "database": "main",
+      "message": "[SLOW QUERY] main took 7ms: SELECT ?",
+      "fields": {
+        "milliseconds": "7"
+      }
+    }
+  ]
+}
+)");
+}
+
 }  // namespace
 }  // namespace switchyard::inline v0::http

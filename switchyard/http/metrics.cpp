@@ -74,10 +74,10 @@ constexpr Metric kSlowAcquire{Kind::counter, "switchyard.acquire.slow", "{wait}"
 constexpr Metric kRetries{Kind::counter, "switchyard.operation.retries", "{attempt}", "Attempts after the first."};
 constexpr Metric kInDoubt{Kind::counter, "switchyard.operation.in_doubt", "{operation}",
                           "Writes whose outcome is unknown."};
-constexpr Metric kQuantile{Kind::gauge, "switchyard.operation.duration.quantile", "s",
-                           "Execution of operations by quantile, since the start.", kNanosecond};
-constexpr Metric kAcquire{Kind::gauge, "switchyard.acquire.duration.quantile", "s",
-                          "Wait for a connection by quantile, since the start.", kNanosecond};
+constexpr Metric kQuantile{Kind::gauge, "switchyard.operation.duration.percentile", "s",
+                           "Execution of operations by percentile, since the start.", kNanosecond};
+constexpr Metric kAcquire{Kind::gauge, "switchyard.acquire.duration.percentile", "s",
+                          "Wait for a connection by percentile, since the start.", kNanosecond};
 constexpr Metric kTarget{Kind::gauge, "switchyard.latency_target", "s", "The database's latency_target.",
                          kNanosecond};
 constexpr Metric kTargetMeasured{Kind::counter, "switchyard.latency_target.measured", "{operation}",
@@ -94,8 +94,8 @@ constexpr Metric kStatement{Kind::histogram,
                             telemetry::kOperationSeconds};
 constexpr Metric kStatementErrors{Kind::counter, "switchyard.statement.errors", "{operation}",
                                   "Named statements that failed."};
-constexpr Metric kStatementQuantile{Kind::gauge, "switchyard.statement.duration.quantile", "s",
-                                    "Execution of named statements by quantile, since the start.", kNanosecond};
+constexpr Metric kStatementQuantile{Kind::gauge, "switchyard.statement.duration.percentile", "s",
+                                    "Execution of named statements by percentile, since the start.", kNanosecond};
 constexpr Metric kTransactions{Kind::counter, "switchyard.transactions", "{transaction}",
                                "Transactions of this process, by how they ended."};
 constexpr Metric kBreaker{Kind::gauge, "switchyard.breaker.state", "", "1 for the state the breaker is in."};
@@ -180,21 +180,19 @@ void add_pool(Families& families, const std::string& name, const PoolStatus& poo
   families.add(kExhausted, label, pool.exhausted);
 }
 
-constexpr std::array<std::pair<double, const char*>, 3> kQuantiles{{{0.50, "0.5"}, {0.95, "0.95"}, {0.99, "0.99"}}};
-
-void add_quantiles(Families& families, const Metric& metric, const Labels& labels,
-                   const telemetry::HistogramData& data) {
-  if (data.count() == 0) return;
-  for (const auto& [q, name] : kQuantiles) {
-    Labels with_quantile = labels;
-    with_quantile.emplace_back("quantile", name);
-    families.add(metric, std::move(with_quantile), data.quantile(q));
-  }
-}
-
 Labels with(Labels labels, std::string name, std::string value) {
   labels.emplace_back(std::move(name), std::move(value));
   return labels;
+}
+
+constexpr std::array<std::pair<double, const char*>, 3> kPercentiles{{{0.50, "50"}, {0.95, "95"}, {0.99, "99"}}};
+
+void add_percentiles(Families& families, const Metric& metric, const Labels& labels,
+                     const telemetry::HistogramData& data) {
+  if (data.count() == 0) return;
+  for (const auto& [q, name] : kPercentiles) {
+    families.add(metric, with(labels, "percentile", name), data.quantile(q));
+  }
 }
 
 std::string error_type(std::size_t kind) { return std::string(to_string(static_cast<ErrorKind>(kind))); }
@@ -217,8 +215,8 @@ void add_operations(Families& families, const std::string& pool, const EndpointS
   families.add(kSlow, labels, totals.slow);
   families.add(kSlowAcquire, labels, totals.slow_acquires);
   families.add(kRetries, labels, totals.retries);
-  add_quantiles(families, kQuantile, labels, totals.execution);
-  add_quantiles(families, kAcquire, labels, totals.acquire);
+  add_percentiles(families, kQuantile, labels, totals.execution);
+  add_percentiles(families, kAcquire, labels, totals.acquire);
   if (endpoint.latency_target > Duration::zero()) {
     families.add(kTargetMeasured, labels, totals.execution.count());
     families.add(kTargetMet, labels, totals.within_target);
@@ -227,7 +225,7 @@ void add_operations(Families& families, const std::string& pool, const EndpointS
     const Labels named = with(labels, "statement", statement.name);
     families.add(kStatement, named, statement.execution);
     families.add(kStatementErrors, named, statement.errors);
-    add_quantiles(families, kStatementQuantile, named, statement.execution);
+    add_percentiles(families, kStatementQuantile, named, statement.execution);
   }
 }
 

@@ -129,6 +129,10 @@ TEST_F(HttpServerTest, AnswersTheRoutes) {
     EXPECT_THAT(body_of(ask("/api/health/connections")), HasSubstr("\"waitingConnections\": 0"));
     EXPECT_THAT(body_of(ask("/api/fleet")), HasSubstr("\"application\": \"parafort\""));
     EXPECT_THAT(body_of(ask("/metrics")), HasSubstr("switchyard_up{"));
+    source_.log->note(telemetry::kSlowQuery, "main", TimePoint(1h), [] { return std::string("a line"); });
+    EXPECT_THAT(body_of(ask("/api/events")), HasSubstr("\"message\": \"a line\""));
+    EXPECT_THAT(body_of(ask("/api/events?since=1")), HasSubstr("\"events\": []"));
+    EXPECT_THAT(ask("/api/events?since=x"), StartsWith("HTTP/1.1 400 "));
     EXPECT_THAT(body_of(ask("/")), HasSubstr("<h1>parafort</h1>"));
   });
 }

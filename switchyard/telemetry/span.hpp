@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -25,7 +26,7 @@ struct Span {
   Kind kind = Kind::client;
   TimePoint begun{};  ///< of the monotonic clock; the exporter translates
   TimePoint ended{};
-  std::vector<std::pair<std::string, Value>> attributes;
+  std::vector<std::pair<std::string_view, Value>> attributes;  ///< keys are literals
   std::string error;  ///< empty: it went well; never holds values of a statement
 };
 

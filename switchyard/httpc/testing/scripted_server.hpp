@@ -26,7 +26,7 @@ inline std::string ok(std::string_view body, std::string_view headers = "") {
          "\r\n\r\n" + std::string(body);
 }
 
-/// Runs on the shard of the test. Without a reply left it is silent.
+/// Runs on the shard of the test. Without a reply left it gives `otherwise`, or is silent if that is empty.
 class ScriptedServer {
  public:
   explicit ScriptedServer(std::shared_ptr<const runtime::TlsContext> tls = nullptr)
@@ -37,6 +37,7 @@ class ScriptedServer {
   ~ScriptedServer() { listener_->close(); }
 
   std::deque<Reply> replies;
+  std::string otherwise;
   std::vector<std::string> requests;
   std::size_t connections = 0;
 
@@ -65,7 +66,11 @@ class ScriptedServer {
       if (bytes.size() < head + 4 + length) return;
       server_.requests.emplace_back(bytes);
       in.consume(in.size());
-      if (server_.replies.empty()) return;  // the test wants silence
+      if (server_.replies.empty()) {
+        stream_->out().put(server_.otherwise);
+        stream_->flush_now();
+        return;
+      }
       const Reply reply = server_.replies.front();
       server_.replies.pop_front();
       stream_->out().put(reply.bytes);
