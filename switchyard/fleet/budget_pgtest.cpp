@@ -2,10 +2,13 @@
 // one more session, all the time.
 #include <switchyard/config/load.hpp>
 #include <switchyard/embedded/test_cluster.hpp>
+#include <switchyard/fleet/budget_registry.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
+#include <tests/support/temp_folder.hpp>
 #include <tests/support/wait_until.hpp>
 
 #include <gmock/gmock.h>
@@ -42,6 +45,8 @@ inline constexpr Database<"main"> main_db;
 constexpr const char* kWorkerVariable = "SWITCHYARD_TEST_BUDGET_WORKER";
 /// How many callers a worker has, and how long they hold a session and pause.
 constexpr const char* kCallersVariable = "SWITCHYARD_TEST_BUDGET_CALLERS";
+/// The table that its machine shares; unset: the real one.
+constexpr const char* kTableVariable = "SWITCHYARD_TEST_BUDGET_TABLE";
 
 // ---- a worker ------------------------------------------------------------------------------------------------
 
@@ -69,7 +74,11 @@ int run_worker(const char* fleet_file) {
   sources.names_in_code = {"main"};
   runtime::Shard shard;
   shard.run_until_complete([](FleetConfig config, int count) -> Task<void> {
-    auto fleet = Fleet::open(std::move(config)).value_or_throw();
+    const char* const table = std::getenv(kTableVariable);
+    auto permits = table != nullptr
+                       ? std::make_shared<fleet::SharedPermits>(fleet::BudgetRegistry::open(table).value_or_throw())
+                       : std::make_shared<fleet::SharedPermits>();
+    auto fleet = Fleet::open(std::move(config), std::move(permits)).value_or_throw();
     std::vector<Task<void>> tasks;
     for (int i = 0; i < count; ++i) tasks.push_back(keep_asking(*fleet));
     co_await all(std::move(tasks));
@@ -90,7 +99,7 @@ class WorkerInstead final : public ::testing::Environment {
 /// A worker process and what it has said.
 class Worker {
  public:
-  Worker(const std::string& fleet_file, int callers) {
+  Worker(const std::string& fleet_file, int callers, const std::string& table) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
     posix_spawn_file_actions_t actions;
@@ -100,6 +109,7 @@ class Worker {
     for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
     environment.push_back(std::string(kWorkerVariable) + "=" + fleet_file);
     environment.push_back(std::string(kCallersVariable) + "=" + std::to_string(callers));
+    if (!table.empty()) environment.push_back(std::string(kTableVariable) + "=" + table);
     std::vector<char*> pointers;
     for (std::string& entry : environment) pointers.push_back(entry.data());
     pointers.push_back(nullptr);
@@ -178,8 +188,8 @@ class Budget : public ::testing::Test {
            "\"\n[database.main.pool]\nmin = 0\nmax = " + std::to_string(pool_max) +
            "\nacquire_timeout = \"60s\"\n[database.reference]\nwhen_unconfigured = \"fail\"\n";
   }
-  void add_workers(int count, const std::string& file, int callers) {
-    for (int i = 0; i < count; ++i) workers.push_back(std::make_unique<Worker>(file, callers));
+  void add_workers(int count, const std::string& file, int callers, const std::string& table = {}) {
+    for (int i = 0; i < count; ++i) workers.push_back(std::make_unique<Worker>(file, callers, table));
   }
   /// Until each worker has had `wanted` answers, or the test has failed.
   bool all_get(int wanted, std::chrono::milliseconds limit = 60s) {
@@ -288,6 +298,29 @@ TEST_F(Budget, OneThatHasAllGivesUpWhatItDoesNotUseWhenOthersCome) {
   EXPECT_LE(most, 27);
   EXPECT_EQ(errors(), "");
   EXPECT_EQ(refusals(), 0);
+}
+
+TEST_F(Budget, ARolesConnectionLimitIsLearntAndNeverRunInto) {
+  start(100);
+  ASSERT_TRUE(cluster->primary().execute("ALTER ROLE app CONNECTION LIMIT 10").ok());
+  add_workers(20, fleet_file("", 20), 2);
+  EXPECT_TRUE(all_get(5)) << "somebody starves";
+  EXPECT_EQ(errors(), "");
+  EXPECT_LE(most_app, 10);
+  EXPECT_GE(most_app, 9);
+  EXPECT_EQ(refusals(), 0);
+}
+
+TEST_F(Budget, ProcessesOfMachinesThatSeeEachOtherThroughTheServerOnlyAreAllServed) {
+  start(40);
+  const testing::TempFolder folder;
+  add_workers(5, fleet_file("", 20), 10, folder.file("one"));
+  ASSERT_TRUE(all_get(20));
+  add_workers(5, fleet_file("", 20), 10, folder.file("two"));
+  EXPECT_TRUE(all_get(20)) << "somebody starves";
+  EXPECT_EQ(errors(), "");
+  EXPECT_LE(most, 37);
+  EXPECT_LE(refusals(), 20) << "they press against the server's limit";
 }
 
 }  // namespace

@@ -200,7 +200,8 @@ class MachineTester {
         const bool fresh = now - sessions.at(index).idle_since <= settings.ping_after_idle;
         ASSERT_FALSE(fresh) << "session " << index << " idles while callers wait";
       }
-      const bool something_comes = stats.total > 0 || stats.connects_slowed || permits.taken() == permits.max();
+      const bool something_comes =
+          stats.total > 0 || stats.connects_slowed || permits.taken() == permits.max() || permits.refused();
       ASSERT_TRUE(something_comes) << "callers wait and nothing is under way";
     }
     if (settings.idle_timeout > 0s && !stats.paused && stats.idle > 0 &&
