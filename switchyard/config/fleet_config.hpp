@@ -95,6 +95,15 @@ struct BreakerConfig {
   Setting<Duration> open_for = Duration(std::chrono::seconds(5));
   Setting<Duration> open_max = Duration(std::chrono::seconds(60));  ///< open_for doubles up to this
   Setting<std::uint32_t> half_open_permits = 3u;
+  Setting<Duration> half_open_wait = Duration(std::chrono::seconds(10));  ///< for the answer of a trial call
+};
+
+/// An adaptive limit on the operations that are with one endpoint at a time, in each shard.
+struct LimiterConfig {
+  Setting<bool> enabled = false;
+  Setting<std::uint32_t> initial = 20u;
+  Setting<std::uint32_t> min = 4u;
+  Setting<std::uint32_t> max = 200u;
 };
 
 /// What is logged, measured and alerted on.
@@ -169,6 +178,7 @@ struct SWITCHYARD_API DatabaseConfig {
   PoolConfig pool;
   RetryConfig retry;
   BreakerConfig breaker;
+  LimiterConfig limiter;
   Setting<bool> prepared_statements = true;                ///< false for poolers that can't keep them
   Setting<std::uint32_t> statement_cache = 256u;           ///< per session
   Setting<std::uint64_t> max_result_bytes = 256ull << 20;  ///< of query<T>()

@@ -69,6 +69,11 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "breaker.open_for", database.breaker.open_for);
   visit(prefix + "breaker.open_max", database.breaker.open_max);
   visit(prefix + "breaker.half_open_permits", database.breaker.half_open_permits);
+  visit(prefix + "breaker.half_open_wait", database.breaker.half_open_wait);
+  visit(prefix + "limiter.enabled", database.limiter.enabled);
+  visit(prefix + "limiter.initial", database.limiter.initial);
+  visit(prefix + "limiter.min", database.limiter.min);
+  visit(prefix + "limiter.max", database.limiter.max);
   visit(prefix + "prepared_statements", database.prepared_statements);
   visit(prefix + "statement_cache", database.statement_cache);
   visit(prefix + "max_result", database.max_result_bytes);

@@ -95,6 +95,10 @@ class Validation {
       problem(prefix + "retry.initial_delay", database.retry.initial_delay,
               "is above " + prefix + "retry.max_delay = " + format_duration(database.retry.max_delay));
     }
+    if (*database.limiter.min > *database.limiter.max) {
+      problem(prefix + "limiter.min", database.limiter.min,
+              "is above " + prefix + "limiter.max = " + std::to_string(*database.limiter.max));
+    }
     if (*database.breaker.open_for > *database.breaker.open_max) {
       problem(prefix + "breaker.open_for", database.breaker.open_for,
               "is above " + prefix + "breaker.open_max = " + format_duration(database.breaker.open_max));

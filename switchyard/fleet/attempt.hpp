@@ -2,6 +2,7 @@
 #pragma once
 
 #include <switchyard/fleet/chooser.hpp>
+#include <switchyard/fleet/endpoint_limiter.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/resilience/breaker.hpp>
 #include <switchyard/runtime/timer.hpp>
@@ -18,12 +19,13 @@ class Route;
 //  free ──start──► choosing ──► queued ──► running ──► free
 //                   ▲  ▲ └─ waits ┘│          │
 //                   │  └───────────┴──────────┴── run again (other endpoint, after a pause)
-struct Attempt final : pool::Request {
+struct Attempt final : pool::Request, LimiterWaiter {
   enum class Phase : std::uint8_t { free, waiting, queued, running };
 
   explicit Attempt(Route& owner) noexcept : route(owner), timer(&Attempt::on_timer, this) {}
   void on_granted(session::Session& session, Duration waited) noexcept override;
   void on_failed(const Error& error) noexcept override;
+  void on_place(LimiterPlace given) noexcept override;
   static void on_timer(void* self) noexcept;
 
   Route& route;
@@ -31,6 +33,7 @@ struct Attempt final : pool::Request {
   Endpoint* endpoint = nullptr;      ///< the chosen one; null while none is
   const Endpoint* failed = nullptr;  ///< where the last attempt failed
   unsigned attempts = 0;             ///< that have failed
+  LimiterPlace place;                ///< among the calls in flight to the chosen one
   resilience::BreakerPermit permit;  ///< of the chosen one's breaker, until the outcome is known
   Phase phase = Phase::free;
   bool pokable = false;  ///< waits for news, not for a pause between two tries

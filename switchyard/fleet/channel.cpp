@@ -31,6 +31,7 @@ void Channel::let_go(std::shared_ptr<Channel> self) noexcept {
 
 void Channel::give_back() noexcept {
   permit = {};
+  place = {};
   session::Session& session = *std::exchange(session_, nullptr);
   if (route_->refusal() == nullptr) endpoint_->recorder().held(runtime::now() - attached_);
   route_->take_back(*endpoint_, session);
@@ -117,6 +118,9 @@ bool Channel::finished(session::OperationState& operation) noexcept {
 void Channel::tell_breaker(const resilience::Verdict& verdict, const session::OperationState& operation) noexcept {
   if (!route_->asks_breaker()) return;
   const TimePoint now = runtime::now();
+  if (place && verdict.outcome == resilience::CallOutcome::answered) {
+    endpoint_->limiter().measure(now - operation.granted, now);
+  }
   if (!permit) {
     resilience::BreakerMember& breaker = endpoint_->breakers().of(route_->access());
     if (breaker.breaker().state() != resilience::BreakerState::closed) return;
@@ -142,6 +146,7 @@ void Channel::on_closed(session::Session& session, const Error& reason) noexcept
   lost_ = reason;
   session_ = nullptr;
   permit = {};
+  place = {};
   if (on_lost_event != nullptr) on_lost_event->notify();
   if (pending_ != nullptr) {
     session::OperationState& next = *std::exchange(pending_, nullptr);

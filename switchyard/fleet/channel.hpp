@@ -4,6 +4,7 @@
 
 #include <switchyard/base/error.hpp>
 #include <switchyard/base/time.hpp>
+#include <switchyard/fleet/endpoint_limiter.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/resilience/breaker.hpp>
@@ -60,6 +61,8 @@ class Channel final : public session::OperationHost, private session::Session::O
   runtime::AsyncEvent* on_lost_event = nullptr;
   /// Of the endpoint's breaker, until the first outcome is known.
   resilience::BreakerPermit permit;
+  /// Among the calls in flight to the endpoint, as long as it has the session.
+  LimiterPlace place;
   /// The unit of work it was opened for; its deadline limits every operation.
   session::CallContext call;
 

@@ -123,7 +123,9 @@ Endpoint::Endpoint(EndpointSettings settings, ConnectionOptions connection, cons
                  .role = settings_.role,
                  .access = settings_.read_only || settings_.role == EndpointRole::replica ? RouteAccess::read
                                                                                           : RouteAccess::write},
-                resilience::BreakerSettings::of(database.breaker)) {}
+                resilience::BreakerSettings::of(database.breaker)),
+      limiter_(
+          std::make_shared<EndpointLimiter>(resilience::LimiterSettings::of(database.limiter), runtime::now())) {}
 
 Endpoint::~Endpoint() = default;
 
@@ -162,6 +164,11 @@ EndpointStatus Endpoint::status() const {
     if (const Error* error = pool_->last_connect_error()) out.last_error = error->what();
   }
   breakers_.report(out, runtime::now());
+  if (limiter_->enabled()) {
+    out.limiter = LimiterReport{.limit = limiter_->limiter().limit(),
+                                .in_flight = limiter_->limiter().in_flight(),
+                                .waiting = limiter_->waiting()};
+  }
   const EndpointStatistics numbers = recorder_.read();
   out.operations = operation_status({&numbers.reads, &numbers.writes});
   out.reads = operation_status({&numbers.reads});

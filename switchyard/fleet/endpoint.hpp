@@ -5,6 +5,7 @@
 #include <switchyard/config/connection_options.hpp>
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/fleet/endpoint_breakers.hpp>
+#include <switchyard/fleet/endpoint_limiter.hpp>
 #include <switchyard/fleet/recorder.hpp>
 #include <switchyard/fleet/status.hpp>
 #include <switchyard/pool/pool.hpp>
@@ -46,6 +47,7 @@ class Endpoint final : private pool::Observer {
   [[nodiscard]] const std::shared_ptr<pool::PermitCounter>& permits() const noexcept { return permits_; }
   [[nodiscard]] std::string location() const;
   [[nodiscard]] EndpointBreakers& breakers() noexcept { return breakers_; }
+  [[nodiscard]] EndpointLimiter& limiter() noexcept { return *limiter_; }
   /// Would its breaker let a call through now? For choosers; takes nothing.
   [[nodiscard]] bool available(RouteAccess access, TimePoint now) noexcept {
     return breakers_.of(access).breaker().available(now);
@@ -68,6 +70,7 @@ class Endpoint final : private pool::Observer {
   Recorder recorder_;
   std::shared_ptr<pool::PermitCounter> permits_;
   EndpointBreakers breakers_;
+  std::shared_ptr<EndpointLimiter> limiter_;
   std::unique_ptr<pool::Pool> pool_;
 };
 

@@ -11,6 +11,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -178,6 +180,63 @@ TEST_F(FleetResilience, OperatorsOpenCloseAndResetBreakers) {
               ErrorKind::Usage);
     EXPECT_THAT(fleet.set_breakers("mian", BreakerCommand::reset).error().what(), HasSubstr("main"));
   });
+}
+
+// ---- the limiter ----
+
+TEST_F(FleetResilience, ALimiterLetsSoManyInAndTheOthersInTurn) {
+  run(config("pool = { min = 0, max = 8 }\nlimiter = { enabled = true, initial = 2, min = 2, max = 2 }"),
+      [&](Fleet& fleet) -> Task<void> {
+        const auto limiter = [&] { return fleet.status().databases[0].endpoints[0].limiter.value(); };
+        std::vector<Task<int>> calls;
+        for (int i = 0; i < 5; ++i) {
+          calls.push_back([](Fleet& on, int n) -> Task<int> {
+            co_return co_await on[main_db].query_value<int>("SELECT $1 FROM pg_sleep(0.05)", n);
+          }(fleet, i));
+          calls.push_back([](Fleet& on, int n) -> Task<int> {
+            co_return co_await on[main_db].transaction([n](Transaction& tx) -> Task<int> {
+              co_return co_await tx.query_value<int>("SELECT $1 FROM pg_sleep(0.05)", n);
+            });
+          }(fleet, i));
+        }
+        std::uint32_t most = 0;
+        bool done = false;
+        auto [values, seen] = co_await all(
+            [](std::vector<Task<int>> all_calls, bool& ended) -> Task<std::vector<int>> {
+              auto all_values = co_await all(std::move(all_calls));
+              ended = true;
+              co_return all_values;
+            }(std::move(calls), done),
+            [](Fleet& on, std::uint32_t& greatest, bool& ended) -> Task<int> {
+              int looks = 0;
+              for (; !ended; ++looks) {
+                greatest = std::max(greatest, on.status().databases[0].endpoints[0].pool->active);
+                co_await sleep(5ms);
+              }
+              co_return looks;
+            }(fleet, most, done));
+        EXPECT_EQ(values, (std::vector<int>{0, 0, 1, 1, 2, 2, 3, 3, 4, 4}));
+        EXPECT_EQ(most, 2u);
+        EXPECT_EQ(limiter().in_flight, 0u);
+        EXPECT_EQ(limiter().waiting, 0u);
+      });
+}
+
+TEST_F(FleetResilience, WhoIsNotLetInHearsOfTheLimiter) {
+  run(config("pool = { min = 0, max = 8, acquire_timeout = \"50ms\" }\nretry = { max_attempts = 1 }\n"
+             "limiter = { enabled = true, initial = 1, min = 1, max = 1 }"),
+      [&](Fleet& fleet) -> Task<void> {
+        Lease lease = co_await fleet[main_db].lease();
+        const auto single = co_await fleet[main_db].query_value<int>("SELECT 1").result();
+        EXPECT_EQ(single.error().kind(), ErrorKind::PoolExhausted);
+        EXPECT_THAT(single.error().what(),
+                    HasSubstr("the adaptive limiter lets 1 operations at once go to primary"));
+        const auto transaction =
+            co_await as_result(fleet[main_db].transaction([](Transaction&) -> Task<void> { co_return; }));
+        EXPECT_THAT(transaction.error().what(), HasSubstr("the adaptive limiter"));
+        lease.release();
+        EXPECT_EQ(co_await fleet[main_db].query_value<int>("SELECT 1"), 1);
+      });
 }
 
 // ---- retries of single statements ----

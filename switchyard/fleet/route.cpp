@@ -113,6 +113,7 @@ void Route::start(session::OperationState& operation) noexcept {
 void Route::advance(Attempt& attempt) noexcept {
   session::OperationState& operation = *attempt.operation;
   const TimePoint now = runtime::now();
+  attempt.stop_waiting();
   Choice choice = chooser_->choose({.context = static_cast<RequestContext*>(operation.context.get()),
                                     .access = access_,
                                     .attempt = attempt.attempts,
@@ -124,6 +125,7 @@ void Route::advance(Attempt& attempt) noexcept {
   if (choice.refusal) {
     end(attempt, *choice.refusal);
   } else if (choice.endpoint != nullptr) {
+    if (!take_place(attempt, *choice.endpoint, now)) return;
     auto permit = enter(*choice.endpoint, now);
     if (!permit.ok()) {
       end(attempt, permit.error());
@@ -151,6 +153,49 @@ Result<resilience::BreakerPermit> Route::enter(Endpoint& endpoint, TimePoint now
   resilience::BreakerPermit permit = breaker.enter(now);
   if (!permit) return breaker.breaker().refusal(now).with_database(database_);
   return permit;
+}
+
+bool Route::take_place(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept {
+  EndpointLimiter& limiter = endpoint.limiter();
+  if (attempt.place && attempt.place.limiter() == &limiter) return true;
+  attempt.place = {};
+  if (!limiter.enabled()) return true;
+  attempt.place = limiter.try_enter();
+  if (attempt.place) return true;
+  const session::OperationState& operation = *attempt.operation;
+  const TimePoint until = acquire_limit(operation.started, operation.deadline);
+  if (now >= until) {
+    end(attempt, limiter_error(endpoint, operation.started, operation.deadline, now));
+    return false;
+  }
+  limiter.wait(attempt);
+  attempt.phase = Attempt::Phase::waiting;
+  attempt.pokable = false;
+  attempt.timer.arm(until);
+  return false;
+}
+
+void Attempt::on_place(LimiterPlace given) noexcept {
+  place = std::move(given);
+  timer.arm(runtime::now());
+}
+
+TimePoint Route::acquire_limit(TimePoint started, TimePoint deadline) const noexcept {
+  if (limits_.acquire_timeout <= Duration::zero()) return deadline;
+  return std::min(deadline, deadline_after(started, limits_.acquire_timeout));
+}
+
+Error Route::limiter_error(Endpoint& endpoint, TimePoint started, TimePoint deadline, TimePoint now) const {
+  const EndpointLimiter& limiter = endpoint.limiter();
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(now - started);
+  return Error(now >= deadline ? ErrorKind::Deadline : ErrorKind::PoolExhausted,
+               "the adaptive limiter lets " + std::to_string(limiter.limiter().limit()) +
+                   " operations at once go to " + endpoint.settings().name + "; " +
+                   std::to_string(limiter.limiter().in_flight()) + " are there, " +
+                   std::to_string(limiter.waiting()) + " more wait; waited " + format_duration(waited))
+      .with_hint("the server answers more slowly than usual; database." + database_ +
+                 ".limiter.min is the least limit")
+      .with_database(database_);
 }
 
 std::string_view Route::reason_of(std::string_view reason, unsigned attempt) {
@@ -210,6 +255,8 @@ bool Route::finished(session::OperationState& operation) noexcept {
     const TimePoint now = runtime::now();
     const bool ran = operation.granted != TimePoint{};
     const Duration took = ran ? now - operation.granted : Duration::zero();
+    const bool answered = verdict.outcome == resilience::CallOutcome::answered;
+    if (attempt->place && answered && operation.granted != TimePoint{}) endpoint->limiter().measure(took, now);
     attempt->permit.record(verdict.outcome, took, now, operation.error() ? &*operation.error() : nullptr);
     if (ran) endpoint->recorder().held(took);
     if (operation.error() && run_again(*attempt, verdict)) {
@@ -255,6 +302,7 @@ bool Route::run_again(Attempt& attempt, const resilience::Verdict& verdict) noex
   operation.retain();
   attempt.failed = attempt.endpoint;
   attempt.endpoint = nullptr;
+  attempt.place = {};
   ++attempt.attempts;
   attempt.phase = Attempt::Phase::waiting;
   attempt.pokable = false;
@@ -287,6 +335,8 @@ Attempt& Route::take_attempt() {
 void Route::give_attempt(Attempt& attempt) noexcept {
   attempt.timer.disarm();
   attempt.permit = {};
+  attempt.place = {};
+  attempt.stop_waiting();
   attempt.operation = nullptr;
   attempt.endpoint = nullptr;
   attempt.failed = nullptr;

@@ -66,6 +66,10 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   /// Leave of the endpoint's breaker for one attempt; the error that refuses it otherwise.
   [[nodiscard]] Result<resilience::BreakerPermit> enter(Endpoint& endpoint, TimePoint now) const;
   [[nodiscard]] bool asks_breaker() const noexcept { return limits_.asks_breaker; }
+  /// The error for whoever waited for the endpoint's limiter as long as is allowed.
+  [[nodiscard]] Error limiter_error(Endpoint& endpoint, TimePoint started, TimePoint deadline, TimePoint now) const;
+  /// Until when somebody who came at `started` waits for a session, at most.
+  [[nodiscard]] TimePoint acquire_limit(TimePoint started, TimePoint deadline) const noexcept;
   /// Null: nothing is run again.
   [[nodiscard]] Retrier* retrier() const noexcept { return limits_.retrier.get(); }
 
@@ -97,6 +101,8 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   void give_attempt(Attempt& attempt) noexcept;
   /// Asks the chooser and goes on from there.
   void advance(Attempt& attempt) noexcept;
+  /// A place among the calls in flight to the endpoint; false: the attempt waits for one, or has ended.
+  [[nodiscard]] bool take_place(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept;
   /// After a failed attempt: will there be another? Then it waits for its time.
   [[nodiscard]] bool run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept;
   /// "primary, attempt 2"; lives as long as the route.

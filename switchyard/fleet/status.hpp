@@ -71,6 +71,13 @@ struct BreakerReport {
   std::string last_failure;  ///< empty if there was none
 };
 
+/// The adaptive limiter in front of an endpoint, of this shard.
+struct LimiterReport {
+  std::uint32_t limit = 0;
+  std::uint32_t in_flight = 0;
+  std::uint32_t waiting = 0;
+};
+
 struct EndpointStatus {
   EndpointRole role = EndpointRole::primary;
   std::string name;      ///< of a replica; "primary" or "write" otherwise
@@ -85,6 +92,7 @@ struct EndpointStatus {
   std::string last_error;          ///< of the last failed connect; empty after a success
   std::string breaker = "CLOSED";  ///< the worst of `breakers`
   std::vector<BreakerReport> breakers;
+  std::optional<LimiterReport> limiter;  ///< none when it is not enabled
 };
 
 struct DatabaseStatus {

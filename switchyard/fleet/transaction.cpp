@@ -23,8 +23,10 @@ constexpr Duration kLongestSettling = std::chrono::seconds(30);
 /// A coroutine's wish for a session of one endpoint. It may be dropped at any time.
 class ChannelRequest final : public pool::Request {
  public:
-  ChannelRequest(Route& route, Endpoint& endpoint, std::string_view reason, resilience::BreakerPermit permit)
+  ChannelRequest(Route& route, Endpoint& endpoint, std::string_view reason, LimiterPlace place,
+                 resilience::BreakerPermit permit)
       : endpoint_(endpoint), channel_(std::make_shared<Channel>(route.shared_from_this(), endpoint, reason)) {
+    channel_->place = std::move(place);
     channel_->permit = std::move(permit);
   }
   ~ChannelRequest() {
@@ -53,6 +55,7 @@ class ChannelRequest final : public pool::Request {
   void on_failed(const Error& failure) noexcept override {
     queued_here_ = false;
     error = failure;
+    channel_->place = {};
     channel_->permit.record(resilience::classify(failure).outcome, Duration::zero(), runtime::now(), &failure);
     done.set();
   }
@@ -65,6 +68,17 @@ void note_end(const Channel& channel, TransactionEnd end) noexcept {
   if (channel.route().refusal() == nullptr) channel.endpoint().recorder().transaction_ended(end);
 }
 
+/// A coroutine's turn at a limiter. It may be dropped at any time.
+struct LimiterTurn final : LimiterWaiter {
+  void on_place(LimiterPlace given) noexcept override {
+    place = std::move(given);
+    came.set();
+  }
+  runtime::AsyncEvent came;
+  LimiterPlace place;
+};
+
+Task<void> next_turn(LimiterTurn& turn) { co_await turn.came.wait(); }
 Task<void> next_news(Route& route) { co_await route.news().wait(); }
 
 Error in_database(const Error& error, const Route& route) {
@@ -149,6 +163,7 @@ Task<std::shared_ptr<Channel>> open_channel(Route& route, session::CallContext c
   ChoiceInput input{.context = static_cast<RequestContext*>(call.request.get()),
                     .access = route.access(),
                     .started = runtime::now()};
+  LimiterTurn turn;
   for (;;) {
     if (const Error* refusal = route.refusal()) throw *refusal;
     input.now = runtime::now();
@@ -163,10 +178,25 @@ Task<std::shared_ptr<Channel>> open_channel(Route& route, session::CallContext c
       co_await any(sleep_until(until), next_news(route));
       continue;
     }
+    LimiterPlace place;
+    if (EndpointLimiter& limiter = choice.endpoint->limiter(); limiter.enabled() && route.asks_breaker()) {
+      place = turn.place.limiter() == &limiter ? std::move(turn.place) : limiter.try_enter();
+      if (!place) {
+        const TimePoint until = route.acquire_limit(input.started, call.deadline);
+        if (input.now >= until) {
+          throw route.limiter_error(*choice.endpoint, input.started, call.deadline, input.now);
+        }
+        limiter.wait(turn);
+        co_await any(sleep_until(until), next_news(route), next_turn(turn));
+        turn.stop_waiting();
+        turn.came.reset();
+        continue;
+      }
+    }
     auto permit = route.enter(*choice.endpoint, input.now);
     if (!permit.ok()) throw permit.error();
     const bool fails_at_once = on_failure == OnConnectFailure::fail || permit->trial();
-    ChannelRequest request(route, *choice.endpoint, choice.reason, *std::move(permit));
+    ChannelRequest request(route, *choice.endpoint, choice.reason, std::move(place), *std::move(permit));
     request.deadline = call.deadline;
     if (fails_at_once) request.on_connect_error = pool::OnConnectError::fail;
     request.start();

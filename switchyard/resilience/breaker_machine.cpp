@@ -63,6 +63,7 @@ BreakerSettings BreakerSettings::of(const BreakerConfig& config) {
   settings.open_for = *config.open_for;
   settings.open_max = *config.open_max;
   settings.half_open_permits = *config.half_open_permits;
+  settings.half_open_wait = *config.half_open_wait;
   return settings;
 }
 

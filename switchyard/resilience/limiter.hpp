@@ -27,7 +27,7 @@ class SWITCHYARD_API Limiter {
   Limiter(LimiterSettings settings, TimePoint now) noexcept;
 
   [[nodiscard]] bool enabled() const noexcept { return settings_.enabled; }
-  /// True: the call counts as in flight until leave() or cancel(). Always true when it is not enabled.
+  /// True: the call counts as in flight until leave(). Always true when it is not enabled.
   [[nodiscard]] bool try_enter() noexcept {
     if (settings_.enabled && in_flight_ >= limit()) {
       ++refused_;
@@ -37,20 +37,15 @@ class SWITCHYARD_API Limiter {
     if (in_flight_ > peak_) peak_ = in_flight_;
     return true;
   }
-  /// The endpoint had the call for `took`.
-  void leave(Duration took, TimePoint now) noexcept {
-    --in_flight_;
-    if (settings_.enabled) measure(took, now);
-  }
-  /// The call ended without having been measured: never sent, or it failed.
-  void cancel() noexcept { --in_flight_; }
+  void leave() noexcept { --in_flight_; }
+  /// The endpoint answered a call after `took`. Not for calls that failed or were never sent.
+  void measure(Duration took, TimePoint now) noexcept;
 
   [[nodiscard]] std::uint32_t limit() const noexcept { return static_cast<std::uint32_t>(limit_); }
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 
  private:
-  void measure(Duration took, TimePoint now) noexcept;
   void end_window(TimePoint now) noexcept;
 
   LimiterSettings settings_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <switchyard/base/export.hpp>
+#include <switchyard/config/fleet_config.hpp>
 
 #include <cstdint>
 
@@ -13,6 +14,10 @@ struct LimiterSettings {
   std::uint32_t initial = 20;
   std::uint32_t min = 4;
   std::uint32_t max = 200;
+
+  [[nodiscard]] static LimiterSettings of(const LimiterConfig& config) {
+    return {.enabled = *config.enabled, .initial = *config.initial, .min = *config.min, .max = *config.max};
+  }
 };
 
 }  // namespace switchyard::inline v0::resilience

@@ -28,7 +28,8 @@ struct Server {
       entered = 0;
       while (entered < 10'000 && limiter.try_enter()) ++entered;
       const std::uint32_t waves = (entered + width - 1) / width;
-      for (std::uint32_t i = 0; i < entered; ++i) limiter.leave(each * (i / width + 1), now + each * waves);
+      for (std::uint32_t i = 0; i < entered; ++i) limiter.measure(each * (i / width + 1), now + each * waves);
+      for (std::uint32_t i = 0; i < entered; ++i) limiter.leave();
       now += each * waves;
     }
     return entered;
@@ -39,7 +40,7 @@ TEST(Limiter, WhenNotEnabledLetsEveryoneInAndOnlyCounts) {
   Limiter limiter({.enabled = false, .initial = 1, .min = 1, .max = 1}, kStart);
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(limiter.try_enter());
   EXPECT_EQ(limiter.in_flight(), 100u);
-  for (int i = 0; i < 100; ++i) limiter.leave(1ms, kStart);
+  for (int i = 0; i < 100; ++i) limiter.leave();
   EXPECT_EQ(limiter.in_flight(), 0u);
   EXPECT_EQ(limiter.refused(), 0u);
 }
@@ -48,7 +49,7 @@ TEST(Limiter, LetsInAsManyAsItsLimit) {
   Limiter limiter({.enabled = true, .initial = 3, .min = 1, .max = 10}, kStart);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(limiter.try_enter());
   EXPECT_FALSE(limiter.try_enter());
-  limiter.cancel();
+  limiter.leave();
   EXPECT_TRUE(limiter.try_enter());
   EXPECT_EQ(limiter.refused(), 1u);
 }
@@ -96,7 +97,8 @@ TEST(Limiter, IdleTimesDoNotMoveIt) {
   for (int i = 0; i < 10'000; ++i) {
     ASSERT_TRUE(limiter.try_enter());
     now += 5ms;
-    limiter.leave(i % 2 == 0 ? Duration(1ms) : Duration(100ms), now);
+    limiter.measure(i % 2 == 0 ? Duration(1ms) : Duration(100ms), now);
+    limiter.leave();
   }
   EXPECT_EQ(limiter.limit(), 32u);
 }
@@ -115,11 +117,9 @@ TEST(Limiter, StaysWithinItsBoundsWhateverComes) {
         if (entered) ++in_flight;
       } else if (in_flight > 0) {
         --in_flight;
-        if (random.next() % 8 == 0) {
-          limiter.cancel();
-        } else {
-          limiter.leave(random.below(Duration(std::int64_t{1} << (random.next() % 40))), now);
-        }
+        if (random.next() % 8 != 0)
+          limiter.measure(random.below(Duration(std::int64_t{1} << (random.next() % 40))), now);
+        limiter.leave();
       }
       ASSERT_EQ(limiter.in_flight(), in_flight);
       ASSERT_GE(limiter.limit(), 3u);
