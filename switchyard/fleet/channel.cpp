@@ -43,8 +43,13 @@ void Channel::start(session::OperationState& operation) noexcept {
   operation.database = route_->database();
   operation.route = reason_;
   if (lost_) {
+    // A transaction was rolled back with its session and may begin again; what a lease held is gone.
+    const bool transaction = (in_transaction || operation.uncancellable) && lost_->kind() != ErrorKind::Closed;
+    std::string text =
+        transaction ? "the session was lost, the transaction was rolled back: " : "the session was lost: ";
+    text += lost_->message();
     operation.fail(
-        Error(ErrorKind::Closed, "the session was lost: " + std::string(lost_->message())).with_session_lost());
+        Error(transaction ? ErrorKind::Unavailable : ErrorKind::Closed, std::move(text)).with_session_lost());
     return;
   }
   if (session_ == nullptr || session_->closed()) {

@@ -209,7 +209,8 @@ TEST_F(FleetResilience, ALimiterLetsSoManyInAndTheOthersInTurn) {
             }(std::move(calls), done),
             [](Fleet& on, std::uint32_t& greatest, bool& ended) -> Task<int> {
               int looks = 0;
-              for (; !ended; ++looks) {
+              while (!ended) {
+                ++looks;
                 greatest = std::max(greatest, on.status().databases[0].endpoints[0].pool->active);
                 co_await sleep(5ms);
               }

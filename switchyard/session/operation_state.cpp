@@ -111,7 +111,7 @@ Error OperationState::lost_error(const Error& cause) const {
     if (expired_) return deadline_error().with_session_lost();
     const bool tells = cause.kind() == ErrorKind::Protocol || cause.kind() == ErrorKind::Closed;
     return cause.with_kind(tells ? cause.kind() : ErrorKind::Unavailable)
-        .with_stage(ErrorStage::sent)
+        .with_stage(phase_ == Phase::queued ? ErrorStage::queued : ErrorStage::sent)
         .with_session_lost();
   }
   return cause.with_context("the session was lost after the statement was sent, its outcome is unknown")
