@@ -86,7 +86,7 @@ void operation(benchmark::State& state) {
     numbers.record({.name = named ? std::string_view(names[i % names.size()]) : std::string_view(),
                     .execution = times[i % times.size()]});
     // Whether it is traced: with the default share.
-    bool traced = telemetry::draw_sample(0.05);
+    bool traced = telemetry::draw_sample(0.01);
     benchmark::DoNotOptimize(traced);
     benchmark::ClobberMemory();
   }

@@ -122,7 +122,7 @@ struct ObservabilityConfig {
 struct TelemetryConfig {
   Setting<std::string> otlp_endpoint;         ///< "http://localhost:4318"; empty = no traces
   Setting<Secret> otlp_headers;               ///< "Authorization=Bearer x,Other=y"
-  Setting<double> sample = 0.05;              ///< share of traces begun here; a caller's decision is followed
+  Setting<double> sample = 0.01;              ///< share of traces begun here; a caller's decision is followed
   Setting<std::uint32_t> span_queue = 4096u;  ///< spans that wait for the collector; more are dropped
   Setting<Duration> export_interval = Duration(std::chrono::seconds(1));
   Setting<std::uint32_t> events_kept = 1000u;  ///< of /api/events

@@ -28,7 +28,7 @@ constexpr std::array kKeys{
     KeySpec{"gateway.address", text, "", "address of the PostgreSQL wire door; empty: closed", 0, 0, "", stored},
     KeySpec{"telemetry.otlp_endpoint", text, "", "collector of traces (OTLP/HTTP), such as http://localhost:4318; empty: no traces"},
     KeySpec{"telemetry.otlp_headers", secret, "", "headers for the collector: Authorization=Bearer x,Other=y"},
-    KeySpec{"telemetry.sample", real, "0.05", "share of the traces begun here that is recorded; for a trace begun elsewhere its sampled flag decides", 0, 1},
+    KeySpec{"telemetry.sample", real, "0.01", "share of the traces begun here that is recorded; for a trace begun elsewhere its sampled flag decides", 0, 1},
     KeySpec{"telemetry.span_queue", count, "4096", "spans that may wait for the collector; further ones are dropped and counted", 1, 1'000'000},
     KeySpec{"telemetry.export_interval", duration, "1s", "how often spans are sent"},
     KeySpec{"telemetry.events_kept", count, "1000", "events that /api/events remembers", 1, 100'000},

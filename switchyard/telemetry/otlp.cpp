@@ -38,7 +38,13 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
 /// A JSON string; what is not UTF-8 becomes U+FFFD.
 void put_text(std::string& out, std::string_view text) {
   out += '"';
+  const auto is_plain = [](char c) { return c >= ' ' && c != '"' && c != '\\'; };
   for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    while (end < text.size() && static_cast<unsigned char>(text[end]) < 0x80 && is_plain(text[end])) ++end;
+    out += text.substr(at, end - at);
+    at = end;
+    if (at == text.size()) break;
     const char c = text[at];
     const std::size_t length = utf8_length(text, at);
     if (length == 0) {
@@ -125,7 +131,10 @@ void put_span(std::string& out, const Span& span, const ClockPair& clocks) {
 }  // namespace
 
 std::string otlp_json(const ResourceAttributes& resource, std::span<const Span> spans, const ClockPair& clocks) {
-  std::string out = "{\"resourceSpans\":[{\"resource\":{\"attributes\":[";
+  constexpr std::size_t kUsualSpan = 1200;
+  std::string out;
+  out.reserve((spans.size() + 1) * kUsualSpan);
+  out += "{\"resourceSpans\":[{\"resource\":{\"attributes\":[";
   bool first = true;
   for (const auto& [key, value] : resource) put_attribute(out, first, key, value);
   out += "]},\"scopeSpans\":[{\"scope\":{\"name\":\"switchyard\",\"version\":";
