@@ -334,6 +334,14 @@ def demonstration(cases, machine):
         p.ended(machine.run("breaker", "reset", "--on", "reference"), OK)
         p.want("OPEN" not in machine.run("breaker").stdout, "still open")
 
+    @case(cases, "events shows what happened, one line each, or as JSON")
+    def _(p):
+        lines = machine.run("events")
+        p.ended(lines, OK)
+        p.want("[CIRCUIT BREAKER] reference" in lines.stdout and "-> OPEN" in lines.stdout, lines.stdout)
+        kinds = {json.loads(line)["kind"] for line in machine.run("events", "--json").stdout.splitlines()}
+        p.want("circuit_breaker" in kinds, kinds)
+
     @case(cases, "breaker commands that are not understood say what is")
     def _(p):
         for words, expected in ((("opne", "--on", "main"), "open"), (("open",), "--on main"),
