@@ -17,7 +17,7 @@ namespace {
 /// Everything the parser writes into; commands are told apart by which subcommand was met.
 struct Fields {
   GlobalOptions global;
-  std::string config, env_file, application, on, replica, access, persist, http, timeout, interval;
+  std::string config, env_file, application, on, replica, access, persist, http, timeout, interval, max_lag;
   std::vector<std::string> settings;
   UpOptions up;
   DownOptions down;
@@ -27,6 +27,7 @@ struct Fields {
   ShellOptions shell;
   ConfigExplainOptions explain;
   BreakerOptions breaker;
+  RouteExplainOptions route;
   CompletionOptions completion;
   std::string topic;
   bool csv = false;
@@ -97,6 +98,13 @@ void add_commands(CLI::App& app, Fields& fields) {
   CLI::App* explain = add_command(*config, "explain");
   explain->add_flag("--all,-a", fields.explain.all);
 
+  CLI::App* route = add_command(*add_command(app, "route"), "explain");
+  route->add_option("--on", fields.on);
+  route->add_flag("--read", fields.route.read);
+  route->add_option("--replica", fields.route.replica);
+  route->add_option("--max-lag", fields.max_lag);
+  route->add_option("--min-lsn", fields.route.min_lsn);
+
   add_command(app, "doctor")->add_option("--on", fields.on);
   add_command(app, "health")->add_option("--on", fields.on);
   CLI::App* breaker = add_command(app, "breaker");
@@ -112,9 +120,9 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 13> kCommands{"up",         "down",    "status", "events", "query",
+constexpr std::array<std::string_view, 14> kCommands{"up",         "down",    "status", "events", "query",
                                                      "shell",      "config",  "doctor", "health", "breaker",
-                                                     "completion", "version", "help"};
+                                                     "completion", "version", "help",   "route"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -244,6 +252,17 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   } else if (name == "shell") {
     fields.shell.on = given(fields.on);
     line.command = fields.shell;
+  } else if (name == "explain" && deepest(app)->get_parent()->get_name() == "route") {
+    Duration max_lag{};
+    if (auto wrong = read_duration(fields.max_lag, "--max-lag", max_lag)) return *wrong;
+    if (!fields.max_lag.empty()) fields.route.max_lag = max_lag;
+    // What only reads have says that it is about one.
+    fields.route.read =
+        fields.route.read || fields.route.max_lag || !fields.route.replica.empty() || !fields.route.min_lsn.empty();
+    fields.route.on = given(fields.on);
+    line.command = fields.route;
+  } else if (name == "route") {
+    return usage("route needs a word behind it", "switchyard route explain --on main --read");
   } else if (name == "explain") {
     line.command = fields.explain;
   } else if (name == "config") {

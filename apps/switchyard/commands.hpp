@@ -24,6 +24,8 @@ namespace switchyard::cli {
                                   const Console& console);
 [[nodiscard]] ExitCode run_breaker(const GlobalOptions& global, const BreakerOptions& options,
                                    const Console& console);
+[[nodiscard]] ExitCode run_route_explain(const GlobalOptions& global, const RouteExplainOptions& options,
+                                         const Console& console);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_version(const GlobalOptions& global, const Console& console);
 [[nodiscard]] ExitCode run_database_names(const GlobalOptions& global, const Console& console);

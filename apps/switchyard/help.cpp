@@ -30,6 +30,7 @@ constexpr std::array kTopics{
   switchyard query "SELECT now()"     run a statement on a database of the fleet
   switchyard shell --on main          psql on the right endpoint
   switchyard status [--watch]         databases, endpoints, pools
+  switchyard route explain [--read]   where a statement would go, and why not elsewhere
   switchyard events [--follow]        slow statements, exhausted pools, breakers: what happened lately
   switchyard health                   does each database serve?
   switchyard breaker [open|close|reset --on DATABASE]
@@ -99,6 +100,27 @@ Every setting with its value and where it came from; secrets are masked.
 Every setting with its value and where it came from; secrets are masked.
 
   -a, --all              the defaults as well
+)help"},
+    Topic{
+        "route",
+        R"help(switchyard route explain [--on DATABASE] [--read] [--replica NAME] [--max-lag 2s] [--min-lsn LSN] [--json]
+
+Where a statement would go now, and why not elsewhere.
+)help"},
+    Topic{
+        "route explain",
+        R"help(switchyard route explain [--on DATABASE] [--read] [--replica NAME] [--max-lag 2s] [--min-lsn LSN] [--json]
+
+Looks at every place of the database once and says where a statement would go, and why not elsewhere. Without --read
+it is a statement that may write.
+
+      --on DATABASE      main unless said otherwise; main_replica and the like are read views
+      --read             of a read view; so with each of these:
+      --replica NAME     the replica with this name or purpose
+      --max-lag TIME     rows at most this old
+      --min-lsn LSN      after a write up to there: 0/402A018, or a position of the header Switchyard-Min-LSN
+
+Ends with 5 when there is no place for it.
 )help"},
     Topic{"doctor", R"help(switchyard doctor [--on DATABASE]
 

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <string>
 
+#include <cstdlib>
+
 namespace switchyard::cli {
 
 namespace {
@@ -96,11 +98,28 @@ PoolStatus read_pool(const Reader& from) {
   return pool;
 }
 
+ReplicationStatus read_replication(const Reader& from) {
+  ReplicationStatus out;
+  out.observed = from.truth("observed");
+  out.reachable = from.truth("reachable");
+  out.late = from.truth("late");
+  out.role = from.text("role");
+  out.system_identifier = std::strtoull(from.text("system_identifier").c_str(), nullptr, 10);
+  out.timeline = from.number<std::uint32_t>("timeline");
+  out.lsn = from.text("lsn");
+  if (from.find("lag_ms") != nullptr) out.lag = from.milliseconds("lag_ms");
+  if (from.find("lag_bytes") != nullptr) out.lag_bytes = from.number<std::uint64_t>("lag_bytes");
+  out.rtt = from.milliseconds("rtt_ms");
+  out.error = from.text("error");
+  return out;
+}
+
 EndpointStatus read_endpoint(const Reader& from) {
   EndpointStatus endpoint;
   const std::string role = from.text("role");
   endpoint.role = role == "replica" ? EndpointRole::replica
                   : role == "write" ? EndpointRole::write
+                  : role == "read"  ? EndpointRole::read
                                     : EndpointRole::primary;
   endpoint.name = from.text("name");
   endpoint.location = from.text("location");
@@ -124,6 +143,9 @@ EndpointStatus read_endpoint(const Reader& from) {
     statement.p95 = one.milliseconds("p95_ms");
     statement.p99 = one.milliseconds("p99_ms");
   });
+  if (const json::value* value = from.find("replication"); value != nullptr && value->is_object()) {
+    endpoint.replication = read_replication(Reader(*value));
+  }
   return endpoint;
 }
 

@@ -30,6 +30,9 @@ ExitCode run(const CommandLine& line) {
     ExitCode operator()(const DoctorOptions& options) const { return run_doctor(global, options, console); }
     ExitCode operator()(const HealthOptions& options) const { return run_health(global, options, console); }
     ExitCode operator()(const BreakerOptions& options) const { return run_breaker(global, options, console); }
+    ExitCode operator()(const RouteExplainOptions& options) const {
+      return run_route_explain(global, options, console);
+    }
     ExitCode operator()(const CompletionOptions& options) const { return run_completion(options, console); }
     ExitCode operator()(const VersionOptions&) const { return run_version(global, console); }
     ExitCode operator()(const DatabaseNamesOptions&) const { return run_database_names(global, console); }

@@ -69,6 +69,13 @@ struct BreakerOptions {
   std::optional<std::string> replica;
   std::optional<std::string> access;  ///< read, write
 };
+struct RouteExplainOptions {
+  std::optional<std::string> on;
+  bool read = false;  ///< of a read view
+  std::string replica;
+  std::optional<Duration> max_lag;
+  std::string min_lsn;
+};
 struct CompletionOptions {
   std::string shell;  ///< bash, zsh, fish
 };
@@ -77,8 +84,8 @@ struct VersionOptions {};
 struct DatabaseNamesOptions {};
 
 using Command = std::variant<UpOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
-                             ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions, CompletionOptions,
-                             VersionOptions, DatabaseNamesOptions>;
+                             ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
+                             RouteExplainOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {
   GlobalOptions global;

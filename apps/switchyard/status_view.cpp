@@ -20,9 +20,21 @@ Cell name_cell(const DatabaseStatus& database, const EndpointStatus& endpoint) {
   switch (endpoint.role) {
     case EndpointRole::primary: return {database.name, Tone::strong};
     case EndpointRole::write: return "  write";
+    case EndpointRole::read: return "  read";
     case EndpointRole::replica: return "  replica " + endpoint.name;
   }
   return "";
+}
+
+/// What is worth knowing of a place that serves: how far it lags, or that it is not what it should be.
+std::string replication_text(const EndpointStatus& endpoint) {
+  if (!endpoint.replication || !endpoint.replication->observed) return "";
+  const ReplicationStatus& seen = *endpoint.replication;
+  if (!seen.reachable || seen.late) return ", probe fails";
+  if (endpoint.role == EndpointRole::primary) return seen.role == "primary" ? "" : ", is a " + seen.role;
+  if (seen.role == "primary") return ", is the primary";
+  if (seen.role != "standby") return ", " + seen.role;
+  return seen.lag ? ", lags " + short_duration(*seen.lag) : ", lag unknown";
 }
 
 Cell state_cell(const DatabaseStatus& database, const EndpointStatus& endpoint, const HealthReport* report) {
@@ -31,7 +43,7 @@ Cell state_cell(const DatabaseStatus& database, const EndpointStatus& endpoint, 
     return {stands_in ? "not configured, " + database.stand_in + " stands in" : "not configured", Tone::quiet};
   }
   if (report == nullptr) return endpoint.last_error.empty() ? Cell("") : Cell("down", Tone::bad);
-  if (report->healthy) return {"serves", Tone::good};
+  if (report->healthy) return {"serves" + replication_text(endpoint), Tone::good};
   return {database.required && endpoint.role == EndpointRole::primary ? "down (required)" : "down", Tone::bad};
 }
 
@@ -106,7 +118,7 @@ std::string health_view(const FleetStatus& status, const std::vector<HealthRepor
   TextTable table({{"database"}, {"state"}, {"pool", Align::right}, {"took", Align::right}});
   for (const DatabaseStatus& database : status.databases) {
     for (const EndpointStatus& endpoint : database.endpoints) {
-      if (endpoint.role == EndpointRole::write) continue;
+      if (endpoint.role == EndpointRole::write || endpoint.role == EndpointRole::read) continue;
       const HealthReport* own = http::report_of(reports, database.name, endpoint);
       const HealthReport* report = endpoint.configured ? own : nullptr;
       table.add({name_cell(database, endpoint), state_cell(database, endpoint, own),

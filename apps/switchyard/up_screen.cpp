@@ -41,7 +41,7 @@ std::string database_table(const UpScreen& screen, const Paint& paint) {
   TextTable table({{"database"}, {"endpoint"}, {"state"}});
   for (const DatabaseStatus& database : screen.status.databases) {
     for (const EndpointStatus& endpoint : database.endpoints) {
-      if (endpoint.role == EndpointRole::write) continue;
+      if (endpoint.role == EndpointRole::write || endpoint.role == EndpointRole::read) continue;
       const bool primary = endpoint.role == EndpointRole::primary;
       table.add({Cell(primary ? database.name : "  replica " + endpoint.name, primary ? Tone::strong : Tone::plain),
                  Cell(place_of(screen, database, endpoint), endpoint.configured ? Tone::plain : Tone::quiet),
@@ -115,7 +115,7 @@ std::string up_screen_json(const UpScreen& screen) {
   json.key("databases").begin_array();
   for (const DatabaseStatus& database : screen.status.databases) {
     for (const EndpointStatus& endpoint : database.endpoints) {
-      if (endpoint.role == EndpointRole::write) continue;
+      if (endpoint.role == EndpointRole::write || endpoint.role == EndpointRole::read) continue;
       const HealthReport* report = http::report_of(screen.health, database.name, endpoint);
       const Relocation* place = private_place(screen.running, database.name, replica_name(endpoint));
       json.begin_object()

@@ -119,7 +119,8 @@ bool Error::retryable() const noexcept {
       // Also a session that was lost before COMMIT: rolled back. What was lost with its COMMIT is InDoubt.
       return details_->stage != ErrorStage::commit_sent;
     case ErrorKind::PoolExhausted:
-      return details_->stage == ErrorStage::queued || details_->stage == ErrorStage::connecting;
+      // What was sent without a COMMIT was rolled back with its session; where that is not so the kind is InDoubt.
+      return details_->stage != ErrorStage::commit_sent;
     case ErrorKind::Server: {
       // The server said so on a healthy session, hence nothing happened.
       static constexpr std::array<std::string_view, 6> kNothingHappened{"40001", "40P01", "53300",

@@ -87,7 +87,8 @@ class SWITCHYARD_API Error final : public std::exception {
   [[nodiscard]] std::string_view sqlstate() const noexcept;
   /// All fields of the server's answer, or null when the server did not speak.
   [[nodiscard]] const ServerFields* server() const noexcept;
-  /// True if doing the whole unit of work again is safe: the server refused it or nothing was sent.
+  /// True if doing the whole unit of work again is safe: the server refused it, nothing was sent, or what was sent
+  /// is rolled back.
   [[nodiscard]] bool retryable() const noexcept;
   /// False if the session was lost with it.
   [[nodiscard]] bool session_alive() const noexcept;

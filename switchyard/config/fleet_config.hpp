@@ -187,6 +187,8 @@ struct SWITCHYARD_API DatabaseConfig {
   Setting<std::uint64_t> max_lag_bytes = 8ull << 20;                         ///< the same in bytes of WAL; 0 = any
   Setting<Duration> replica_wait = Duration(std::chrono::milliseconds(50));  ///< for a replica to replay a token
   Setting<double> primary_read_share = 0.5;  ///< of pool.max, for reads that no replica serves
+  /// For another primary, since the last sign of life of the old one, while a standby could be promoted.
+  Setting<Duration> failover_wait = Duration(std::chrono::seconds(30));
   Setting<Duration> probe_interval = Duration(std::chrono::seconds(1));
   Setting<std::string> patroni;  ///< URL of a Patroni REST API; empty = none
 

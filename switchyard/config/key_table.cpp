@@ -95,6 +95,7 @@ constexpr std::array kKeys{
     KeySpec{"database.*.max_lag_bytes", size, "8MB", "replicas further behind, in bytes of WAL, are not read; 0: any"},
     KeySpec{"database.*.replica_wait", duration, "50ms", "how long a read waits for a replica to replay what its request wrote, before it goes to the primary"},
     KeySpec{"database.*.primary_read_share", real, "0.5", "share of pool.max that reads may take at the primary while no replica serves them", 0.01, 1},
+    KeySpec{"database.*.failover_wait", duration, "30s", "how long work waits for another primary after the last sign of life of the old one, while a standby could be promoted"},
     KeySpec{"database.*.probe_interval", duration, "1s", "time between two looks at a place; more often while there is no primary"},
     KeySpec{"database.*.patroni", text, "", "URL of a Patroni REST API that names the primary: http://db1:8008"},
     KeySpec{"database.*.required", flag, "true for main, else false", "the service is not ready without it"},

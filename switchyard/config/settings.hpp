@@ -81,6 +81,7 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "max_lag_bytes", database.max_lag_bytes);
   visit(prefix + "replica_wait", database.replica_wait);
   visit(prefix + "primary_read_share", database.primary_read_share);
+  visit(prefix + "failover_wait", database.failover_wait);
   visit(prefix + "probe_interval", database.probe_interval);
   visit(prefix + "patroni", database.patroni);
   visit(prefix + "required", database.required);

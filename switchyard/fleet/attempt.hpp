@@ -34,6 +34,8 @@ struct Attempt final : pool::Request, LimiterWaiter {
   const Endpoint* failed = nullptr;  ///< where the last attempt failed
   unsigned attempts = 0;             ///< that have failed
   LimiterPlace place;                ///< among the calls in flight to the chosen one
+  unsigned moves = 0;                ///< places left because no session could be opened there
+  bool has_alternative = false;      ///< see Choice
   resilience::BreakerPermit permit;  ///< of the chosen one's breaker, until the outcome is known
   Phase phase = Phase::free;
   bool pokable = false;  ///< waits for news, not for a pause between two tries

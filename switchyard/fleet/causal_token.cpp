@@ -54,7 +54,7 @@ Result<CausalTokens::Entry> parse_entry(std::string_view text) {
   } else {
     auto token = parse_causal_position(value);
     if (!token.ok()) return malformed(text, token.error().message());
-    if (token->system_identifier == 0) return malformed(text, "there is no system identifier");
+    if (std::ranges::count(value, '/') != 3) return malformed(text, "there is no system identifier");
     out.token = std::move(*token);
   }
   out.token.database = name;
@@ -97,7 +97,7 @@ Result<CausalToken> parse_causal_position(std::string_view text) {
     out.timeline = *timeline;
     lsn = text.substr(second + 1);
   }
-  const auto position = Lsn::parse(lsn);
+  const auto position = WalPosition::parse(lsn);
   if (!position) return Error(ErrorKind::Usage, shown(lsn) + " is no LSN").with_hint("an LSN looks like 0/402A018");
   out.lsn = *position;
   return out;

@@ -12,7 +12,7 @@
 
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/result.hpp>
-#include <switchyard/fleet/lsn.hpp>
+#include <switchyard/fleet/wal_position.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +35,7 @@ struct CausalToken {
   std::string database;                 ///< logical name
   std::uint64_t system_identifier = 0;  ///< of the cluster (pg_control_system); 0 = unknown, matches every one
   std::uint32_t timeline = 0;           ///< 0 = unknown, matches every one
-  Lsn lsn;
+  WalPosition lsn;
   friend bool operator==(const CausalToken&, const CausalToken&) = default;
 };
 

@@ -8,7 +8,8 @@ namespace switchyard {
 namespace {
 
 CausalToken token(std::string database, std::uint32_t timeline, std::uint64_t lsn, std::uint64_t system = 73) {
-  return {.database = std::move(database), .system_identifier = system, .timeline = timeline, .lsn = Lsn(lsn)};
+  return {
+      .database = std::move(database), .system_identifier = system, .timeline = timeline, .lsn = WalPosition(lsn)};
 }
 
 TEST(CausalTokens, KeepTheFurthestOfEachDatabase) {
@@ -16,8 +17,8 @@ TEST(CausalTokens, KeepTheFurthestOfEachDatabase) {
   tokens.raise(token("main", 1, 0x100));
   tokens.raise(token("main", 1, 0x80));
   tokens.raise(token("reference", 1, 0x10));
-  EXPECT_EQ(tokens.find("main")->token.lsn, Lsn(0x100));
-  EXPECT_EQ(tokens.find("reference")->token.lsn, Lsn(0x10));
+  EXPECT_EQ(tokens.find("main")->token.lsn, WalPosition(0x100));
+  EXPECT_EQ(tokens.find("reference")->token.lsn, WalPosition(0x10));
   EXPECT_EQ(tokens.find("analytics"), nullptr);
 }
 
@@ -38,7 +39,7 @@ TEST(CausalTokens, ALostTokenMeansThePrimaryUntilAFreshOneIsKnown) {
   EXPECT_EQ(tokens.header(), "main=primary");
   tokens.raise(token("main", 1, 0x110));
   EXPECT_FALSE(tokens.find("main")->primary_only);
-  EXPECT_EQ(tokens.find("main")->token.lsn, Lsn(0x110));
+  EXPECT_EQ(tokens.find("main")->token.lsn, WalPosition(0x110));
 }
 
 TEST(CausalTokens, TravelAsAHeader) {

@@ -39,6 +39,7 @@ void Channel::give_back() noexcept {
 
 void Channel::start(session::OperationState& operation) noexcept {
   operation.host = this;
+  if (!operation.context) operation.context = call.request;
   operation.started = operation.granted = runtime::now();
   operation.database = route_->database();
   operation.route = reason_;
@@ -82,6 +83,7 @@ void Channel::start(session::OperationState& operation) noexcept {
 
 void Channel::run(session::OperationState& operation) noexcept {
   busy_ = &operation;
+  if (route_->refusal() == nullptr) route_->ask_position(operation, *endpoint_);
   session_->run(operation);
 }
 
@@ -91,6 +93,7 @@ void Channel::abandon(session::OperationState& operation) noexcept {
     operation.release();
   } else if (busy_ == &operation) {
     busy_ = nullptr;
+    if (route_->refusal() == nullptr) route_->forget(operation, *endpoint_);
     if (session_ != nullptr) session_->abandon(operation);
   }
 }

@@ -5,6 +5,8 @@
 #include <switchyard/base/error.hpp>
 #include <switchyard/base/time.hpp>
 
+#include <switchyard/session/operation_state.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,6 +37,9 @@ struct Choice {
   Endpoint* endpoint = nullptr;
   /// Explains the choice; the text lives as long as the fleet.
   std::string_view reason;
+  /// When no session can be opened there, the operation is to be chosen for again at once, instead of waiting for
+  /// the server to come back.
+  bool has_alternative = false;
   /// More than zero: ask again after this long, or as soon as Route::poke() is called.
   Duration wait{};
   std::optional<Error> refusal;
@@ -58,9 +63,20 @@ struct Choice {
   }
 };
 
+/// An operation that has ended at the endpoint a chooser had sent it to.
+struct ChoiceEnd {
+  RequestContext* context = nullptr;
+  RouteAccess access = RouteAccess::write;
+  Endpoint& endpoint;
+  const session::OperationState& operation;
+  TimePoint now{};
+};
+
 class Chooser {
  public:
   [[nodiscard]] virtual Choice choose(const ChoiceInput& input) noexcept = 0;
+  /// Hears of the end of every operation that it chose for.
+  virtual void ended(const ChoiceEnd& end) noexcept { (void)end; }
   virtual ~Chooser() = default;
 };
 
@@ -87,6 +103,7 @@ class StandInChooser final : public Chooser {
     choice.reason = reason_;
     return choice;
   }
+  void ended(const ChoiceEnd& end) noexcept override { other_.ended(end); }
 
  private:
   Chooser& other_;

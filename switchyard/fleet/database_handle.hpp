@@ -134,6 +134,13 @@ class SWITCHYARD_API Request {
   /// its first operation began. Empty when there is no trace.
   [[nodiscard]] std::string traceparent() const;
 
+  /// How far the writes of this request reach, for who works on: the value of the header "Switchyard-Min-LSN"
+  /// (causal_token.hpp). Empty when it wrote nothing.
+  [[nodiscard]] std::string tokens() const;
+  /// Takes over such a value from another request or process: reads of this request see those writes. Usage error
+  /// for malformed text, which changes nothing.
+  [[nodiscard]] Result<void> accept(std::string_view header);
+
  private:
   DatabaseHandle handle(std::string_view used_name);
   Fleet* fleet_;

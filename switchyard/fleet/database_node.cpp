@@ -8,57 +8,45 @@
 
 namespace switchyard::inline v0::fleet {
 
-DatabaseNode::DatabaseNode(const DatabaseConfig& config, SharedPermits& permit_source)
-    : config_(config), retrier_(std::make_shared<Retrier>(config.retry, runtime::now())) {
+namespace {
+/// Read views of one database that differ in their options.
+constexpr std::size_t kMostViews = 256;
+}  // namespace
+
+DatabaseNode::DatabaseNode(const DatabaseConfig& config, const std::string& region, SharedPermits& permits)
+    : config_(config),
+      retrier_(std::make_shared<Retrier>(config.retry, runtime::now())),
+      places_(config, region, permits) {
+  places_.set_on_news([this] {
+    for (const auto& route : routes_) route->poke();
+  });
   if (!config.configured()) {
     Route& refusal = add_refusal(Error(ErrorKind::Config, config.missing_dsn_message).with_database(config.name));
     autocommit_ = writes_ = &refusal;
   } else {
-    // Read sessions and write sessions of one place share its maximum.
-    const auto permits = permit_source.get(config.name, *config.pool.max, config.primary, true);
     const bool read_only = *config.read_only;
-    const bool own_writer = config.write.configured();
-    primary_ = std::make_unique<Endpoint>(EndpointSettings{.database = config.name,
-                                                           .role = EndpointRole::primary,
-                                                           .name = "primary",
-                                                           .read_only = read_only,
-                                                           .exhaustion = *config.observability.pool_exhaustion,
-                                                           .breakers = &permit_source.breakers()},
-                                          config.primary.connection, config, config.pool, permits);
-    if (read_only || own_writer) {
-      writer_ = std::make_unique<Endpoint>(EndpointSettings{.database = config.name,
-                                                            .role = EndpointRole::write,
-                                                            .name = "write",
-                                                            .exhaustion = *config.observability.pool_exhaustion,
-                                                            .breakers = &permit_source.breakers()},
-                                           own_writer ? config.write.connection : config.primary.connection, config,
-                                           config.pool, permits);
-    }
-    const RouteAccess access = read_only ? RouteAccess::read : RouteAccess::write;
-    autocommit_ = &add_route(*primary_, access, read_only ? "primary, read-only sessions" : "primary");
-    writes_ = writer_ ? &add_route(*writer_, RouteAccess::write, "primary, write sessions") : autocommit_;
+    autocommit_ =
+        &add_route(std::make_unique<PrimaryChooser>(places_, PrimaryUse::autocommit,
+                                                    read_only ? "primary, read-only sessions" : "primary"),
+                   read_only ? RouteAccess::read : RouteAccess::write);
+    writes_ =
+        places_.writer() == places_.primary()
+            ? autocommit_
+            : &add_route(std::make_unique<PrimaryChooser>(places_, PrimaryUse::writes, "primary, write sessions"),
+                         RouteAccess::write);
   }
-  for (const ReplicaConfig& replica : config.replicas) {
-    Replica& entry = replicas_.emplace_back(Replica{.config = &replica, .endpoint = nullptr, .route = nullptr});
-    if (!replica.endpoint.configured()) continue;
-    entry.endpoint = std::make_unique<Endpoint>(
-        EndpointSettings{.database = config.name,
-                         .role = EndpointRole::replica,
-                         .name = replica.name,
-                         .exhaustion = *config.observability.pool_exhaustion,
-                         .breakers = &permit_source.breakers()},
-        replica.endpoint.connection, config, replica.pool,
-        permit_source.get(config.name + " " + replica.name, *replica.pool.max, replica.endpoint, false));
-    entry.route = &add_route(*entry.endpoint, RouteAccess::read, "replica '" + replica.name + "'");
-    if (reads_ == nullptr) reads_ = entry.route;
+  reads_ = &make_reads({});
+}
+
+Route& DatabaseNode::make_reads(const ReadLimits& limits) {
+  // Two hosts of a primary leave no choice to a read.
+  if (places_.has_replicas() && places_.watched()) {
+    return add_route(std::make_unique<ReplicaChooser>(places_, limits), RouteAccess::read);
   }
-  if (reads_ == nullptr) {
-    // Without a replica reads take the primary's sessions, which may write: what is lost there is in doubt as
-    // elsewhere.
-    reads_ = !primary_ || *config_.read_only
-                 ? autocommit_
-                 : &add_route(*primary_, RouteAccess::write, "primary, no replica is configured");
-  }
+  if (!config_.configured()) return *autocommit_;
+  return add_route(
+      std::make_unique<PrimaryChooser>(places_, PrimaryUse::reads, "primary, no replica is configured"),
+      RouteAccess::read);
 }
 
 void DatabaseNode::set_stand_in(DatabaseNode& other) {
@@ -69,33 +57,37 @@ void DatabaseNode::set_stand_in(DatabaseNode& other) {
     if (route.refusal() != nullptr) return &route;
     return &add_route(std::make_unique<StandInChooser>(route.chooser(), reason), access);
   };
-  const bool own_replica = std::ranges::any_of(replicas_, [](const Replica& r) { return r.endpoint != nullptr; });
   autocommit_ = take(other.autocommit(), other.autocommit().access());
   writes_ = take(other.writes(), RouteAccess::write);
-  if (!own_replica) reads_ = take(other.reads(), RouteAccess::read);
+  if (!places_.has_replicas()) reads_ = take(other.reads(), RouteAccess::read);
 }
 
 Route& DatabaseNode::reads(const ReadOptions& options) {
-  // How far a replica lags is not measured, and the primary never does.
-  if (options.max_lag && primary_) return *autocommit_;
-  if (options.replica.empty()) return *reads_;
-  const ReplicaConfig* wanted = config_.replica_for(options.replica);
-  if (wanted == nullptr) return refused_replica(options.replica);
-  for (const Replica& replica : replicas_) {
-    if (replica.config != wanted) continue;
-    // Not configured here: the other replicas, or the primary, do its work.
-    return replica.route != nullptr ? *replica.route : *reads_;
+  const bool any = options.replica.empty();
+  if (!any && config_.replica_for(options.replica) == nullptr) return refused_replica(options.replica);
+  // Without a place to choose from the primary is read, which never lags.
+  if ((any && !options.max_lag) || !places_.has_replicas()) return *reads_;
+  for (const View& view : views_) {
+    if (view.max_lag == options.max_lag && view.replica == options.replica) return *view.route;
   }
-  return *reads_;
+  if (views_.size() == kMostViews) {
+    return add_refusal(Error(ErrorKind::Usage, "more than " + std::to_string(kMostViews) +
+                                                   " different read() options for one database")
+                           .with_hint("use a few fixed values of max_lag")
+                           .with_database(config_.name));
+  }
+  Route& route = make_reads({.max_lag = options.max_lag, .replica = std::string(options.replica)});
+  views_.push_back({.max_lag = options.max_lag, .replica = std::string(options.replica), .route = &route});
+  return route;
 }
 
 Route& DatabaseNode::refused_replica(std::string_view replica) { return add_refusal(no_such_replica(replica)); }
 
 Error DatabaseNode::no_such_replica(std::string_view replica) const {
   std::vector<std::string_view> known;
-  for (const Replica& entry : replicas_) {
-    known.push_back(entry.config->name);
-    for (const std::string& purpose : *entry.config->purposes) known.push_back(purpose);
+  for (const ReplicaConfig& entry : config_.replicas) {
+    known.push_back(entry.name);
+    for (const std::string& purpose : *entry.purposes) known.push_back(purpose);
   }
   std::string hint = did_you_mean(replica, known);
   if (hint.empty() && known.empty()) hint = "the database has no replicas: use read() without a name";
@@ -116,10 +108,6 @@ RouteLimits DatabaseNode::limits() const {
           .retrier = retrier_};
 }
 
-Route& DatabaseNode::add_route(Endpoint& endpoint, RouteAccess access, std::string reason) {
-  return add_route(std::make_unique<FixedChooser>(endpoint, std::move(reason)), access);
-}
-
 Route& DatabaseNode::add_route(std::unique_ptr<Chooser> chooser, RouteAccess access) {
   return *routes_.emplace_back(std::make_shared<Route>(config_.name, std::move(chooser), access, limits()));
 }
@@ -132,27 +120,10 @@ Route& DatabaseNode::add_refusal(Error error) {
   return *routes_.emplace_back(std::make_shared<Route>(config_.name, std::move(error)));
 }
 
-void DatabaseNode::close_pools() noexcept {
-  if (primary_) primary_->close_pool();
-  if (writer_) writer_->close_pool();
-  for (const Replica& replica : replicas_) {
-    if (replica.endpoint) replica.endpoint->close_pool();
-  }
-}
+void DatabaseNode::close_pools() noexcept { places_.close(); }
 
 void DatabaseNode::retire_routes() noexcept {
   for (const auto& route : routes_) route->retire();
-}
-
-std::vector<Endpoint*> DatabaseNode::endpoints() const {
-  std::vector<Endpoint*> all;
-  for (Endpoint* endpoint : {primary_.get(), writer_.get()}) {
-    if (endpoint != nullptr) all.push_back(endpoint);
-  }
-  for (const Replica& replica : replicas_) {
-    if (replica.endpoint) all.push_back(replica.endpoint.get());
-  }
-  return all;
 }
 
 DatabaseStatus DatabaseNode::status() const {
@@ -165,17 +136,24 @@ DatabaseStatus DatabaseNode::status() const {
   out.profile = to_string(config_.profile);
   out.retries = retrier_->budget().spent();
   out.retries_refused = retrier_->budget().refused();
-  if (primary_) out.endpoints.push_back(primary_->status());
-  if (writer_) out.endpoints.push_back(writer_->status());
-  for (const Replica& replica : replicas_) {
-    if (replica.endpoint) {
-      out.endpoints.push_back(replica.endpoint->status());
-    } else {
-      EndpointStatus missing;
-      missing.role = EndpointRole::replica;
-      missing.name = replica.config->name;
-      out.endpoints.push_back(std::move(missing));
+  const auto add = [&](const Endpoint& endpoint) {
+    EndpointStatus& status = out.endpoints.emplace_back(endpoint.status());
+    status.replication = places_.replication(endpoint);
+  };
+  for (const Endpoint* endpoint : places_.endpoints()) {
+    const EndpointRole role = endpoint->settings().role;
+    // Nobody cares for the sessions of a reader that has none.
+    const bool shown = role == EndpointRole::read ? endpoint->status().opened : role != EndpointRole::replica;
+    if (shown) add(*endpoint);
+  }
+  for (const ReplicaConfig& replica : config_.replicas) {
+    if (const Endpoint* endpoint = places_.replica(replica)) {
+      add(*endpoint);
+      continue;
     }
+    EndpointStatus& missing = out.endpoints.emplace_back();
+    missing.role = EndpointRole::replica;
+    missing.name = replica.name;
   }
   return out;
 }
@@ -190,6 +168,7 @@ Result<std::vector<BreakerReport>> DatabaseNode::set_breakers(BreakerCommand com
   std::vector<BreakerReport> reports;
   const TimePoint now = runtime::now();
   for (Endpoint* endpoint : endpoints()) {
+    if (endpoint->settings().role == EndpointRole::read) continue;  // its breakers are the primary's
     const bool is_replica = endpoint->settings().role == EndpointRole::replica;
     if (is_replica != (replica != nullptr) || (is_replica && endpoint->settings().name != replica->name)) continue;
     for (const RouteAccess access : {RouteAccess::read, RouteAccess::write}) {

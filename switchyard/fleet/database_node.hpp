@@ -4,6 +4,8 @@
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/fleet/breaker_command.hpp>
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/places.hpp>
+#include <switchyard/fleet/replica_chooser.hpp>
 #include <switchyard/fleet/request.hpp>
 #include <switchyard/fleet/retrier.hpp>
 #include <switchyard/fleet/route.hpp>
@@ -11,6 +13,7 @@
 #include <switchyard/fleet/status.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +22,8 @@ namespace switchyard::inline v0::fleet {
 
 class DatabaseNode {
  public:
-  /// `config` outlives the node.
-  DatabaseNode(const DatabaseConfig& config, SharedPermits& permits);
+  /// `config` outlives the node. `region` is the application's.
+  DatabaseNode(const DatabaseConfig& config, const std::string& region, SharedPermits& permits);
   DatabaseNode(const DatabaseNode&) = delete;
   DatabaseNode& operator=(const DatabaseNode&) = delete;
 
@@ -46,14 +49,16 @@ class DatabaseNode {
   void close_pools() noexcept;
   void retire_routes() noexcept;
 
-  [[nodiscard]] std::vector<Endpoint*> endpoints() const;
-  [[nodiscard]] Endpoint* primary() const noexcept { return primary_.get(); }
+  [[nodiscard]] std::vector<Endpoint*> endpoints() const { return places_.endpoints(); }
+  /// Where writes go now; another one after a failover. Null when not configured.
+  [[nodiscard]] Endpoint* primary() noexcept { return places_.primary(); }
+  [[nodiscard]] Places& places() noexcept { return places_; }
   [[nodiscard]] DatabaseStatus status() const;
   Result<std::vector<BreakerReport>> set_breakers(BreakerCommand command, const BreakerSelection& which);
 
  private:
   [[nodiscard]] RouteLimits limits() const;
-  Route& add_route(Endpoint& endpoint, RouteAccess access, std::string reason);
+  [[nodiscard]] Route& make_reads(const ReadLimits& limits);
   Route& add_route(std::unique_ptr<Chooser> chooser, RouteAccess access);
   Route& add_refusal(Error error);
   [[nodiscard]] Error no_such_replica(std::string_view replica) const;
@@ -62,14 +67,14 @@ class DatabaseNode {
   const DatabaseConfig& config_;
   std::shared_ptr<Retrier> retrier_;
   DatabaseNode* stand_in_ = nullptr;
-  std::unique_ptr<Endpoint> primary_;  ///< null when not configured
-  std::unique_ptr<Endpoint> writer_;   ///< when writes log in as somebody else
-  struct Replica {
-    const ReplicaConfig* config;
-    std::unique_ptr<Endpoint> endpoint;  ///< null when not configured
+  Places places_;
+  /// Read views with options, each made once.
+  struct View {
+    std::optional<Duration> max_lag;
+    std::string replica;
     Route* route;
   };
-  std::vector<Replica> replicas_;
+  std::vector<View> views_;
   std::vector<std::shared_ptr<Route>> routes_;
   Route* autocommit_ = nullptr;
   Route* writes_ = nullptr;

@@ -48,6 +48,7 @@ std::string pool_label(const EndpointSettings& settings) {
   switch (settings.role) {
     case EndpointRole::primary: return settings.database;
     case EndpointRole::write: return settings.database + "_write";
+    case EndpointRole::read: return settings.database + "_read";
     case EndpointRole::replica: return settings.database + "_replica_" + settings.name;
   }
   return settings.database;
@@ -119,8 +120,8 @@ Endpoint::Endpoint(EndpointSettings settings, ConnectionOptions connection, cons
       permits_(std::move(permits)),
       breakers_(settings_.breakers,
                 {.database = settings_.database,
-                 .name = settings_.name,
-                 .role = settings_.role,
+                 .name = settings_.breakers_of.empty() ? settings_.name : settings_.breakers_of,
+                 .role = settings_.breakers_of.empty() ? settings_.role : EndpointRole::primary,
                  .access = settings_.read_only || settings_.role == EndpointRole::replica ? RouteAccess::read
                                                                                           : RouteAccess::write},
                 resilience::BreakerSettings::of(database.breaker)),
@@ -136,6 +137,15 @@ pool::Pool& Endpoint::pool() {
                                      permits_, static_cast<pool::Observer*>(this));
   }
   return *pool_;
+}
+
+void Endpoint::supersede() noexcept {
+  superseded_ = true;
+  if (pool_) {
+    pool_->set_end_reason(Error(ErrorKind::Unavailable, settings_.name + " at " + location() +
+                                                            " is not the primary any more: another server is"));
+  }
+  pool_.reset();
 }
 
 std::string Endpoint::location() const { return plan_->options.location(); }
@@ -216,6 +226,7 @@ void Endpoint::on_connect_failed(const Error& error) noexcept {
                            {{"database", std::string_view(settings_.database)},
                             {"endpoint", std::string_view(settings_.name)},
                             {"sqlstate", error.sqlstate()}});
+  if (listener_ != nullptr) listener_->on_connect_failed(*this);
 }
 
 }  // namespace switchyard::inline v0::fleet

@@ -27,10 +27,23 @@ struct EndpointSettings {
   double exhaustion = 0.9;  ///< share of the pool that is worth a warning
   /// Of the process; null: this endpoint has breakers of its own.
   resilience::SharedBreakers* breakers = nullptr;
+  /// Named for an endpoint that is only another one's reads: its breakers are that one's.
+  std::string breakers_of = {};
 };
 
 class Endpoint final : private pool::Observer {
  public:
+  /// Hears of trouble that no operation may report, for it waits for a session.
+  class Listener {
+   public:
+    virtual void on_connect_failed(Endpoint& endpoint) noexcept = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+  /// `listener` outlives the endpoint; null = nobody.
+  void set_listener(Listener* listener) noexcept { listener_ = listener; }
+
   /// `permits` may be shared with another endpoint of the same database, so that both together stay below its
   /// maximum.
   Endpoint(EndpointSettings settings, ConnectionOptions connection, const DatabaseConfig& database,
@@ -42,6 +55,13 @@ class Endpoint final : private pool::Observer {
   [[nodiscard]] pool::Pool* opened_pool() noexcept { return pool_.get(); }
   /// Ends its sessions at once; whoever uses or waits for one is told.
   void close_pool() noexcept { pool_.reset(); }
+
+  /// Another server does this one's work now. Its sessions end with an error that says so; who still waits for one
+  /// is to choose again: see superseded().
+  void supersede() noexcept;
+  /// It does the work again.
+  void reinstate() noexcept { superseded_ = false; }
+  [[nodiscard]] bool superseded() const noexcept { return superseded_; }
   [[nodiscard]] const EndpointSettings& settings() const noexcept { return settings_; }
   [[nodiscard]] const std::shared_ptr<const session::ConnectPlan>& plan() const noexcept { return plan_; }
   [[nodiscard]] const std::shared_ptr<pool::PermitCounter>& permits() const noexcept { return permits_; }
@@ -58,6 +78,9 @@ class Endpoint final : private pool::Observer {
   [[nodiscard]] Recorder& recorder() noexcept { return recorder_; }
   [[nodiscard]] EndpointStatistics statistics() const;
 
+  /// pg_control_system() of its server, once a causal token has told it; 0 = not known.
+  std::uint64_t system_identifier = 0;
+
  private:
   void on_near_exhaustion(std::uint32_t in_use, std::uint32_t max) noexcept override;
   void on_leak(const char* site, Duration held) noexcept override;
@@ -72,6 +95,8 @@ class Endpoint final : private pool::Observer {
   EndpointBreakers breakers_;
   std::shared_ptr<EndpointLimiter> limiter_;
   std::unique_ptr<pool::Pool> pool_;
+  Listener* listener_ = nullptr;
+  bool superseded_ = false;
 };
 
 }  // namespace switchyard::inline v0::fleet

@@ -4,6 +4,7 @@
 #include <switchyard/fleet/channel.hpp>
 #include <switchyard/fleet/command.hpp>
 #include <switchyard/fleet/database_node.hpp>
+#include <switchyard/fleet/explain_route.hpp>
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/fleet/marker_keeper.hpp>
 #include <switchyard/fleet/request_context.hpp>
@@ -32,6 +33,8 @@ namespace {
 constexpr std::string_view kMainDatabase = "main";
 /// What close() gives the collector for the last spans.
 constexpr Duration kLastSpans = std::chrono::seconds(2);
+/// warm_up() waits this long to learn who the primary is.
+constexpr Duration kFirstLookAtStart = std::chrono::seconds(2);
 }  // namespace
 
 class Fleet::Impl {
@@ -40,7 +43,7 @@ class Fleet::Impl {
       : config(std::move(fleet_config)), opened(runtime::now()), permits(std::move(shared)) {
     permits->set_fleet(config);
     for (const DatabaseConfig& database : config.databases) {
-      nodes.push_back(std::make_unique<DatabaseNode>(database, *permits));
+      nodes.push_back(std::make_unique<DatabaseNode>(database, *config.region, *permits));
     }
     for (const auto& node : nodes) {
       const std::string& other = *node->config().when_unconfigured;
@@ -174,6 +177,8 @@ std::string Request::traceparent() const {
 }
 
 std::string_view Request::label() const noexcept { return context_->label; }
+std::string Request::tokens() const { return context_->tokens.header(); }
+Result<void> Request::accept(std::string_view header) { return context_->tokens.accept(header); }
 
 DatabaseHandle Request::handle(std::string_view used_name) {
   return fleet_->database(used_name).value_or_throw().with_context(
@@ -236,7 +241,7 @@ Task<HealthReport> check_database(DatabaseNode& node, Duration timeout) {
   std::vector<std::string> missing;
   for (Endpoint* endpoint : node.endpoints()) {
     const EndpointRole role = endpoint->settings().role;
-    if (role == EndpointRole::write) continue;
+    if (role == EndpointRole::write || role == EndpointRole::read) continue;
     const std::string name = role == EndpointRole::primary ? node.config().name : endpoint->settings().name;
     checks.push_back(check_endpoint(*endpoint, name, required && role == EndpointRole::primary, timeout));
   }
@@ -265,6 +270,28 @@ Task<Result<HealthReport>> Fleet::health(std::string_view database, Duration tim
   auto resolved = impl_->config.resolve(database);
   if (!resolved.ok()) co_return resolved.error().with_kind(ErrorKind::Usage);
   co_return co_await check_database(*impl_->find(resolved->database->name), timeout);
+}
+
+Task<Result<RouteExplanation>> Fleet::explain_route(std::string_view database, RouteQuestion question,
+                                                    Duration timeout) {
+  auto resolved = impl_->config.resolve(database);
+  if (!resolved.ok()) co_return resolved.error().with_kind(ErrorKind::Usage);
+  DatabaseNode* node = impl_->find(resolved->database->name);
+  const std::string asked = node->config().name;
+  question.read = question.read || resolved->read_view;
+  if (question.replica.empty()) question.replica = resolved->purpose;
+  if (node->stand_in() != nullptr && !(question.read && node->places().has_replicas())) node = node->stand_in();
+  if (!question.replica.empty() && node->config().replica_for(question.replica) == nullptr) {
+    co_return Error(ErrorKind::Usage, "there is no replica '" + question.replica + "'").with_database(asked);
+  }
+  auto explanation =
+      co_await fleet::explain_route(node->places(), std::move(question), deadline_after(runtime::now(), timeout));
+  if (explanation.ok() && asked != explanation->database) {
+    explanation->reason =
+        asked + " is not configured: " + explanation->database + " takes over, " + explanation->reason;
+    explanation->database = asked;
+  }
+  co_return explanation;
 }
 
 Task<std::vector<HealthReport>> Fleet::health_all(Duration timeout) {
@@ -297,6 +324,7 @@ Task<void> Fleet::warm_up() {
     if (node->primary() == nullptr) continue;
     opening.push_back([](DatabaseNode& of) -> Task<void> {
       const Duration limit = *of.config().pool.acquire_timeout;
+      co_await of.places().first_look(deadline_after(runtime::now(), kFirstLookAtStart));
       auto opened = co_await of.primary()->pool().warm_up(deadline_after(runtime::now(), limit));
       const std::string name = capitalised(of.config().name);
       if (opened.ok()) {
@@ -316,6 +344,7 @@ Task<void> Fleet::close(Duration timeout) {
   const TimePoint deadline = deadline_after(runtime::now(), timeout);
   std::vector<Task<void>> closing;
   for (const auto& node : impl_->nodes) {
+    node->places().stop_watch();
     for (Endpoint* endpoint : node->endpoints()) {
       if (pool::Pool* pool = endpoint->opened_pool()) closing.push_back(pool->close(deadline));
     }

@@ -14,6 +14,7 @@
 #include <switchyard/fleet/database.hpp>
 #include <switchyard/fleet/database_handle.hpp>
 #include <switchyard/fleet/request.hpp>
+#include <switchyard/fleet/route_explanation.hpp>
 #include <switchyard/fleet/statistics.hpp>
 #include <switchyard/fleet/status.hpp>
 #include <switchyard/runtime/task.hpp>
@@ -74,6 +75,11 @@ class SWITCHYARD_API Fleet {
   /// Asks the primary whether the transaction with this marker (Transaction::marker()) was committed. Errors:
   /// Config for what is no marker, Usage for an unknown database, Deadline when nobody could tell in time.
   Task<Result<CommitOutcome>> resolve(std::string marker, Duration timeout = std::chrono::seconds(30));
+
+  /// Where an operation would go now, and why not elsewhere; looks at every place first. Names such as
+  /// "main_replica" make it a read. Usage error for an unknown name or a malformed position.
+  Task<Result<RouteExplanation>> explain_route(std::string_view database, RouteQuestion question,
+                                               Duration timeout = std::chrono::seconds(3));
 
   /// Opens, closes or resets breakers of a database, for all shards of the process; answers what they look like
   /// then. Without a replica's name those of the primary. Usage error for an unknown database or replica, with "did

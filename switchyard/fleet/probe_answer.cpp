@@ -71,7 +71,9 @@ std::string_view text(protocol::FieldView field) noexcept {
 
 bool flag(protocol::FieldView field) noexcept { return text(field) == "t"; }
 
-Lsn position(protocol::FieldView field) noexcept { return Lsn::parse(text(field)).value_or(Lsn()); }
+WalPosition position(protocol::FieldView field) noexcept {
+  return WalPosition::parse(text(field)).value_or(WalPosition());
+}
 
 std::optional<Duration> seconds(protocol::FieldView field) noexcept {
   const auto value = number<double>(field);
@@ -125,7 +127,7 @@ std::vector<TimelineFork> parse_history(std::string_view file) {
     const std::size_t tab = line.find('\t');
     if (tab == std::string_view::npos) continue;
     const std::string_view rest = line.substr(tab + 1);
-    const auto at = Lsn::parse(rest.substr(0, rest.find('\t')));
+    const auto at = WalPosition::parse(rest.substr(0, rest.find('\t')));
     std::uint32_t timeline = 0;
     const auto [stopped, problem] = std::from_chars(line.data(), line.data() + tab, timeline);
     if (!at || problem != std::errc() || stopped != line.data() + tab) continue;

@@ -3,7 +3,7 @@
 
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/time.hpp>
-#include <switchyard/fleet/lsn.hpp>
+#include <switchyard/fleet/wal_position.hpp>
 #include <switchyard/protocol/row.hpp>
 
 #include <cstdint>
@@ -24,10 +24,10 @@ struct ProbeAnswer {
   /// The timeline is the very one that is written or received. False on a standby that hides its WAL receiver from
   /// this role (pg_read_all_stats): the control file's may be an earlier one.
   bool timeline_exact = false;
-  Lsn written;   ///< not in recovery: pg_current_wal_insert_lsn()
-  Lsn flushed;   ///< not in recovery: pg_current_wal_flush_lsn()
-  Lsn received;  ///< in recovery: pg_last_wal_receive_lsn()
-  Lsn replayed;  ///< in recovery: pg_last_wal_replay_lsn()
+  WalPosition written;   ///< not in recovery: pg_current_wal_insert_lsn()
+  WalPosition flushed;   ///< not in recovery: pg_current_wal_flush_lsn()
+  WalPosition received;  ///< in recovery: pg_last_wal_receive_lsn()
+  WalPosition replayed;  ///< in recovery: pg_last_wal_replay_lsn()
   /// now() - pg_last_xact_replay_timestamp(): since when nothing was replayed that had a commit time.
   std::optional<Duration> replay_age;
   bool receiver = false;    ///< a WAL receiver runs

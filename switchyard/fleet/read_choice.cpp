@@ -32,7 +32,7 @@ bool shows_as_much(const TopologySnapshot& snapshot, const EndpointHealth& healt
                    const StickyRead& sticky) noexcept {
   if (health.role != PlaceRole::standby || sticky.place >= snapshot.health.size()) return false;
   const EndpointHealth& former = snapshot.health[sticky.place];
-  const auto covers = [&](const EndpointHealth& bound, Lsn shown) {
+  const auto covers = [&](const EndpointHealth& bound, WalPosition shown) {
     return bound.asked >= sticky.used && bound.timeline <= health.timeline && health.replayed >= shown;
   };
   if (former.role == PlaceRole::standby && covers(former, former.replayed)) return true;

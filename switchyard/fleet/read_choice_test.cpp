@@ -29,7 +29,7 @@ class ReadChoiceTest : public ::testing::Test {
       health.role = i == 0 ? PlaceRole::primary : PlaceRole::standby;
       health.system_identifier = kCluster;
       health.timeline = 1;
-      health.written = health.flushed = health.received = health.replayed = Lsn(100);
+      health.written = health.flushed = health.received = health.replayed = WalPosition(100);
       health.asked = health.covers = at(0s);
       health.lag_bytes = 0;
       health.rtt = 1ms;
@@ -51,7 +51,8 @@ class ReadChoiceTest : public ::testing::Test {
   EndpointHealth& health(char name) { return snapshot.health[static_cast<std::size_t>(name - 'a') + 1]; }
   PlaceLoad& load(char name) { return loads[static_cast<std::size_t>(name - 'a') + 1]; }
   void token(std::uint64_t lsn, std::uint32_t timeline = 1) {
-    entry.token = {.database = "main", .system_identifier = kCluster, .timeline = timeline, .lsn = Lsn(lsn)};
+    entry.token = {
+        .database = "main", .system_identifier = kCluster, .timeline = timeline, .lsn = WalPosition(lsn)};
     wish.token = &entry;
   }
   void all_lag(Duration lag) {
@@ -139,14 +140,14 @@ TEST_F(ReadChoiceTest, ATokenIsWaitedForBrieflyThenThePrimaryIsRead) {
   EXPECT_EQ(choose().kind, ReadChoice::Kind::wait);
   wish.may_wait = 0ms;
   EXPECT_EQ(place(), "primary: has not replayed what this request wrote");
-  health('b').replayed = Lsn(101);
+  health('b').replayed = WalPosition(101);
   EXPECT_EQ(place(), "b");
 }
 
 TEST_F(ReadChoiceTest, ARequestForOnePurposeWaitsForItBeforeItMoves) {
   wish.replica = "api";
   token(101);
-  health('b').replayed = Lsn(101);
+  health('b').replayed = WalPosition(101);
   EXPECT_EQ(place(), "wait for a");
   wish.may_wait = 0ms;
   EXPECT_EQ(place(), "b");
@@ -165,7 +166,7 @@ TEST_F(ReadChoiceTest, ATokenOfAnEarlierTimelineCountsOnlyBelowTheFork) {
   token(90);
   wish.may_wait = 0ms;
   EXPECT_EQ(place(), "primary: can't show what this request wrote") << "where the fork lies is not known";
-  snapshot.forks = {{.timeline = 1, .at = Lsn(90)}};
+  snapshot.forks = {{.timeline = 1, .at = WalPosition(90)}};
   EXPECT_NE(place().find_first_of("abc"), std::string::npos);
   token(91);
   EXPECT_EQ(place(), "primary: can't show what this request wrote");
@@ -173,7 +174,7 @@ TEST_F(ReadChoiceTest, ATokenOfAnEarlierTimelineCountsOnlyBelowTheFork) {
 
 TEST_F(ReadChoiceTest, ATokenOfALaterTimelineWaitsForTheReplicaToFollow) {
   snapshot.timeline = 2;
-  snapshot.forks = {{.timeline = 1, .at = Lsn(100)}};
+  snapshot.forks = {{.timeline = 1, .at = WalPosition(100)}};
   token(50, 2);
   wish.may_wait = 0ms;
   EXPECT_EQ(place(), "primary: has not replayed what this request wrote");
@@ -181,9 +182,9 @@ TEST_F(ReadChoiceTest, ATokenOfALaterTimelineWaitsForTheReplicaToFollow) {
 
 TEST_F(ReadChoiceTest, AReplicaBehindTheForkOfAnAbandonedTimelineIsNotRead) {
   snapshot.timeline = 2;
-  snapshot.forks = {{.timeline = 1, .at = Lsn(99)}};
+  snapshot.forks = {{.timeline = 1, .at = WalPosition(99)}};
   EXPECT_EQ(place(), "primary: follows an abandoned timeline");
-  health('a').replayed = Lsn(99);
+  health('a').replayed = WalPosition(99);
   EXPECT_EQ(place(), "a");
 }
 
@@ -208,13 +209,13 @@ TEST_F(ReadChoiceTest, ItMovesOnlyToAPlaceThatShowsAsMuch) {
   health('c').reach = Reach::unreachable;
   EXPECT_EQ(place(), "primary: may show less than this request has read") << "nobody was asked since";
   snapshot.health[0].asked = at(600ms);
-  snapshot.health[0].written = Lsn(105);
+  snapshot.health[0].written = WalPosition(105);
   EXPECT_EQ(place(), "primary: may show less than this request has read");
-  health('b').replayed = Lsn(105);
+  health('b').replayed = WalPosition(105);
   EXPECT_EQ(place(), "b") << "it has all that the primary had written after the last read";
-  health('b').replayed = Lsn(103);
+  health('b').replayed = WalPosition(103);
   health('c').asked = at(600ms);
-  health('c').replayed = Lsn(102);
+  health('c').replayed = WalPosition(102);
   EXPECT_EQ(place(), "b") << "it has all that the former had replayed after the last read";
 }
 
@@ -292,7 +293,7 @@ void shake(World& world, Random& random) {
   world.snapshot.primary = 0;
   world.snapshot.timeline = chance(80) ? 1 : 2;
   world.snapshot.system_identifier = kCluster;
-  if (chance(50)) world.snapshot.forks = {{.timeline = 1, .at = Lsn(95 + pick(10))}};
+  if (chance(50)) world.snapshot.forks = {{.timeline = 1, .at = WalPosition(95 + pick(10))}};
   for (std::size_t i = 0; i < 4; ++i) {
     EndpointHealth& health = world.snapshot.health[i];
     if (chance(5)) continue;  // never observed
@@ -303,9 +304,9 @@ void shake(World& world, Random& random) {
     health.late = chance(5);
     health.system_identifier = kCluster;
     health.timeline = i == 0 || chance(70) ? world.snapshot.timeline : 1;
-    health.replayed = Lsn(90 + pick(20));
-    health.received = Lsn(health.replayed.value() + pick(3));
-    health.written = health.flushed = Lsn(100 + pick(10));
+    health.replayed = WalPosition(90 + pick(20));
+    health.received = WalPosition(health.replayed.value() + pick(3));
+    health.written = health.flushed = WalPosition(100 + pick(10));
     health.asked = at(std::chrono::milliseconds(pick(1000)));
     if (chance(90)) health.covers = health.asked - std::chrono::seconds(pick(8));
     if (chance(90)) health.lag_bytes = pick(20);
@@ -327,7 +328,7 @@ void shake(World& world, Random& random) {
     world.entry.token = {.database = "main",
                          .system_identifier = chance(90) ? kCluster : 99,
                          .timeline = static_cast<std::uint32_t>(1 + pick(2)),
-                         .lsn = Lsn(90 + pick(20))};
+                         .lsn = WalPosition(90 + pick(20))};
     world.entry.primary_only = chance(10);
     wish.token = &world.entry;
   }

@@ -21,7 +21,8 @@ struct RequestOptions {
 };
 
 struct ReadOptions {
-  /// Rows may be at most this old. Replicas' lag is not measured, so a read with this option goes to the primary.
+  /// Rows may be at most this old: replicas that lag further, or do not tell, are not read. Without it the
+  /// database's `max_lag` counts.
   std::optional<Duration> max_lag = {};
   /// The replica with this name or purpose ("reports") instead of any.
   std::string_view replica = {};

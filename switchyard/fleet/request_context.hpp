@@ -1,12 +1,18 @@
 // What a request carries from one operation to the next: seen by choosers and by whoever finishes its operations.
 #pragma once
 
+#include <switchyard/base/time.hpp>
+#include <switchyard/fleet/causal_token.hpp>
+#include <switchyard/fleet/read_choice.hpp>
 #include <switchyard/fleet/tracer.hpp>
 #include <switchyard/session/operation_state.hpp>
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace switchyard::inline v0::fleet {
 
@@ -22,6 +28,28 @@ class RequestContext final : public session::OperationContext {
   /// The trace it belongs to: given with the request, or begun by its first operation when traces are on.
   std::optional<RequestTrace> trace;
   std::shared_ptr<Tracer> tracer;  ///< set while the request is recorded
+  /// How far its writes reach, by the database that holds them.
+  CausalTokens tokens;
+
+  /// Where it has read last in a database; null = nowhere yet.
+  [[nodiscard]] const StickyRead* sticky(std::string_view database) const noexcept {
+    for (const auto& [name, read] : reads_) {
+      if (name == database) return &read;
+    }
+    return nullptr;
+  }
+  /// It reads at `place` at this moment, or had an answer from there.
+  void note_read(std::string_view database, std::size_t place, TimePoint now) {
+    for (auto& [name, read] : reads_) {
+      if (name != database) continue;
+      read = {.place = place, .used = now};
+      return;
+    }
+    reads_.emplace_back(database, StickyRead{.place = place, .used = now});
+  }
+
+ private:
+  std::vector<std::pair<std::string, StickyRead>> reads_;
 };
 
 }  // namespace switchyard::inline v0::fleet

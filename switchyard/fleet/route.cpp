@@ -1,6 +1,7 @@
 #include <switchyard/base/units.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/outcome.hpp>
+#include <switchyard/fleet/position_query.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/statement_text.hpp>
@@ -116,7 +117,7 @@ void Route::advance(Attempt& attempt) noexcept {
   attempt.stop_waiting();
   Choice choice = chooser_->choose({.context = static_cast<RequestContext*>(operation.context.get()),
                                     .access = access_,
-                                    .attempt = attempt.attempts,
+                                    .attempt = attempt.attempts + attempt.moves,
                                     .failed = attempt.failed,
                                     .started = operation.started,
                                     .now = now});
@@ -135,8 +136,10 @@ void Route::advance(Attempt& attempt) noexcept {
     attempt.endpoint = choice.endpoint;
     attempt.phase = Attempt::Phase::queued;
     attempt.deadline = operation.deadline;
+    attempt.has_alternative = choice.has_alternative;
     // A trial call wants to hear of a failure, not to wait until it is over.
-    attempt.on_connect_error = attempt.permit.trial() ? pool::OnConnectError::fail : pool::OnConnectError::wait;
+    const bool fails_at_once = attempt.permit.trial() || choice.has_alternative;
+    attempt.on_connect_error = fails_at_once ? pool::OnConnectError::fail : pool::OnConnectError::wait;
     choice.endpoint->pool().acquire(attempt);
   } else if (now >= operation.deadline) {
     end(attempt, operation.deadline_error().with_context(std::string(choice.reason)));
@@ -222,17 +225,32 @@ void Attempt::on_granted(session::Session& session, Duration /*waited*/) noexcep
   granted.granted = runtime::now();
   endpoint->recorder().acquired(route.access_, granted.granted - granted.started, route.limits_.slow);
   granted.arm_deadline();
+  route.ask_position(granted, *endpoint);
   session.run(granted);
   granted.release();
 }
 
-void Attempt::on_failed(const Error& error) noexcept { route.end(*this, error); }
+void Attempt::on_failed(const Error& error) noexcept {
+  // The server it waited for has been replaced: it has sent nothing, and waits for the other one.
+  if (error.kind() == ErrorKind::Closed && endpoint->superseded() && route.refusal() == nullptr) {
+    place = {};
+    route.advance(*this);
+  } else if (has_alternative && error.kind() == ErrorKind::Unavailable && route.refusal() == nullptr) {
+    ++moves;
+    failed = endpoint;
+    place = {};
+    route.advance(*this);
+  } else {
+    route.end(*this, error);
+  }
+}
 
 void Route::abandon(session::OperationState& operation) noexcept {
   if (operation.host_data == nullptr) return;
   Attempt& attempt = *static_cast<Attempt*>(std::exchange(operation.host_data, nullptr));
   const Attempt::Phase phase = attempt.phase;
   if (phase == Attempt::Phase::queued) attempt.endpoint->pool().abandon(attempt);
+  if (phase == Attempt::Phase::running && !refusal_) forget(operation, *attempt.endpoint);
   give_attempt(attempt);
   if (phase == Attempt::Phase::running) {
     if (operation.session != nullptr) operation.session->abandon(operation);
@@ -310,8 +328,28 @@ bool Route::run_again(Attempt& attempt, const resilience::Verdict& verdict) noex
   return true;
 }
 
+void Route::ask_position(session::OperationState& operation, const Endpoint& endpoint) const noexcept {
+  if (operation.context == nullptr || access_ != RouteAccess::write || operation.undecided ||
+      operation.in_transaction) {
+    return;
+  }
+  operation.follow_up = position_sql(endpoint.system_identifier == 0 ? PositionDetail::with_system_identifier
+                                                                     : PositionDetail::position);
+}
+
+void Route::forget(session::OperationState& operation, const Endpoint& endpoint) const noexcept {
+  auto* const context = static_cast<RequestContext*>(operation.context.get());
+  if (context == nullptr || access_ != RouteAccess::write || operation.in_transaction) return;
+  context->tokens.lost(endpoint.settings().database);
+}
+
 void Route::record(Endpoint* endpoint, session::OperationState& operation, unsigned failed_attempts) noexcept {
   if (endpoint == nullptr) return;
+  chooser_->ended({.context = static_cast<RequestContext*>(operation.context.get()),
+                   .access = access_,
+                   .endpoint = *endpoint,
+                   .operation = operation,
+                   .now = runtime::now()});
   endpoint->recorder().finished(access_, operation, failed_attempts, limits_.slow);
   if (!operation.error()) return;
   if (access_ == RouteAccess::read && operation.error()->sqlstate() == kReadOnlyTransaction) {
@@ -340,7 +378,8 @@ void Route::give_attempt(Attempt& attempt) noexcept {
   attempt.operation = nullptr;
   attempt.endpoint = nullptr;
   attempt.failed = nullptr;
-  attempt.attempts = 0;
+  attempt.attempts = attempt.moves = 0;
+  attempt.has_alternative = false;
   attempt.pokable = false;
   attempt.phase = Attempt::Phase::free;
   free_attempts_.push_back(&attempt);

@@ -84,6 +84,11 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   void comment(session::OperationState& operation) const noexcept;
   /// A session that a channel had at `endpoint` goes back to the pool.
   void take_back(Endpoint& endpoint, session::Session& session) noexcept;
+  /// Before a session of `endpoint` runs the operation: a write of a request is followed by the question how far it
+  /// reaches.
+  void ask_position(session::OperationState& operation, const Endpoint& endpoint) const noexcept;
+  /// Nobody will hear how an operation ended that may be running: its request does not know how far it wrote.
+  void forget(session::OperationState& operation, const Endpoint& endpoint) const noexcept;
   [[nodiscard]] const RouteLimits& limits() const noexcept { return limits_; }
   /// An operation has ended at `endpoint` (null: before it had one), after so many failed attempts: numbers,
   /// traces, hints.

@@ -52,7 +52,24 @@ struct StatementStatus {
   Duration p99{};
 };
 
-enum class EndpointRole : std::uint8_t { primary, replica, write };
+/// `write` and `read` are sessions of their own at the primary: for writes beside read-only ones, and for reads
+/// that no replica serves.
+enum class EndpointRole : std::uint8_t { primary, replica, write, read };
+
+/// A place as it was last seen by a probe.
+struct ReplicationStatus {
+  bool observed = false;  ///< at least once; the rest is from then
+  bool reachable = false;
+  bool late = false;  ///< a probe is overdue
+  std::string role;   ///< "primary", "standby", "logical", "demoted", "unknown"
+  std::uint64_t system_identifier = 0;
+  std::uint32_t timeline = 0;
+  std::string lsn;              ///< replayed by a standby, on disk of a primary; empty = unknown
+  std::optional<Duration> lag;  ///< of a replica; nothing = unknown
+  std::optional<std::uint64_t> lag_bytes;
+  Duration rtt{};
+  std::string error;  ///< of the last probe, if it failed
+};
 
 /// The circuit breaker in front of an endpoint, for one access. Its state is that of all shards of the process.
 struct BreakerReport {
@@ -92,7 +109,8 @@ struct EndpointStatus {
   std::string last_error;          ///< of the last failed connect; empty after a success
   std::string breaker = "CLOSED";  ///< the worst of `breakers`
   std::vector<BreakerReport> breakers;
-  std::optional<LimiterReport> limiter;  ///< none when it is not enabled
+  std::optional<LimiterReport> limiter;          ///< none when it is not enabled
+  std::optional<ReplicationStatus> replication;  ///< where there is more than one place
 };
 
 struct DatabaseStatus {

@@ -45,6 +45,15 @@ Topology::Topology(std::vector<PlaceDescription> places) {
   publish();
 }
 
+void Topology::add_place(PlaceDescription place) {
+  SY_ASSERT(state_.health.size() < kMostPlaces);
+  auto places = std::make_shared<std::vector<PlaceDescription>>(*state_.places);
+  places->push_back(std::move(place));
+  state_.places = std::move(places);
+  state_.health.emplace_back();
+  publish();
+}
+
 void Topology::publish() {
   ++state_.version;
   snapshot_ = std::make_shared<const TopologySnapshot>(state_);
@@ -57,7 +66,7 @@ bool Topology::takes_over(std::size_t place, const ProbeAnswer& answer) const no
   const bool known_cluster = state_.system_identifier != 0;
   if (known_cluster && answer.system_identifier != state_.system_identifier) {
     // The place that the configuration calls the primary holds another cluster now, and the old one is gone.
-    return !description.replica && !state_.primary_answers();
+    return description.configured && !state_.primary_answers();
   }
   if (!description.replica) {
     return !state_.primary || answer.timeline > state_.timeline ||
@@ -154,7 +163,7 @@ void Topology::late(std::size_t place) {
   publish();
 }
 
-void Topology::note_sample(TimePoint asked, Lsn lsn, std::uint32_t timeline) {
+void Topology::note_sample(TimePoint asked, WalPosition lsn, std::uint32_t timeline) {
   if (!lsn.known()) return;
   if (!samples_.empty()) {
     const Sample& last = samples_.back();
@@ -190,7 +199,7 @@ TimePoint Topology::covered_until(const EndpointHealth& health, const ProbeAnswe
   return covers;
 }
 
-void Topology::note_fork(std::uint32_t timeline, Lsn at) {
+void Topology::note_fork(std::uint32_t timeline, WalPosition at) {
   if (!at.known()) return;
   for (TimelineFork& fork : state_.forks) {
     if (fork.timeline != timeline) continue;

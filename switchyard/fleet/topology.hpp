@@ -39,6 +39,9 @@ class SWITCHYARD_API Topology {
  public:
   explicit Topology(std::vector<PlaceDescription> places);
 
+  /// One more place, behind the others; at most kMostPlaces in all.
+  void add_place(PlaceDescription place);
+
   /// A probe of `place` that was sent at `asked` was answered at `now`.
   TopologyChange answered(std::size_t place, const ProbeAnswer& answer, TimePoint asked, TimePoint now);
   /// A probe failed: not connected, session lost, no answer in time, or an error of the server.
@@ -54,14 +57,14 @@ class SWITCHYARD_API Topology {
   /// How far the primary had written at some time.
   struct Sample {
     TimePoint at;
-    Lsn lsn;
+    WalPosition lsn;
     std::uint32_t timeline;
   };
-  void note_sample(TimePoint asked, Lsn lsn, std::uint32_t timeline);
+  void note_sample(TimePoint asked, WalPosition lsn, std::uint32_t timeline);
   [[nodiscard]] TimePoint covered_until(const EndpointHealth& health, const ProbeAnswer& answer,
                                         TimePoint asked) const;
   [[nodiscard]] bool takes_over(std::size_t place, const ProbeAnswer& answer) const noexcept;
-  void note_fork(std::uint32_t timeline, Lsn at);
+  void note_fork(std::uint32_t timeline, WalPosition at);
   void publish();
 
   TopologySnapshot state_;

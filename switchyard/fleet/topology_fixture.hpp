@@ -18,6 +18,7 @@ inline TimePoint at(Duration since_start) { return TimePoint(std::chrono::hours(
 inline PlaceDescription primary_place(std::string name = "primary") {
   PlaceDescription out;
   out.name = std::move(name);
+  out.configured = true;
   return out;
 }
 inline PlaceDescription replica_place(std::string name, std::vector<std::string> purposes = {}) {
@@ -33,7 +34,7 @@ inline ProbeAnswer primary_at(std::uint64_t lsn, std::uint32_t timeline = 1) {
   out.system_identifier = kCluster;
   out.timeline = timeline;
   out.timeline_exact = true;
-  out.written = out.flushed = Lsn(lsn);
+  out.written = out.flushed = WalPosition(lsn);
   out.synchronous_commit = true;
   return out;
 }
@@ -43,8 +44,8 @@ inline ProbeAnswer standby_at(std::uint64_t received, std::uint64_t replayed, st
   out.system_identifier = kCluster;
   out.timeline = timeline;
   out.timeline_exact = true;
-  out.received = Lsn(received);
-  out.replayed = Lsn(replayed);
+  out.received = WalPosition(received);
+  out.replayed = WalPosition(replayed);
   out.receiver = true;
   return out;
 }

@@ -5,7 +5,7 @@
 
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/time.hpp>
-#include <switchyard/fleet/lsn.hpp>
+#include <switchyard/fleet/wal_position.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -26,10 +26,11 @@ struct PlaceDescription {
   std::string location;  ///< "db2:5432/wellwon"
   std::string region;
   std::vector<std::string> purposes;
-  bool replica = false;   ///< listed as a replica: reads may go here
-  bool logical = false;   ///< declared a logical replica
-  bool candidate = true;  ///< may become the primary: the same physical database, not logical
-  Duration max_lag{};     ///< of this replica; zero = the database's
+  bool configured = false;  ///< the configuration calls it the primary, or one of its hosts
+  bool replica = false;     ///< listed as a replica: reads may go here
+  bool logical = false;     ///< declared a logical replica
+  bool candidate = true;    ///< may become the primary: the same physical database, not logical
+  Duration max_lag{};       ///< of this replica; zero = the database's
   [[nodiscard]] bool serves(std::string_view name_or_purpose) const noexcept;
 };
 
@@ -57,10 +58,10 @@ struct EndpointHealth {
   std::uint64_t system_identifier = 0;
   std::uint32_t timeline = 0;
   bool timeline_exact = false;      ///< see ProbeAnswer
-  Lsn written;                      ///< of a primary: where the next record will begin
-  Lsn flushed;                      ///< of a primary: what is on its disk, which replicas can have
-  Lsn received;                     ///< of a standby
-  Lsn replayed;                     ///< of a standby
+  WalPosition written;              ///< of a primary: where the next record will begin
+  WalPosition flushed;              ///< of a primary: what is on its disk, which replicas can have
+  WalPosition received;             ///< of a standby
+  WalPosition replayed;             ///< of a standby
   bool streaming = false;           ///< a standby's WAL receiver runs
   bool synchronous_commit = false;  ///< the default of its sessions is not "off"
   std::uint64_t segment_size = 0;   ///< wal_segment_size
@@ -84,7 +85,7 @@ struct EndpointHealth {
 /// Where a timeline was left for a later one: what was written behind it is gone.
 struct TimelineFork {
   std::uint32_t timeline = 0;  ///< the one that was left
-  Lsn at;
+  WalPosition at;
   /// False: the fork lies there or behind, for a server that had replayed this far went on with the later timeline.
   bool exact = false;
 };

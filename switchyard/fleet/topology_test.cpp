@@ -81,7 +81,7 @@ TEST_F(TopologyTest, APromotedStandbyTakesOver) {
   EXPECT_EQ(primary(), 1U);
   EXPECT_EQ(topology.snapshot()->timeline, 2U);
   ASSERT_NE(topology.snapshot()->fork_of(1), nullptr);
-  EXPECT_EQ(topology.snapshot()->fork_of(1)->at, Lsn(90)) << "it had replayed that much before it left";
+  EXPECT_EQ(topology.snapshot()->fork_of(1)->at, WalPosition(90)) << "it had replayed that much before it left";
 }
 
 TEST_F(TopologyTest, AnOldPrimaryThatComesBackIsDemoted) {
@@ -165,7 +165,7 @@ TEST_F(TopologyTest, WhatAHistoryFileSaysReplacesWhatWasInferred) {
   EXPECT_FALSE(topology.snapshot()->fork_of(1)->exact);
   topology.learn_forks(parse_history("1\t0/64\tno recovery target specified\n"));
   EXPECT_TRUE(topology.snapshot()->fork_of(1)->exact);
-  EXPECT_EQ(topology.snapshot()->fork_of(1)->at, Lsn(100));
+  EXPECT_EQ(topology.snapshot()->fork_of(1)->at, WalPosition(100));
 }
 
 TEST_F(TopologyTest, ATimelineThatMayBeAnEarlierOneTellsNoFork) {

@@ -30,13 +30,21 @@ TopologyWatch::~TopologyWatch() = default;
 
 void TopologyWatch::start() {
   if (running()) return;
+  for (std::size_t i = 0; i < places_.size(); ++i) add_prober(i);
+}
+
+void TopologyWatch::add_prober(std::size_t place) {
   std::random_device random;
-  for (std::size_t i = 0; i < places_.size(); ++i) {
-    const std::uint64_t seed = static_cast<std::uint64_t>(random()) << 32 | random();
-    probers_.push_back(std::make_unique<Prober>(i, make_probe_plan(places_[i].connection, settings_), settings_,
-                                                seed, static_cast<Prober::Listener&>(*this)));
-    probers_.back()->start();
-  }
+  const std::uint64_t seed = static_cast<std::uint64_t>(random()) << 32 | random();
+  probers_.push_back(std::make_unique<Prober>(place, make_probe_plan(places_[place].connection, settings_),
+                                              settings_, seed, static_cast<Prober::Listener&>(*this)));
+  probers_.back()->start();
+}
+
+void TopologyWatch::add(WatchedPlace place) {
+  topology_.add_place(place.description);
+  places_.push_back(std::move(place));
+  if (running()) add_prober(places_.size() - 1);
 }
 
 void TopologyWatch::stop() noexcept { probers_.clear(); }
@@ -86,7 +94,7 @@ void TopologyWatch::tell(std::size_t place, TopologyChange change) noexcept {
   const TopologySnapshot& snapshot = *topology_.snapshot();
   const bool urgent = !snapshot.primary_answers();
   for (const auto& prober : probers_) prober->set_urgent(urgent);
-  const bool configured = !(*snapshot.places)[place].replica;
+  const bool configured = (*snapshot.places)[place].configured;
   if (change.failover || (change.primary && !configured)) {
     log::warning("fleet", "primary_changed",
                  [&] {

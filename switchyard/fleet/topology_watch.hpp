@@ -36,6 +36,8 @@ class TopologyWatch final : private Prober::Listener {
   TopologyWatch& operator=(const TopologyWatch&) = delete;
   ~TopologyWatch();
 
+  /// One more place, looked at from now on if the others are.
+  void add(WatchedPlace place);
   /// Starts looking; later calls do nothing.
   void start();
   /// Ends every probe and its session. start() would begin anew.
@@ -58,6 +60,7 @@ class TopologyWatch final : private Prober::Listener {
   void on_history(std::size_t place, std::vector<TimelineFork> forks) noexcept override;
   void on_failure(std::size_t place, const Error& error, TimePoint now) noexcept override;
   void on_late(std::size_t place) noexcept override;
+  void add_prober(std::size_t place);
   void tell(std::size_t place, TopologyChange change) noexcept;
   [[nodiscard]] bool seen_all() const noexcept;
 

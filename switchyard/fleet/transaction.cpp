@@ -198,10 +198,22 @@ Task<std::shared_ptr<Channel>> open_channel(Route& route, session::CallContext c
     const bool fails_at_once = on_failure == OnConnectFailure::fail || permit->trial();
     ChannelRequest request(route, *choice.endpoint, choice.reason, std::move(place), *std::move(permit));
     request.deadline = call.deadline;
-    if (fails_at_once) request.on_connect_error = pool::OnConnectError::fail;
+    if (fails_at_once || choice.has_alternative) request.on_connect_error = pool::OnConnectError::fail;
     request.start();
     co_await request.done.wait();
-    if (request.error) throw in_database(*request.error, route);
+    if (request.error) {
+      // The server it waited for has been replaced: nothing was sent, the other one is chosen.
+      if (request.error->kind() == ErrorKind::Closed && choice.endpoint->superseded() &&
+          route.refusal() == nullptr) {
+        continue;
+      }
+      if (choice.has_alternative && request.error->kind() == ErrorKind::Unavailable) {
+        ++input.attempt;
+        input.failed = choice.endpoint;
+        continue;
+      }
+      throw in_database(*request.error, route);
+    }
     std::shared_ptr<Channel> channel = request.take();
     channel->call = std::move(call);
     co_return channel;

@@ -37,6 +37,7 @@ std::string_view role_name(EndpointRole role) {
     case EndpointRole::primary: return "primary";
     case EndpointRole::replica: return "replica";
     case EndpointRole::write: return "write";
+    case EndpointRole::read: return "read";
   }
   return "unknown";
 }
@@ -117,6 +118,21 @@ void write_statements(JsonWriter& json, const std::vector<StatementStatus>& stat
   json.end_array();
 }
 
+void write_replication(JsonWriter& json, const ReplicationStatus& replication) {
+  json.key("replication")
+      .begin_object()
+      .member("observed", replication.observed)
+      .member("reachable", replication.reachable)
+      .member("late", replication.late)
+      .member("role", replication.role)
+      .member("system_identifier", std::to_string(replication.system_identifier))
+      .member("timeline", replication.timeline)
+      .member("lsn", replication.lsn);
+  if (replication.lag) json.member("lag_ms", milliseconds(*replication.lag));
+  if (replication.lag_bytes) json.member("lag_bytes", *replication.lag_bytes);
+  json.member("rtt_ms", milliseconds(replication.rtt)).member("error", replication.error).end_object();
+}
+
 void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {
   json.begin_object()
       .member("role", role_name(endpoint.role))
@@ -135,6 +151,7 @@ void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {
   write_operations(json, "reads", endpoint.reads);
   write_operations(json, "writes", endpoint.writes);
   write_statements(json, endpoint.statements);
+  if (endpoint.replication) write_replication(json, *endpoint.replication);
   json.end_object();
 }
 

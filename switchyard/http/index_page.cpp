@@ -51,6 +51,7 @@ std::string endpoint_title(const DatabaseStatus& database, const EndpointStatus&
   switch (endpoint.role) {
     case EndpointRole::primary: return database.name + (database.required ? "" : " (optional)");
     case EndpointRole::write: return "&nbsp;&nbsp;write";
+    case EndpointRole::read: return "&nbsp;&nbsp;read";
     case EndpointRole::replica: return "&nbsp;&nbsp;replica " + escaped(endpoint.name);
   }
   return {};

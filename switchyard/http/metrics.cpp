@@ -155,6 +155,7 @@ std::string pool_name(const std::string& database, EndpointRole role, const std:
   switch (role) {
     case EndpointRole::primary: return database;
     case EndpointRole::write: return database + "_write";
+    case EndpointRole::read: return database + "_read";
     case EndpointRole::replica: return database + "_replica_" + name;
   }
   return database;

@@ -32,6 +32,9 @@ Random make_random() noexcept {
 
 class Pool::Impl {
  public:
+  /// What holders of lent sessions are told at the end.
+  Error end_reason{ErrorKind::Closed, "the connection pool was closed"};
+
   Impl(PoolSettings settings, std::shared_ptr<Connector> connector, std::shared_ptr<PermitCounter> permits,
        Observer* observer)
       : connector_(std::move(connector)),
@@ -362,7 +365,7 @@ class Pool::Impl {
       return;
     }
     Session& lent = *orphans_.emplace_back(std::move(session));
-    lent.abort(Error(ErrorKind::Closed, "the connection pool was closed"));
+    lent.abort(end_reason);
     seat.use = Use::none;  // the seat may have been the one who was told
   }
 
@@ -421,6 +424,7 @@ Pool::~Pool() = default;
 void Pool::acquire(Request& request) noexcept { impl_->acquire(request); }
 void Pool::abandon(Request& request) noexcept { impl_->abandon(request); }
 void Pool::release(Session& session) noexcept { impl_->release(session); }
+void Pool::set_end_reason(Error reason) { impl_->end_reason = std::move(reason); }
 void Pool::pause() noexcept { impl_->pause(); }
 void Pool::resume() noexcept { impl_->resume(); }
 PoolStats Pool::stats() const noexcept { return impl_->machine().stats(); }

@@ -83,6 +83,9 @@ class SWITCHYARD_API Pool {
   /// Opens sessions up to `min`; done when they are open, or with the connection error when attempts fail twice or
   /// the deadline has passed. The pool goes on trying.
   Task<Result<void>> warm_up(TimePoint deadline);
+  /// What the holders of lent sessions are told when the pool is destroyed, instead of "the connection pool was
+  /// closed".
+  void set_end_reason(Error reason);
   /// Callers queue and sessions are closed as they come back, until resume().
   void pause() noexcept;
   void resume() noexcept;

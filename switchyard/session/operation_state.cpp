@@ -59,6 +59,7 @@ void OperationState::restart() noexcept {
   error_.reset();
   affected = 0;
   saw_row_ = false;
+  follow_up_answer.clear();
   clear_result();
 }
 
@@ -81,7 +82,8 @@ void OperationState::reset() noexcept {
   host_data = nullptr;
   session = nullptr;
   deadline = kNever;
-  deadline_source = route = database = {};
+  deadline_source = route = database = follow_up = {};
+  follow_up_answer.clear();
   affected = 0;
   error_.reset();
   waiter_ = nullptr;

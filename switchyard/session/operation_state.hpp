@@ -130,6 +130,12 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   /// It takes no effect before more is sent (COPY FROM STDIN before its CopyDone, BEGIN before its COMMIT): losing
   /// the session leaves nothing in doubt.
   bool undecided = false;
+  /// A simple query that the session sends behind the operation, in the same write, and that runs after it has
+  /// taken effect: a question whose answer costs no round trip. Empty = none; not for COPY FROM STDIN. The text
+  /// outlives the operation. An error of it is not one of the operation.
+  std::string_view follow_up;
+  /// The first field of its first row; empty when it gave none.
+  std::string follow_up_answer;
   /// Where it went and why, for errors and logs.
   std::string_view route;
   std::string_view database;

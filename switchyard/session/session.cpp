@@ -181,6 +181,7 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   preparing_at_ = 0;
   used_cached_ = false;
   describing_ = false;
+  followed_up_ = answered_ = false;
   measured_ = nullptr;
   guess_ = 0;
   Submitted submitted = Submitted::ok;
@@ -201,6 +202,7 @@ void Session::Impl::submit(OperationState& operation) noexcept {
     }
     if (submitted == Submitted::ok) submitted = pipeline_.sync(&sync_sink_);
   }
+  if (submitted == Submitted::ok) submitted = submit_follow_up(operation);
   if (submitted == Submitted::ok) {
     stream_->flush_soon();
     if (measured_ != nullptr) {
@@ -213,6 +215,21 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   // What was appended already can't be taken back, and must not take effect: the session ends before its Sync.
   operation.note_error(protocol::Pipeline::to_error(submitted).with_session_lost());
   lose(Error(ErrorKind::Closed, "the session was closed because a statement could not be encoded"));
+}
+
+Submitted Session::Impl::submit_follow_up(const OperationState& operation) noexcept {
+  if (operation.follow_up.empty() || describing_) return Submitted::ok;
+  followed_up_ = true;
+  return pipeline_.query(operation.follow_up, &follow_up_sink_);
+}
+
+void Session::Impl::on_own_ready() noexcept {
+  if (followed_up_ && !internal_) {
+    answered_ = true;
+    return;
+  }
+  ready_ = true;
+  pipeline_.hold();
 }
 
 void Session::Impl::expect_answer() noexcept {
@@ -434,8 +451,8 @@ void Session::Impl::lose(const Error& error) noexcept {
   stream_->close();
   pipeline_.on_closed(error);
   if (current_ != nullptr) {
-    // A refused operation was never sent.
-    if (!refused_.scheduled()) current_->OperationState::on_lost(error);
+    // A refused operation was never sent; one whose own answer is complete has not lost it.
+    if (!refused_.scheduled() && !answered_) current_->OperationState::on_lost(error);
     finish_operation();
   }
   internal_ = false;
@@ -584,10 +601,7 @@ void Session::Impl::SyncSink::on_error(const ServerFields& fields) noexcept {
   if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_error(fields);
 }
 
-void Session::Impl::SyncSink::on_ready(char /*status*/) noexcept {
-  impl.ready_ = true;
-  impl.pipeline_.hold();
-}
+void Session::Impl::SyncSink::on_ready(char /*status*/) noexcept { impl.on_own_ready(); }
 
 void Session::Impl::SyncSink::on_lost(const Error& /*error*/) noexcept {}
 
@@ -625,10 +639,19 @@ void Session::Impl::QuerySink::on_error(const ServerFields& fields) noexcept {
     impl.current_->on_error(fields);
   }
 }
-void Session::Impl::QuerySink::on_ready(char /*status*/) noexcept {
+void Session::Impl::QuerySink::on_ready(char /*status*/) noexcept { impl.on_own_ready(); }
+void Session::Impl::QuerySink::on_lost(const Error& /*error*/) noexcept {}
+
+void Session::Impl::FollowUpSink::on_row(protocol::RowView row) noexcept {
+  if (impl.current_ == nullptr || impl.detached_ || !impl.current_->follow_up_answer.empty()) return;
+  impl.current_->follow_up_answer.assign(row[0].bytes());
+}
+void Session::Impl::FollowUpSink::on_error(const ServerFields& /*fields*/) noexcept {}
+void Session::Impl::FollowUpSink::on_ready(char /*status*/) noexcept {
+  impl.followed_up_ = false;
   impl.ready_ = true;
   impl.pipeline_.hold();
 }
-void Session::Impl::QuerySink::on_lost(const Error& /*error*/) noexcept {}
+void Session::Impl::FollowUpSink::on_lost(const Error& /*error*/) noexcept {}
 
 }  // namespace switchyard::inline v0::session

@@ -104,6 +104,15 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
     void on_lost(const Error& error) noexcept override;
     Impl& impl;
   };
+  /// OperationState::follow_up.
+  struct FollowUpSink final : protocol::ResponseSink {
+    explicit FollowUpSink(Impl& session) : impl(session) {}
+    void on_row(protocol::RowView row) noexcept override;
+    void on_error(const ServerFields& fields) noexcept override;
+    void on_ready(char status) noexcept override;
+    void on_lost(const Error& error) noexcept override;
+    Impl& impl;
+  };
   /// Outlives the session while its cancel request is on the way.
   struct CancelTicket {
     Impl* impl;
@@ -125,6 +134,9 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   [[nodiscard]] protocol::Pipeline::Submitted make_room(std::size_t wanted) noexcept;
   [[nodiscard]] protocol::Pipeline::Submitted submit_part(OperationState& operation, const StatementPart& part);
   [[nodiscard]] protocol::Pipeline::Submitted prepare(const StatementPart& part, PreparedStatement*& prepared);
+  [[nodiscard]] protocol::Pipeline::Submitted submit_follow_up(const OperationState& operation) noexcept;
+  /// ReadyForQuery of the operation's own group.
+  void on_own_ready() noexcept;
   void refuse(Error error) noexcept;
   static void on_refused(void* impl) noexcept;
   [[nodiscard]] std::optional<Error> check(const OperationState& operation) const;
@@ -155,13 +167,16 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   PrepareSink prepare_sink_{*this};
   SyncSink sync_sink_{*this};
   QuerySink query_sink_{*this};
+  FollowUpSink follow_up_sink_{*this};
 
   OperationState* current_ = nullptr;
   bool detached_ = false;  ///< the current operation's caller is gone
   bool internal_ = false;  ///< a reset or ping runs
   bool internal_failed_ = false;
-  bool ready_ = false;       ///< ReadyForQuery came; handled once the pipeline has returned
-  bool describing_ = false;  ///< the group only prepares: the statement itself follows
+  bool ready_ = false;        ///< ReadyForQuery came; handled once the pipeline has returned
+  bool followed_up_ = false;  ///< the answer of a follow-up query is due behind that of the operation
+  bool answered_ = false;     ///< the operation's own answer is complete, that of its follow-up is not
+  bool describing_ = false;   ///< the group only prepares: the statement itself follows
   bool ran_again_ = false;
   bool used_cached_ = false;
   bool dirty_ = false;

@@ -1,4 +1,4 @@
-#include <switchyard/fleet/lsn.hpp>
+#include <switchyard/fleet/wal_position.hpp>
 
 #include <charconv>
 #include <cstdio>
@@ -19,16 +19,16 @@ std::optional<std::uint32_t> parse_half(std::string_view text) noexcept {
 
 }  // namespace
 
-std::optional<Lsn> Lsn::parse(std::string_view text) noexcept {
+std::optional<WalPosition> WalPosition::parse(std::string_view text) noexcept {
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
   const auto high = parse_half(text.substr(0, slash));
   const auto low = parse_half(text.substr(slash + 1));
   if (!high || !low) return std::nullopt;
-  return Lsn(static_cast<std::uint64_t>(*high) << 32 | *low);
+  return WalPosition(static_cast<std::uint64_t>(*high) << 32 | *low);
 }
 
-std::string Lsn::to_string() const {
+std::string WalPosition::to_string() const {
   char text[2 * kMostDigits + 2];
   const int length =
       std::snprintf(text, sizeof text, "%X/%X", static_cast<unsigned>(value_ >> 32), static_cast<unsigned>(value_));
@@ -43,13 +43,13 @@ constexpr std::uint64_t kShortHeader = 24;
 constexpr std::uint64_t kLongHeader = 40;
 }  // namespace
 
-Lsn replayable_position(Lsn insert, std::uint64_t segment_size) noexcept {
+WalPosition replayable_position(WalPosition insert, std::uint64_t segment_size) noexcept {
   const std::uint64_t in_page = insert.value() % kPageSize;
   const std::uint64_t page = insert.value() - in_page;
   const bool first_of_segment = segment_size != 0 && page % segment_size == 0;
   // A first page has room for nothing between the two lengths; on other pages 40 is a place like any other.
   const std::uint64_t header = first_of_segment ? kLongHeader : kShortHeader;
-  return in_page == header ? Lsn(page) : insert;
+  return in_page == header ? WalPosition(page) : insert;
 }
 
 }  // namespace fleet

@@ -14,13 +14,13 @@ namespace switchyard::inline v0 {
 
 /// Written "0/402A018": two hexadecimal halves of 32 bits. Zero is PostgreSQL's "invalid", which stands for
 /// unknown.
-class SWITCHYARD_API Lsn {
+class SWITCHYARD_API WalPosition {
  public:
-  constexpr Lsn() noexcept = default;
-  explicit constexpr Lsn(std::uint64_t value) noexcept : value_(value) {}
+  constexpr WalPosition() noexcept = default;
+  explicit constexpr WalPosition(std::uint64_t value) noexcept : value_(value) {}
 
   /// As PostgreSQL's pg_lsn takes it: one to eight hexadecimal digits on each side. Nothing for any other text.
-  [[nodiscard]] static std::optional<Lsn> parse(std::string_view text) noexcept;
+  [[nodiscard]] static std::optional<WalPosition> parse(std::string_view text) noexcept;
 
   [[nodiscard]] constexpr std::uint64_t value() const noexcept { return value_; }
   [[nodiscard]] constexpr bool known() const noexcept { return value_ != 0; }
@@ -28,11 +28,11 @@ class SWITCHYARD_API Lsn {
   [[nodiscard]] std::string to_string() const;
 
   /// Bytes from `earlier` to here; 0 when it is not earlier.
-  [[nodiscard]] constexpr std::uint64_t bytes_after(Lsn earlier) const noexcept {
+  [[nodiscard]] constexpr std::uint64_t bytes_after(WalPosition earlier) const noexcept {
     return value_ > earlier.value_ ? value_ - earlier.value_ : 0;
   }
 
-  friend constexpr auto operator<=>(Lsn, Lsn) noexcept = default;
+  friend constexpr auto operator<=>(WalPosition, WalPosition) noexcept = default;
 
  private:
   std::uint64_t value_ = 0;
@@ -44,7 +44,8 @@ namespace fleet {
 /// the page's header, a place that nothing replayed reaches before that record exists: a replica that has replayed
 /// everything stands at the start of the page. This gives that start for such positions, and every other one as it
 /// is. `segment_size` is the server's wal_segment_size, whose first page has a longer header; 0 = unknown.
-[[nodiscard]] SWITCHYARD_API Lsn replayable_position(Lsn insert, std::uint64_t segment_size) noexcept;
+[[nodiscard]] SWITCHYARD_API WalPosition replayable_position(WalPosition insert,
+                                                             std::uint64_t segment_size) noexcept;
 
 }  // namespace fleet
 
