@@ -193,8 +193,8 @@ class SWITCHYARD_API RowTable {
 
   [[nodiscard]] const values::RowPlan& plan() const noexcept { return *plan_; }
   /// Rows are one value, read by this decoder.
-  [[nodiscard]] bool is_single(values::FieldDecoder decode) const noexcept {
-    return columns_->size() == 1 && slots_.size() == 1 && slots_.front().decode == decode;
+  [[nodiscard]] bool is_single(values::FieldDecoder decoder) const noexcept {
+    return columns_->size() == 1 && slots_.size() == 1 && slots_.front().decode == decoder;
   }
 
  private:
