@@ -86,7 +86,9 @@ sy::Task<void> caller(sy::Fleet& fleet, int id, std::int64_t count, Score& score
 
 sy::Task<void> lag_watcher(sy::Fleet& fleet, Score& score, const bool& stop) {
   Acknowledged acknowledged;
-  for (std::int64_t n = 1; !stop; ++n) {
+  std::int64_t n = 0;
+  while (!stop) {
+    ++n;
     if ((co_await fleet[main_db].execute("UPDATE counters SET n = $1 WHERE id = 0", n).result()).ok()) {
       acknowledged.add(n, sy::Clock::now());
     }

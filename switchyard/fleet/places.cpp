@@ -295,6 +295,7 @@ void Places::on_members(const std::vector<PatroniMember>& members) {
     }
     return std::nullopt;
   };
+  leader_.reset();
   for (const PatroniMember& member : members) {
     auto place = find(member);
     if (!place && watched_places_.size() < kMostPlaces) {
@@ -309,9 +310,17 @@ void Places::on_members(const std::vector<PatroniMember>& members) {
       place = watched_places_.size() - 1;
     }
     // The servers themselves say who the primary is; this only says when to look.
-    if (member.leads() && place && watch_->snapshot()->primary != place) watch_->poke();
+    if (!member.leads() || !place) continue;
+    leader_ = place;
+    if (watch_->snapshot()->primary != place) watch_->poke();
   }
   if (on_news_) on_news_();
+}
+
+bool Places::awaits_leader() const noexcept {
+  if (!leader_ || !watch_) return false;
+  const TopologySnapshot& known = *watch_->snapshot();
+  return known.primary != leader_ && known.health[*leader_].reach == Reach::reachable;
 }
 
 void Places::stop_watch() noexcept {

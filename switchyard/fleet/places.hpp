@@ -63,6 +63,8 @@ class Places final : private TopologyWatch::Observer, private Endpoint::Listener
   [[nodiscard]] bool follows_patroni() const noexcept { return patroni_ != nullptr; }
   /// Patroni has not yet said who the members are.
   [[nodiscard]] bool expects_members() const noexcept { return patroni_ != nullptr && !members_known_; }
+  /// Patroni names a leader that answers and has not finished its promotion.
+  [[nodiscard]] bool awaits_leader() const noexcept;
   /// When the watch was started.
   [[nodiscard]] TimePoint touched() const noexcept { return touched_; }
   /// Null without a watch.
@@ -122,6 +124,7 @@ class Places final : private TopologyWatch::Observer, private Endpoint::Listener
   std::unique_ptr<TopologyWatch> watch_;
   std::unique_ptr<PatroniSource> patroni_;
   bool members_known_ = false;
+  std::optional<std::size_t> leader_;  ///< the place that Patroni calls so
   TimePoint touched_{};
   std::function<void()> on_news_;
 };

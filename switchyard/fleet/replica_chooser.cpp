@@ -82,6 +82,10 @@ Choice PrimaryChooser::choose(const ChoiceInput& input) noexcept {
       const TimePoint until = places_.touched() + (knows_little ? kFirstLook : kFirstWriteLook);
       const bool looks = !seen_every_candidate(*known) || (!known->primary && places_.expects_members());
       if (input.now < until && looks) return Choice::later(until - input.now, waits_for_look_);
+      if (!known->primary_answers() && places_.awaits_leader() &&
+          input.now < places_.touched() + *places_.config().failover_wait) {
+        return Choice::later(kAskAgain, waits_for_primary_);
+      }
     } else if (!known->primary_answers() && may_be_replaced(*known) &&
                input.now < known->health[*known->primary].asked + *places_.config().failover_wait) {
       return Choice::later(kAskAgain, waits_for_primary_);
