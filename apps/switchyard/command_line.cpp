@@ -33,6 +33,9 @@ struct Fields {
   bool csv = false;
   bool help = false;
   bool version = false;
+  std::string entry;
+  std::string confirm;
+  std::string length;
 };
 
 std::optional<std::string> given(std::string value) {
@@ -112,6 +115,20 @@ void add_commands(CLI::App& app, Fields& fields) {
   breaker->add_option("--replica", fields.replica);
   breaker->add_option("--access", fields.access);
   breaker->add_option("command", fields.breaker.command);
+  CLI::App* spool = add_command(app, "spool");
+  spool->add_option("--on", fields.on);
+  for (const char* name : {"list", "retry", "drop", "drain", "ddl"}) {
+    CLI::App* action = add_command(*spool, name);
+    action->add_option("--confirm", fields.confirm);
+    action->add_option("--timeout", fields.timeout);
+    if (std::string_view(name) == "retry" || std::string_view(name) == "drop") {
+      action->add_option("entry", fields.entry);
+    }
+  }
+  CLI::App* maintenance = add_command(app, "maintenance");
+  maintenance->add_option("--on", fields.on);
+  add_command(*maintenance, "begin")->add_option("--for", fields.length);
+  add_command(*maintenance, "end");
   add_command(app, "completion")->add_option("shell", fields.completion.shell);
   add_command(app, "version");
   add_command(app, "help")->add_option("topic", fields.topic);
@@ -120,9 +137,9 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 14> kCommands{"up",         "down",    "status", "events", "query",
-                                                     "shell",      "config",  "doctor", "health", "breaker",
-                                                     "completion", "version", "help",   "route"};
+constexpr std::array<std::string_view, 16> kCommands{
+    "up",     "down",    "status",     "events",  "query", "shell", "config", "doctor",
+    "health", "breaker", "completion", "version", "help",  "route", "spool",  "maintenance"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -218,6 +235,18 @@ std::optional<Answer> read_breaker(Fields& fields) {
   return std::nullopt;
 }
 
+/// The word behind `spool`, or none of that.
+std::optional<SpoolAction> spool_action(const CLI::App& app, const std::string& name) {
+  const CLI::App* command = deepest(app);
+  if (name == "spool") return SpoolAction::show;
+  if (command->get_parent() == nullptr || command->get_parent()->get_name() != "spool") return std::nullopt;
+  if (name == "list") return SpoolAction::list;
+  if (name == "retry") return SpoolAction::retry;
+  if (name == "drop") return SpoolAction::drop;
+  if (name == "drain") return SpoolAction::drain;
+  return SpoolAction::ddl;
+}
+
 std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) {
   if (auto wrong = read_settings(fields)) return *wrong;
   fields.global.config = given(fields.config);
@@ -274,6 +303,26 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   } else if (name == "breaker") {
     if (auto wrong = read_breaker(fields)) return *wrong;
     line.command = fields.breaker;
+  } else if (const auto action = spool_action(app, name)) {
+    SpoolOptions spool{.action = *action, .on = given(fields.on), .entry = given(fields.entry)};
+    spool.confirm = fields.confirm;
+    if (auto wrong = read_duration(fields.timeout, "--timeout", spool.timeout)) return *wrong;
+    if ((*action == SpoolAction::retry || *action == SpoolAction::drop) && !spool.on) {
+      return usage("of which database?", "switchyard spool " + name + " --on analytics");
+    }
+    if (*action == SpoolAction::drop && !spool.entry) {
+      return usage("which entry?", "switchyard spool list shows them");
+    }
+    line.command = spool;
+  } else if (name == "begin" || name == "end") {
+    if (fields.on.empty()) return usage("of which database?", "switchyard maintenance " + name + " --on analytics");
+    MaintenanceOptions maintenance{.begin = name == "begin", .on = fields.on};
+    Duration length{};
+    if (auto wrong = read_duration(fields.length, "--for", length)) return *wrong;
+    if (length > Duration::zero()) maintenance.length = length;
+    line.command = maintenance;
+  } else if (name == "maintenance") {
+    return usage("maintenance needs a word behind it", "switchyard maintenance begin --on analytics --for 30m");
   } else if (name == "completion") {
     if (fields.completion.shell.empty()) return usage("for which shell?", "switchyard completion bash|zsh|fish");
     line.command = fields.completion;

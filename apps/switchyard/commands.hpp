@@ -26,6 +26,9 @@ namespace switchyard::cli {
                                    const Console& console);
 [[nodiscard]] ExitCode run_route_explain(const GlobalOptions& global, const RouteExplainOptions& options,
                                          const Console& console);
+[[nodiscard]] ExitCode run_spool(const GlobalOptions& global, const SpoolOptions& options, const Console& console);
+[[nodiscard]] ExitCode run_maintenance(const GlobalOptions& global, const MaintenanceOptions& options,
+                                       const Console& console);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_version(const GlobalOptions& global, const Console& console);
 [[nodiscard]] ExitCode run_database_names(const GlobalOptions& global, const Console& console);

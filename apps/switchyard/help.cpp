@@ -35,6 +35,8 @@ constexpr std::array kTopics{
   switchyard health                   does each database serve?
   switchyard breaker [open|close|reset --on DATABASE]
   switchyard doctor                   find what is wrong with configuration and servers, and how to fix it
+  switchyard spool                    writes that wait for a database that is away
+  switchyard maintenance begin|end    take a database out of service on purpose
   switchyard config explain           every setting, and where it came from
   switchyard down                     stop what `up --detach` started
   switchyard completion bash|zsh|fish
@@ -58,6 +60,30 @@ configuration this is a demonstration fleet: main with a replica, reference, ana
 
 A fresh private database is filled from FOLDER/DATABASE.sql if that file exists, FOLDER being the fleet file's name
 without .toml: examples/wellwon.toml, examples/wellwon/main.sql.
+)help"},
+    Topic{"spool", R"help(switchyard spool [--on DATABASE]
+switchyard spool list [--on DATABASE]
+switchyard spool retry --on DATABASE [ENTRY]
+switchyard spool drop --on DATABASE ENTRY --confirm=DATABASE
+switchyard spool drain [--on DATABASE] [--timeout 60s]
+switchyard spool ddl
+
+Writes of a database that is away (when_down = "spool") wait in its fallback database. Without a word: how many, how
+old, and what was refused.
+
+  list     the entries: those that wait, and those that the database refused, with its error
+  retry    puts refused entries (or the one named) at the end of the line
+  drop     deletes a refused entry for good
+  drain    applies what waits now, as a running program of the fleet does by itself
+  ddl      prints the tables of the spool, for the owner of a database whose login may not make them
+)help"},
+    Topic{"maintenance", R"help(switchyard maintenance begin --on DATABASE [--for 30m]
+switchyard maintenance end --on DATABASE
+
+Takes a database out of service: every program of the fleet sees it within seconds, ends what it is doing there, closes
+its sessions and goes on as when_down says. Health and status say "maintenance", and nobody is alerted.
+
+      --for TIME         it ends by itself after this long
 )help"},
     Topic{"down", R"help(switchyard down [--timeout 30s]
 

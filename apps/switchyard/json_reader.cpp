@@ -114,6 +114,23 @@ ReplicationStatus read_replication(const Reader& from) {
   return out;
 }
 
+SpoolStatus read_spool(const Reader& from) {
+  SpoolStatus spool;
+  spool.fallback = from.text("fallback");
+  spool.state = from.text("state");
+  spool.entries = from.number<std::uint64_t>("entries");
+  spool.bytes = from.number<std::uint64_t>("bytes");
+  spool.age = from.milliseconds("age_ms");
+  spool.refused = from.number<std::uint64_t>("refused");
+  spool.max_entries = from.number<std::uint64_t>("max_entries");
+  spool.max_bytes = from.number<std::uint64_t>("max_bytes");
+  spool.max_age = from.milliseconds("max_age_ms");
+  spool.kept_total = from.number<std::uint64_t>("kept_total");
+  spool.drained_total = from.number<std::uint64_t>("drained_total");
+  spool.last_error = from.text("last_error");
+  return spool;
+}
+
 EndpointStatus read_endpoint(const Reader& from) {
   EndpointStatus endpoint;
   const std::string role = from.text("role");
@@ -202,6 +219,10 @@ Result<FleetStatus> read_fleet_status(std::string_view text) {
     database.read_only = one.truth("read_only");
     database.stand_in = one.text("stand_in");
     database.profile = one.text("profile");
+    database.note = one.text("note");
+    database.hint = one.text("hint");
+    database.maintenance = one.truth("maintenance");
+    if (const json::value* spool = one.find("spool")) database.spool = read_spool(Reader(*spool));
     one.each("endpoints", [&](const Reader& endpoint) { database.endpoints.push_back(read_endpoint(endpoint)); });
   });
   return status;

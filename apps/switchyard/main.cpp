@@ -33,6 +33,10 @@ ExitCode run(const CommandLine& line) {
     ExitCode operator()(const RouteExplainOptions& options) const {
       return run_route_explain(global, options, console);
     }
+    ExitCode operator()(const SpoolOptions& options) const { return run_spool(global, options, console); }
+    ExitCode operator()(const MaintenanceOptions& options) const {
+      return run_maintenance(global, options, console);
+    }
     ExitCode operator()(const CompletionOptions& options) const { return run_completion(options, console); }
     ExitCode operator()(const VersionOptions&) const { return run_version(global, console); }
     ExitCode operator()(const DatabaseNamesOptions&) const { return run_database_names(global, console); }

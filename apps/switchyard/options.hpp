@@ -76,6 +76,19 @@ struct RouteExplainOptions {
   std::optional<Duration> max_lag;
   std::string min_lsn;
 };
+enum class SpoolAction : std::uint8_t { show, list, retry, drop, drain, ddl };
+struct SpoolOptions {
+  SpoolAction action = SpoolAction::show;
+  std::optional<std::string> on;
+  std::optional<std::string> entry;
+  std::string confirm;  ///< the database's name, to drop
+  Duration timeout = std::chrono::seconds(60);
+};
+struct MaintenanceOptions {
+  bool begin = true;
+  std::string on;
+  std::optional<Duration> length;
+};
 struct CompletionOptions {
   std::string shell;  ///< bash, zsh, fish
 };
@@ -83,9 +96,10 @@ struct VersionOptions {};
 /// For completion scripts: prints the names of the configured databases.
 struct DatabaseNamesOptions {};
 
-using Command = std::variant<UpOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
-                             ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
-                             RouteExplainOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
+using Command =
+    std::variant<UpOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
+                 ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions, RouteExplainOptions,
+                 SpoolOptions, MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -75,6 +75,16 @@ std::string troubles(const std::vector<HealthReport>& reports, const Paint& pain
   return out.empty() ? out : "\n" + out;
 }
 
+/// What is not wrong, but should be known.
+std::string notes(const FleetStatus& status, const Paint& paint) {
+  std::string out;
+  for (const DatabaseStatus& database : status.databases) {
+    const std::string note = http::note_of(database);
+    if (!note.empty()) out += "  " + paint(Tone::warn, database.name) + "  " + note + '\n';
+  }
+  return out.empty() ? out : "\n" + out;
+}
+
 }  // namespace
 
 std::string short_duration(Duration duration) {
@@ -110,7 +120,7 @@ std::string status_view(const FleetStatus& status, const std::vector<HealthRepor
                  breaker_cell(endpoint)});
     }
   }
-  return table.text(paint) + troubles(reports, paint, width);
+  return table.text(paint) + troubles(reports, paint, width) + notes(status, paint);
 }
 
 std::string health_view(const FleetStatus& status, const std::vector<HealthReport>& reports, const Paint& paint,
@@ -128,7 +138,7 @@ std::string health_view(const FleetStatus& status, const std::vector<HealthRepor
                  report != nullptr ? short_duration(report->took) : ""});
     }
   }
-  return table.text(paint) + troubles(reports, paint, width);
+  return table.text(paint) + troubles(reports, paint, width) + notes(status, paint);
 }
 
 ExitCode health_exit_code(const FleetStatus& status, const std::vector<HealthReport>& reports) {

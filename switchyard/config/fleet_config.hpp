@@ -199,6 +199,9 @@ struct SWITCHYARD_API DatabaseConfig {
   Setting<std::string> fallback;       ///< who answers for read_fallback and spool; empty with fail
   Setting<bool> confidential = false;  ///< never spooled or read elsewhere in the clear
   Setting<Secret> spool_key;           ///< encrypts the spool of a confidential database
+  Setting<std::uint64_t> spool_max_bytes = 256ull << 20;  ///< zero = no limit, here and below
+  Setting<std::uint32_t> spool_max_entries = 100'000u;
+  Setting<Duration> spool_max_age = Duration(std::chrono::hours(24 * 7));  ///< of the oldest entry
   Setting<bool> move_on_configure = false;
   Setting<std::vector<std::string>> tables;  ///< tables this database owns while they may still live elsewhere
 

@@ -90,6 +90,9 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "fallback", database.fallback);
   visit(prefix + "confidential", database.confidential);
   visit(prefix + "spool_key", database.spool_key);
+  visit(prefix + "spool_max_bytes", database.spool_max_bytes);
+  visit(prefix + "spool_max_entries", database.spool_max_entries);
+  visit(prefix + "spool_max_age", database.spool_max_age);
   visit(prefix + "move_on_configure", database.move_on_configure);
   visit(prefix + "tables", database.tables);
   visit(prefix + "slow_query", database.observability.slow_query);

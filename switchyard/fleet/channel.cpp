@@ -2,6 +2,7 @@
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/outcome.hpp>
 #include <switchyard/fleet/route.hpp>
+#include <switchyard/fleet/spool_recorder.hpp>
 #include <switchyard/runtime/loop.hpp>
 
 #include <algorithm>
@@ -9,6 +10,12 @@
 #include <utility>
 
 namespace switchyard::inline v0::fleet {
+
+Channel::Channel(std::shared_ptr<Route> route, Endpoint& endpoint, std::string_view reason) noexcept
+    : route_(std::move(route)), endpoint_(&endpoint), reason_(reason) {}
+
+Channel::Channel(std::shared_ptr<Route> route, std::unique_ptr<SpoolRecorder> recorder) noexcept
+    : route_(std::move(route)), recorder_(std::move(recorder)), endpoint_(nullptr) {}
 
 Channel::~Channel() {
   if (session_ != nullptr) give_back();
@@ -43,6 +50,14 @@ void Channel::start(session::OperationState& operation) noexcept {
   operation.started = operation.granted = runtime::now();
   operation.database = route_->database();
   operation.route = reason_;
+  if (recorder_) {
+    if (call.deadline < operation.deadline) {
+      operation.deadline = call.deadline;
+      operation.deadline_source = "the request's timeout";
+    }
+    recorder_->start(operation);
+    return;
+  }
   if (lost_) {
     // A transaction was rolled back with its session and may begin again; what a lease held is gone.
     const bool transaction = (in_transaction || operation.uncancellable) && lost_->kind() != ErrorKind::Closed;
@@ -115,6 +130,7 @@ void Channel::expire(session::OperationState& operation) noexcept {
 
 bool Channel::finished(session::OperationState& operation) noexcept {
   if (busy_ == &operation) busy_ = nullptr;
+  if (recorder_) return false;  // no endpoint saw it
   const resilience::Verdict verdict = judge_outcome(operation);
   if (route_->refusal() == nullptr) tell_breaker(verdict, operation);
   route_->record(route_->refusal() == nullptr ? endpoint_ : nullptr, operation);

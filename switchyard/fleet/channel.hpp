@@ -22,14 +22,16 @@ namespace switchyard::inline v0::fleet {
 
 class Endpoint;
 class Route;
+class SpoolRecorder;
 
 //  free ──attach──► held ──let_go──► (operation drains) ──► given back
 //                     └── session lost: lost; every further operation fails with why
 class Channel final : public session::OperationHost, private session::Session::Owner {
  public:
   /// For a session of `endpoint`, which `reason` explains.
-  Channel(std::shared_ptr<Route> route, Endpoint& endpoint, std::string_view reason) noexcept
-      : route_(std::move(route)), endpoint_(&endpoint), reason_(reason) {}
+  Channel(std::shared_ptr<Route> route, Endpoint& endpoint, std::string_view reason) noexcept;
+  /// Without a session: the recorder answers.
+  Channel(std::shared_ptr<Route> route, std::unique_ptr<SpoolRecorder> recorder) noexcept;
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel();
@@ -41,6 +43,8 @@ class Channel final : public session::OperationHost, private session::Session::O
 
   [[nodiscard]] session::Session* session() const noexcept { return session_; }
   [[nodiscard]] Route& route() const noexcept { return *route_; }
+  /// True without a session: a recorder answers, and there is no endpoint().
+  [[nodiscard]] bool records() const noexcept { return recorder_ != nullptr; }
   [[nodiscard]] Endpoint& endpoint() const noexcept { return *endpoint_; }
   [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
   /// Of the request it was opened for; null = none.
@@ -80,7 +84,8 @@ class Channel final : public session::OperationHost, private session::Session::O
   void run(session::OperationState& operation) noexcept;
 
   std::shared_ptr<Route> route_;  ///< shared: a lease may outlive its fleet
-  Endpoint* endpoint_;            ///< valid as long as the route does not refuse
+  std::unique_ptr<SpoolRecorder> recorder_;
+  Endpoint* endpoint_;  ///< valid as long as the route does not refuse
   std::string_view reason_;
   session::Session* session_ = nullptr;
   TimePoint attached_{};

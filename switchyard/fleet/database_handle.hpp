@@ -6,12 +6,14 @@
 #include <switchyard/base/fixed_string.hpp>
 #include <switchyard/base/result.hpp>
 #include <switchyard/fleet/database.hpp>
+#include <switchyard/fleet/joined_writes.hpp>
 #include <switchyard/fleet/lease.hpp>
 #include <switchyard/fleet/notifications.hpp>
 #include <switchyard/fleet/request.hpp>
 #include <switchyard/fleet/transaction.hpp>
 #include <switchyard/session/querier.hpp>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -99,6 +101,10 @@ class SWITCHYARD_API DatabaseHandle : public Querier {
     return transaction(TransactionOptions{}, std::move(function));
   }
 
+  /// Writes on behalf of a transaction on the database that keeps this one's spool: see JoinedWrites. Throws Usage
+  /// for a transaction on another one.
+  [[nodiscard]] JoinedWrites within(const Transaction& transaction) const;
+
   /// A session of one's own, until the lease goes.
   Task<Lease> lease(fleet::OnConnectFailure on_failure = fleet::OnConnectFailure::wait);
 
@@ -128,11 +134,17 @@ class SWITCHYARD_API Request {
   DatabaseHandle operator[](Database<Name> database) {
     return handle(database.use());
   }
+  /// The same for a name known only at run time; errors as Fleet::database().
+  Result<DatabaseHandle> database(std::string_view name);
   [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
   [[nodiscard]] std::string_view label() const noexcept;
   /// The value of a `traceparent` header for calls to others on behalf of this request: what it was given, or what
   /// its first operation began. Empty when there is no trace.
   [[nodiscard]] std::string traceparent() const;
+  /// An answer to this request may miss something: see ReadOptions::strict.
+  [[nodiscard]] bool partial() const noexcept;
+  /// How many writes of this request are kept in a spool instead of being applied.
+  [[nodiscard]] std::uint32_t kept() const noexcept;
 
   /// How far the writes of this request reach, for who works on: the value of the header "Switchyard-Min-LSN"
   /// (causal_token.hpp). Empty when it wrote nothing.

@@ -1,6 +1,7 @@
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/fleet/database_handle.hpp>
 #include <switchyard/fleet/database_node.hpp>
+#include <switchyard/fleet/joined_route.hpp>
 #include <switchyard/runtime/loop.hpp>
 
 #include <algorithm>
@@ -50,19 +51,117 @@ Route& DatabaseNode::make_reads(const ReadLimits& limits) {
 }
 
 void DatabaseNode::set_stand_in(DatabaseNode& other) {
-  if (config_.configured()) return;
-  stand_in_ = &other;
-  const std::string reason = config_.name + " is not configured: " + std::string(other.name()) + " takes over";
-  const auto take = [&](Route& route, RouteAccess access) -> Route* {
-    if (route.refusal() != nullptr) return &route;
-    return &add_route(std::make_unique<StandInChooser>(route.chooser(), reason), access);
+  if (!config_.configured()) stand_in_ = &other;
+  const bool own_replica = places_.has_replicas();
+  if (other.writes().refusal() != nullptr) {
+    // Nobody is there to stand in, or to ask.
+    if (config_.configured()) return;
+    autocommit_ = writes_ = &other.writes();
+    if (!own_replica) reads_ = autocommit_;
+    return;
+  }
+  OwnershipFacts facts;
+  facts.database = config_.name;
+  facts.stand_in = other.name();
+  facts.configured = config_.configured();
+  if (Endpoint* primary = places_.primary()) facts.location = primary->location();
+  Route& home =
+      add_route(std::make_unique<StandInChooser>(other.writes().chooser(), "ownership map"), RouteAccess::write);
+  ownership_ = std::make_shared<Ownership>(std::move(facts), *config_.tables, home.shared_from_this());
+  ownership_->set_listener([this] {
+    for (const auto& route : routes_) route->poke();
+  });
+  const std::string reason = config_.name +
+                             (config_.configured() ? " still lives there: " : " is not configured: ") +
+                             std::string(other.name()) + (config_.configured() ? " serves it" : " takes over");
+  const bool one_for_writes = autocommit_ == writes_ && &other.autocommit() == &other.writes();
+  stand_in_reads_ = &other.reads();
+  stand_in_reason_ = reason;
+  Route* const own_autocommit = autocommit_;
+  autocommit_ = &either(own_autocommit, other.autocommit(),
+                        config_.configured() ? own_autocommit->access() : other.autocommit().access());
+  writes_ = one_for_writes ? autocommit_ : &either(writes_, other.writes(), RouteAccess::write);
+  if (config_.configured() || !own_replica) reads_ = &either(reads_, other.reads(), RouteAccess::read);
+}
+
+Route& DatabaseNode::either(Route* own, Route& theirs, RouteAccess access) {
+  Chooser* chooser = config_.configured() && own->refusal() == nullptr ? &own->chooser() : nullptr;
+  return add_route(std::make_unique<OwnershipChooser>(ownership_, chooser, theirs.chooser(), stand_in_reason_),
+                   access);
+}
+
+void DatabaseNode::set_fallback(DatabaseNode& home) {
+  if (!config_.configured() || writes_->refusal() != nullptr || home.writes().refusal() != nullptr) return;
+  const auto own_route = [&](Chooser& chooser, std::string reason, RouteAccess access) {
+    return add_route(std::make_unique<StandInChooser>(chooser, std::move(reason)), access).shared_from_this();
   };
-  autocommit_ = take(other.autocommit(), other.autocommit().access());
-  writes_ = take(other.writes(), RouteAccess::write);
-  if (!places_.has_replicas()) reads_ = take(other.reads(), RouteAccess::read);
+  FallbackPlan plan;
+  plan.database = config_.name;
+  plan.fallback = home.name();
+  plan.when_down = &home == this ? WhenDown::fail : *config_.when_down;
+  plan.confidential = *config_.confidential;
+  plan.limits = {.max_bytes = *config_.spool_max_bytes,
+                 .max_entries = *config_.spool_max_entries,
+                 .max_age = *config_.spool_max_age};
+  if (!config_.spool_key->empty()) plan.cipher = SpoolCipher::make(*config_.spool_key).value_or_throw();
+  // What is confidential is kept sealed or not at all.
+  if (plan.when_down == WhenDown::spool && plan.confidential && !plan.cipher) plan.when_down = WhenDown::fail;
+  plan.on_maintenance = [this](bool begins) {
+    for (Endpoint* endpoint : endpoints()) endpoint->set_maintenance(begins);
+  };
+  plan.barred = [this] {
+    const auto status = write_breaker().status(runtime::now());
+    return status.mode != resilience::BreakerMode::automatic && status.state == resilience::BreakerState::open;
+  };
+  plan.on_reached = [this] {
+    resilience::Breaker& breaker = write_breaker();
+    const auto status = breaker.status(runtime::now());
+    if (status.mode == resilience::BreakerMode::automatic && status.state != resilience::BreakerState::closed) {
+      breaker.reset(runtime::now());
+    }
+  };
+  FallbackRoutes routes;
+  routes.home = own_route(home.writes().chooser(), "spool of " + config_.name, RouteAccess::write);
+  routes.reads = own_route(home.reads().chooser(),
+                           "partial: " + plan.fallback + " answers for " + config_.name + ", which is down",
+                           RouteAccess::read);
+  // Draining is how it is found out whether the database is back: the breaker is told, not asked.
+  RouteLimits target_limits = limits();
+  target_limits.asks_breaker = false;
+  routes.target = routes_.emplace_back(
+      std::make_shared<Route>(config_.name, std::make_unique<StandInChooser>(writes_->chooser(), "spool drain"),
+                              RouteAccess::write, std::move(target_limits)));
+  fallback_ = std::make_shared<Fallback>(std::move(plan), std::move(routes));
+  divert(*autocommit_, RouteUse::mixed);
+  divert(*writes_, RouteUse::mixed);
+  if (reads_ != autocommit_) divert(*reads_, RouteUse::reads);
+}
+
+void DatabaseNode::divert(Route& route, RouteUse use) noexcept {
+  if (fallback_) route.set_diversion(*fallback_, use);
+}
+
+resilience::Breaker& DatabaseNode::write_breaker() noexcept {
+  return places_.writer()->breakers().of(RouteAccess::write).breaker();
+}
+
+void DatabaseNode::retire_fallback() noexcept {
+  if (ownership_) ownership_->retire();
+  if (fallback_) fallback_->retire();
 }
 
 Route& DatabaseNode::reads(const ReadOptions& options) {
+  Route& route = lenient_reads(options);
+  if (!options.strict || !fallback_ || route.refusal() != nullptr) return route;
+  Route*& strict = strict_reads_[&route];
+  if (strict == nullptr) {
+    strict = &add_route(std::make_unique<StandInChooser>(route.chooser(), "strict read"), route.access());
+    divert(*strict, RouteUse::strict_reads);
+  }
+  return *strict;
+}
+
+Route& DatabaseNode::lenient_reads(const ReadOptions& options) {
   const bool any = options.replica.empty();
   if (!any && config_.replica_for(options.replica) == nullptr) return refused_replica(options.replica);
   // Without a place to choose from the primary is read, which never lags.
@@ -76,7 +175,9 @@ Route& DatabaseNode::reads(const ReadOptions& options) {
                            .with_hint("use a few fixed values of max_lag")
                            .with_database(config_.name));
   }
-  Route& route = make_reads({.max_lag = options.max_lag, .replica = std::string(options.replica)});
+  Route& own = make_reads({.max_lag = options.max_lag, .replica = std::string(options.replica)});
+  Route& route = ownership_ && config_.configured() ? either(&own, *stand_in_reads_, RouteAccess::read) : own;
+  divert(route, RouteUse::reads);
   views_.push_back({.max_lag = options.max_lag, .replica = std::string(options.replica), .route = &route});
   return route;
 }
@@ -136,6 +237,15 @@ DatabaseStatus DatabaseNode::status() const {
   out.profile = to_string(config_.profile);
   out.retries = retrier_->budget().spent();
   out.retries_refused = retrier_->budget().refused();
+  if (const OwnershipDecision* decision = ownership_ ? ownership_->known() : nullptr) {
+    out.note = decision->note;
+    out.hint = decision->hint;
+    if (decision->verdict == OwnershipVerdict::stand_in) out.stand_in = ownership_->facts().stand_in;
+  }
+  if (fallback_) {
+    out.maintenance = fallback_->maintenance();
+    if (fallback_->spools()) out.spool = fallback_->status();
+  }
   const auto add = [&](const Endpoint& endpoint) {
     EndpointStatus& status = out.endpoints.emplace_back(endpoint.status());
     status.replication = places_.replication(endpoint);
@@ -187,6 +297,17 @@ Result<std::vector<BreakerReport>> DatabaseNode::set_breakers(BreakerCommand com
   return reports;
 }
 
+std::shared_ptr<session::OperationHost> joined_host(DatabaseNode& node, const Transaction& within) {
+  const std::shared_ptr<Fallback>& fallback = node.fallback();
+  if (!fallback || !fallback->spools()) return nullptr;
+  if (within.database() != fallback->plan().fallback) {
+    throw Error(ErrorKind::Usage, "within() takes a transaction on '" + fallback->plan().fallback +
+                                      "', which keeps the spool of '" + std::string(node.name()) +
+                                      "'; this one is on '" + std::string(within.database()) + "'");
+  }
+  return std::make_shared<JoinedRoute>(node.writes().shared_from_this(), fallback, within);
+}
+
 Route& read_route(DatabaseNode& node, const ReadOptions& options) { return node.reads(options); }
 session::OperationHost& route_host(Route& route) noexcept { return route; }
 std::string_view node_name(const DatabaseNode& node) noexcept { return node.name(); }
@@ -194,3 +315,15 @@ Route& autocommit_route(DatabaseNode& node) noexcept { return node.autocommit();
 Route& write_route(DatabaseNode& node) noexcept { return node.writes(); }
 
 }  // namespace switchyard::inline v0::fleet
+
+namespace switchyard::inline v0 {
+
+JoinedWrites DatabaseHandle::within(const Transaction& transaction) const {
+  if (auto host = fleet::joined_host(*node_, transaction)) {
+    session::OperationHost& joined = *host;
+    return {joined, std::move(host), call_};
+  }
+  return {write_host(), nullptr, call_};
+}
+
+}  // namespace switchyard::inline v0

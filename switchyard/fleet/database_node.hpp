@@ -4,6 +4,8 @@
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/fleet/breaker_command.hpp>
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/fallback.hpp>
+#include <switchyard/fleet/ownership_chooser.hpp>
 #include <switchyard/fleet/places.hpp>
 #include <switchyard/fleet/replica_chooser.hpp>
 #include <switchyard/fleet/request.hpp>
@@ -12,6 +14,7 @@
 #include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/fleet/status.hpp>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,9 +30,16 @@ class DatabaseNode {
   DatabaseNode(const DatabaseNode&) = delete;
   DatabaseNode& operator=(const DatabaseNode&) = delete;
 
-  /// Takes over the routes of another database while this one is not configured. Call for all nodes after all are
-  /// made.
+  /// `other` serves this database while that is not configured, or while its tables still live there
+  /// (ownership.hpp). Call for all nodes after all are made.
   void set_stand_in(DatabaseNode& other);
+
+  /// What happens while this database is down, with `home` as the one that answers and keeps. Call for all nodes
+  /// after set_stand_in().
+  void set_fallback(DatabaseNode& home);
+  /// Null when nothing stands behind this database.
+  [[nodiscard]] const std::shared_ptr<Fallback>& fallback() const noexcept { return fallback_; }
+  void retire_fallback() noexcept;
 
   [[nodiscard]] const DatabaseConfig& config() const noexcept { return config_; }
   [[nodiscard]] std::string_view name() const noexcept { return config_.name; }
@@ -57,6 +67,11 @@ class DatabaseNode {
   Result<std::vector<BreakerReport>> set_breakers(BreakerCommand command, const BreakerSelection& which);
 
  private:
+  [[nodiscard]] Route& lenient_reads(const ReadOptions& options);
+  [[nodiscard]] resilience::Breaker& write_breaker() noexcept;
+  /// A route of this database or of the one that stands in, as the ownership map says.
+  [[nodiscard]] Route& either(Route* own, Route& theirs, RouteAccess access);
+  void divert(Route& route, RouteUse use) noexcept;
   [[nodiscard]] RouteLimits limits() const;
   [[nodiscard]] Route& make_reads(const ReadLimits& limits);
   Route& add_route(std::unique_ptr<Chooser> chooser, RouteAccess access);
@@ -79,6 +94,11 @@ class DatabaseNode {
   Route* autocommit_ = nullptr;
   Route* writes_ = nullptr;
   Route* reads_ = nullptr;
+  std::shared_ptr<Fallback> fallback_;
+  std::shared_ptr<Ownership> ownership_;
+  Route* stand_in_reads_ = nullptr;
+  std::string stand_in_reason_;
+  std::map<Route*, Route*> strict_reads_;
 };
 
 }  // namespace switchyard::inline v0::fleet

@@ -135,6 +135,7 @@ pool::Pool& Endpoint::pool() {
     pool_ =
         std::make_unique<pool::Pool>(pool_settings_, make_budget_connector(pool::make_connector(plan_), permits_),
                                      permits_, static_cast<pool::Observer*>(this));
+    if (maintenance_) pool_->pause();
   }
   return *pool_;
 }
@@ -146,6 +147,16 @@ void Endpoint::supersede() noexcept {
                                                             " is not the primary any more: another server is"));
   }
   pool_.reset();
+}
+
+void Endpoint::set_maintenance(bool on) noexcept {
+  maintenance_ = on;
+  if (!pool_) return;
+  if (on) {
+    pool_->pause();
+  } else {
+    pool_->resume();
+  }
 }
 
 std::string Endpoint::location() const { return plan_->options.location(); }
@@ -220,6 +231,7 @@ void Endpoint::on_leak(const char* site, Duration held) noexcept {
 void Endpoint::on_connected(session::Session& /*session*/, Duration took) noexcept { recorder_.connected(took); }
 
 void Endpoint::on_connect_failed(const Error& error) noexcept {
+  if (maintenance_) return;
   breakers_.note_connect_failure(error, runtime::now());
   telemetry::events().note(telemetry::kConnectFailed, settings_.database, runtime::now(),
                            [&] { return "database '" + settings_.database + "': " + std::string(error.message()); },

@@ -53,6 +53,8 @@ class Endpoint final : private pool::Observer {
   /// Opens it on first use.
   [[nodiscard]] pool::Pool& pool();
   [[nodiscard]] pool::Pool* opened_pool() noexcept { return pool_.get(); }
+  /// Out of service on purpose: sessions are closed as they come back, and nobody is warned of anything.
+  void set_maintenance(bool on) noexcept;
   /// Ends its sessions at once; whoever uses or waits for one is told.
   void close_pool() noexcept { pool_.reset(); }
 
@@ -97,6 +99,7 @@ class Endpoint final : private pool::Observer {
   std::unique_ptr<pool::Pool> pool_;
   Listener* listener_ = nullptr;
   bool superseded_ = false;
+  bool maintenance_ = false;
 };
 
 }  // namespace switchyard::inline v0::fleet

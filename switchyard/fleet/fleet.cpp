@@ -9,6 +9,7 @@
 #include <switchyard/fleet/marker_keeper.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/shared_permits.hpp>
+#include <switchyard/fleet/spool_cipher.hpp>
 #include <switchyard/fleet/trace_exporter.hpp>
 #include <switchyard/fleet/tracer.hpp>
 #include <switchyard/runtime/loop.hpp>
@@ -50,6 +51,11 @@ class Fleet::Impl {
       if (!node->config().has_stand_in()) continue;
       if (DatabaseNode* stand_in = find(other)) node->set_stand_in(*stand_in);
     }
+    for (const auto& node : nodes) {
+      const std::string& name = *node->config().fallback;
+      DatabaseNode* home = find(name.empty() ? kMainDatabase : std::string_view(name));
+      if (home != nullptr) node->set_fallback(*home);
+    }
     std::vector<Endpoint*> endpoints;
     for (const auto& node : nodes) std::ranges::copy(node->endpoints(), std::back_inserter(endpoints));
     keeper = std::make_unique<fleet::BudgetKeeper>(std::move(endpoints));
@@ -57,6 +63,7 @@ class Fleet::Impl {
 
   /// Operations end in routes of any node, so all pools go before the first route.
   ~Impl() {
+    for (const auto& node : nodes) node->retire_fallback();
     if (exporter) exporter->abandon();
     for (const auto& node : nodes) node->close_pools();
     for (const auto& node : nodes) node->retire_routes();
@@ -113,6 +120,12 @@ Result<std::unique_ptr<Fleet>> Fleet::open(FleetConfig config, std::shared_ptr<f
   if (runtime::Shard::current_or_null() == nullptr) {
     return Error(ErrorKind::Usage, "Fleet::open must be called on a shard")
         .with_hint("use sy::run, or Shard::run_until_complete, or the blocking facade");
+  }
+  for (const DatabaseConfig& database : config.databases) {
+    if (database.when_down != WhenDown::spool || database.spool_key->empty()) continue;
+    if (const auto cipher = fleet::SpoolCipher::make(*database.spool_key); !cipher.ok()) {
+      return cipher.error().with_database(database.name);
+    }
   }
   for (std::string_view name : fleet::used_names()) {
     if (auto resolved = config.resolve(name); !resolved.ok()) return resolved.error();
@@ -179,10 +192,15 @@ std::string Request::traceparent() const {
 std::string_view Request::label() const noexcept { return context_->label; }
 std::string Request::tokens() const { return context_->tokens.header(); }
 Result<void> Request::accept(std::string_view header) { return context_->tokens.accept(header); }
+bool Request::partial() const noexcept { return context_->partial; }
+std::uint32_t Request::kept() const noexcept { return context_->kept; }
 
-DatabaseHandle Request::handle(std::string_view used_name) {
-  return fleet_->database(used_name).value_or_throw().with_context(
-      {.deadline = deadline_, .label = context_->label, .request = context_});
+DatabaseHandle Request::handle(std::string_view used_name) { return database(used_name).value_or_throw(); }
+
+Result<DatabaseHandle> Request::database(std::string_view name) {
+  auto found = fleet_->database(name);
+  if (!found.ok()) return found.error();
+  return found->with_context({.deadline = deadline_, .label = context_->label, .request = context_});
 }
 
 FleetStatistics Fleet::statistics() const {
@@ -237,6 +255,13 @@ Task<HealthReport> check_endpoint(Endpoint& endpoint, std::string name, bool req
 
 Task<HealthReport> check_database(DatabaseNode& node, Duration timeout) {
   const bool required = *node.config().required;
+  if (node.fallback() != nullptr && node.fallback()->maintenance()) {
+    HealthReport report;
+    report.database = node.config().name;
+    report.required = required;
+    report.error = "in maintenance";
+    co_return report;
+  }
   std::vector<Task<HealthReport>> checks;
   std::vector<std::string> missing;
   for (Endpoint* endpoint : node.endpoints()) {
@@ -318,11 +343,32 @@ Result<std::vector<BreakerReport>> Fleet::set_breakers(std::string_view database
   return impl_->find(resolved->database->name)->set_breakers(command, which);
 }
 
+namespace {
+
+/// What an earlier process has left in the spool is drained; missing rights are known before they are needed.
+Task<void> inspect_spool(fleet::Fallback& fallback) {
+  const auto seen = co_await as_result(fallback.inspect());
+  if (seen.ok()) co_return;
+  log::warning("fleet", "spool_unavailable",
+               [&] {
+                 return "[SPOOL] the spool of " + fallback.plan().database + " in " + fallback.plan().fallback +
+                        " can't be used: " + seen.error().what();
+               },
+               {{"database", std::string_view(fallback.plan().database)}});
+}
+
+}  // namespace
+
 Task<void> Fleet::warm_up() {
   std::vector<Task<void>> opening;
   for (const auto& node : impl_->nodes) {
     if (node->primary() == nullptr) continue;
     opening.push_back([](DatabaseNode& of) -> Task<void> {
+      if (of.fallback() != nullptr) {
+        if (of.fallback()->spools()) co_await inspect_spool(*of.fallback());
+        of.fallback()->watch();
+        if (of.fallback()->maintenance()) co_return;
+      }
       const Duration limit = *of.config().pool.acquire_timeout;
       co_await of.places().first_look(deadline_after(runtime::now(), kFirstLookAtStart));
       auto opened = co_await of.primary()->pool().warm_up(deadline_after(runtime::now(), limit));
@@ -338,6 +384,16 @@ Task<void> Fleet::warm_up() {
     }(*node));
   }
   co_await all(std::move(opening));
+}
+
+Task<void> Fleet::drain_spool(std::string database, Duration limit) {
+  auto resolved = impl_->config.resolve(database);
+  if (!resolved.ok()) throw resolved.error().with_kind(ErrorKind::Usage);
+  const std::shared_ptr<fleet::Fallback> fallback = impl_->find(resolved->database->name)->fallback();
+  if (!fallback || !fallback->spools()) {
+    throw Error(ErrorKind::Usage, "'" + database + "' does not spool").with_hint("when_down = \"spool\" makes it");
+  }
+  co_await fallback->drained(deadline_after(runtime::now(), limit));
 }
 
 Task<void> Fleet::close(Duration timeout) {
@@ -362,7 +418,7 @@ SWITCHYARD_COROUTINE_WRAPPER Task<Lease> ReadView::lease(fleet::OnConnectFailure
 Notifications DatabaseHandle::listen(std::string_view channel) { return Notifications(route(), channel); }
 
 Task<std::shared_ptr<fleet::Channel>> DatabaseHandle::open_channel() {
-  co_return co_await fleet::open_channel(route(), call_);
+  co_return co_await fleet::open_transaction_channel(route(), call_);
 }
 
 namespace fleet {

@@ -21,6 +21,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace switchyard::inline v0 {
@@ -90,6 +91,10 @@ class SWITCHYARD_API Fleet {
   /// Opens the pools of all configured databases to their `min` and logs
   /// "[STARTUP] Main database pool initialized" for each that answered.
   Task<void> warm_up();
+
+  /// Applies what the spool of a database holds, until it is empty and writes go direct; Deadline otherwise. A
+  /// running fleet does it by itself.
+  Task<void> drain_spool(std::string database, Duration limit);
 
   /// Stops accepting, waits for running operations up to `timeout`, then closes.
   Task<void> close(Duration timeout = std::chrono::seconds(10));

@@ -26,6 +26,9 @@ struct ReadOptions {
   std::optional<Duration> max_lag = {};
   /// The replica with this name or purpose ("reports") instead of any.
   std::string_view replica = {};
+  /// An answer that may miss something is an error: another database's while this one is down, and one of this
+  /// database while its spool is not empty. Otherwise such answers are flagged: Request::partial().
+  bool strict = false;
 };
 
 /// What an operation is about to do, for Fleet::database_for().

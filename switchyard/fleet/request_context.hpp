@@ -7,6 +7,7 @@
 #include <switchyard/fleet/tracer.hpp>
 #include <switchyard/session/operation_state.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,11 @@ class RequestContext final : public session::OperationContext {
   /// The trace it belongs to: given with the request, or begun by its first operation when traces are on.
   std::optional<RequestTrace> trace;
   std::shared_ptr<Tracer> tracer;  ///< set while the request is recorded
+  /// An answer came from a database's fallback, or while writes of it were still kept there.
+  bool partial = false;
+  /// Writes that were kept for later instead of being applied.
+  std::uint32_t kept = 0;
+
   /// How far its writes reach, by the database that holds them.
   CausalTokens tokens;
 

@@ -1,4 +1,5 @@
 #include <switchyard/base/units.hpp>
+#include <switchyard/fleet/diversion.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/outcome.hpp>
 #include <switchyard/fleet/position_query.hpp>
@@ -92,6 +93,11 @@ void Route::take_back(Endpoint& endpoint, session::Session& session) noexcept {
 }
 
 void Route::start(session::OperationState& operation) noexcept {
+  if (Diversion* other = diversion(); other != nullptr && other->takes(operation, *this)) return;
+  send(operation);
+}
+
+void Route::send(session::OperationState& operation) noexcept {
   operation.database = database_;
   if (refusal_) {
     operation.fail(*refusal_);
@@ -137,9 +143,11 @@ void Route::advance(Attempt& attempt) noexcept {
     attempt.phase = Attempt::Phase::queued;
     attempt.deadline = operation.deadline;
     attempt.has_alternative = choice.has_alternative;
-    // A trial call wants to hear of a failure, not to wait until it is over.
-    const bool fails_at_once = attempt.permit.trial() || choice.has_alternative;
-    attempt.on_connect_error = fails_at_once ? pool::OnConnectError::fail : pool::OnConnectError::wait;
+    // A trial call wants to hear of a failure, not to wait until it is over; and where there is another way nobody
+    // waits.
+    const bool elsewhere = choice.has_alternative || (diversion_ != nullptr && diversion_->has_other_way());
+    attempt.on_connect_error =
+        attempt.permit.trial() || elsewhere ? pool::OnConnectError::fail : pool::OnConnectError::wait;
     choice.endpoint->pool().acquire(attempt);
   } else if (now >= operation.deadline) {
     end(attempt, operation.deadline_error().with_context(std::string(choice.reason)));
@@ -269,6 +277,9 @@ bool Route::finished(session::OperationState& operation) noexcept {
   if (attempt == nullptr) return false;  // refused before it had one
   Endpoint* endpoint = refusal_ ? nullptr : attempt->endpoint;
   const resilience::Verdict verdict = judge_outcome(operation);
+  Diversion* other = operation.error() ? diversion() : nullptr;
+  // Reads may find another replica first; where the database itself is meant there is only the other way.
+  const bool first_elsewhere = other != nullptr && use_ == RouteUse::mixed;
   if (endpoint != nullptr) {
     const TimePoint now = runtime::now();
     const bool ran = operation.granted != TimePoint{};
@@ -277,14 +288,27 @@ bool Route::finished(session::OperationState& operation) noexcept {
     if (attempt->place && answered && operation.granted != TimePoint{}) endpoint->limiter().measure(took, now);
     attempt->permit.record(verdict.outcome, took, now, operation.error() ? &*operation.error() : nullptr);
     if (ran) endpoint->recorder().held(took);
+    if (first_elsewhere && rescued(*attempt, *other)) return true;
     if (operation.error() && run_again(*attempt, verdict)) {
       endpoint->recorder().retried(access_);
       return true;
     }
   }
+  if (other != nullptr && rescued(*attempt, *other)) return true;
   record(endpoint, operation, attempt->attempts);
   operation.host_data = nullptr;
   give_attempt(*attempt);
+  return false;
+}
+
+bool Route::rescued(Attempt& attempt, Diversion& other) noexcept {
+  session::OperationState& operation = *attempt.operation;
+  operation.host_data = nullptr;
+  if (other.rescues(operation, *this)) {
+    give_attempt(attempt);
+    return true;
+  }
+  operation.host_data = &attempt;
   return false;
 }
 

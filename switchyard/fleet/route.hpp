@@ -40,6 +40,9 @@ struct RouteLimits {
   std::shared_ptr<Retrier> retrier;
 };
 
+class Diversion;
+enum class RouteUse : std::uint8_t;
+
 class Route final : public session::OperationHost, public std::enable_shared_from_this<Route> {
  public:
   Route(std::string database, std::unique_ptr<Chooser> chooser, RouteAccess access, RouteLimits limits);
@@ -55,6 +58,14 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   [[nodiscard]] Chooser& chooser() const noexcept { return *chooser_; }
   /// Why the route can't be taken; null if it can.
   [[nodiscard]] const Error* refusal() const noexcept { return refusal_ ? &*refusal_ : nullptr; }
+
+  /// What stands behind the endpoints when they can't be reached; it outlives the route's operations.
+  void set_diversion(Diversion& diversion, RouteUse use) noexcept {
+    diversion_ = &diversion;
+    use_ = use;
+  }
+  [[nodiscard]] Diversion* diversion() const noexcept { return refusal_ ? nullptr : diversion_; }
+  [[nodiscard]] RouteUse use() const noexcept { return use_; }
 
   /// The fleet has gone: no endpoint is used any more, and every operation ends with Closed.
   void retire() noexcept;
@@ -94,6 +105,9 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   /// traces, hints.
   void record(Endpoint* endpoint, session::OperationState& operation, unsigned failed_attempts = 0) noexcept;
 
+  /// As start(), and the diversion is not asked.
+  void send(session::OperationState& operation) noexcept;
+
   // session::OperationHost
   void start(session::OperationState& operation) noexcept override;
   void abandon(session::OperationState& operation) noexcept override;
@@ -104,6 +118,8 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   friend struct Attempt;
   [[nodiscard]] Attempt& take_attempt();
   void give_attempt(Attempt& attempt) noexcept;
+  /// The diversion has taken it over.
+  [[nodiscard]] bool rescued(Attempt& attempt, Diversion& other) noexcept;
   /// Asks the chooser and goes on from there.
   void advance(Attempt& attempt) noexcept;
   /// A place among the calls in flight to the endpoint; false: the attempt waits for one, or has ended.
@@ -122,6 +138,8 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   std::string command_timeout_text_;
   std::string query_timeout_text_;
   std::optional<Error> refusal_;
+  Diversion* diversion_ = nullptr;
+  RouteUse use_{};
   runtime::AsyncEvent news_;
   std::set<std::string, std::less<>> attempt_reasons_;
   std::vector<std::unique_ptr<Attempt>> attempts_;

@@ -84,6 +84,7 @@ class SpoolGate {
   [[nodiscard]] Limit broken_by(std::uint64_t bytes, TimePoint now) const noexcept;
 
   [[nodiscard]] State state() const noexcept { return state_; }
+  [[nodiscard]] bool looking() const noexcept { return looking_; }
   [[nodiscard]] bool maintenance() const noexcept { return maintenance_; }
   [[nodiscard]] const SpoolLimits& limits() const noexcept { return limits_; }
   /// As of the last look, and what this process has added since.

@@ -71,31 +71,32 @@ CREATE TABLE IF NOT EXISTS switchyard.spool_progress (
   PRIMARY KEY (source, database));
 )";
 
-// Of the lock under which the tables are made, so that processes that start together do not trip over each other.
+// Of the lock under which the tables are made.
 constexpr std::int64_t kDdlLock = 0x7379'7370'6f6f'6c31;
 
-Task<void> make_tables(RouteQuerier& querier, std::string_view ddl, std::string_view database) {
-  std::optional<Error> refused;
-  try {
-    co_await querier.transaction([ddl](Transaction& tx) -> Task<void> {
-      co_await tx.execute("SELECT pg_advisory_xact_lock($1)", kDdlLock);
-      co_await tx.script(ddl);
-    });
-  } catch (const Error& error) {
-    refused = error;
-  }
-  if (!refused) co_return;
-  if (refused->sqlstate() != kInsufficientPrivilege) throw *refused;
-  throw Error(ErrorKind::Config, "the tables of the spool are missing, and the login may not make them: " +
-                                     std::string(refused->message()))
+Task<void> make_missing(RouteQuerier& querier, std::string_view ddl, std::string_view database) {
+  const auto made = co_await as_result(
+      querier.transaction([ddl](Transaction& tx) -> Task<void> { co_await make_tables(tx, ddl); }));
+  if (!made.ok()) throw explain_missing(made.error(), ddl, database);
+}
+
+}  // namespace
+
+Task<void> make_tables(Transaction& transaction, std::string_view ddl) {
+  co_await transaction.execute("SELECT pg_advisory_xact_lock($1)", kDdlLock);
+  co_await transaction.script(ddl);
+}
+
+Error explain_missing(const Error& refused, std::string_view ddl, std::string_view database) {
+  if (refused.sqlstate() != kInsufficientPrivilege) return refused;
+  return Error(ErrorKind::Config, "the tables of the spool are missing, and the login may not make them: " +
+                                      std::string(refused.message()))
       .with_hint(
           "as the owner of the database run: " + std::string(ddl) +
           "GRANT USAGE ON SCHEMA switchyard TO <login>; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
           "SCHEMA switchyard TO <login>;")
       .with_database(std::string(database));
 }
-
-}  // namespace
 
 std::string_view home_ddl() noexcept { return kHome; }
 std::string_view progress_ddl() noexcept { return kProgress; }
@@ -108,13 +109,13 @@ Task<bool> has_home_tables(RouteQuerier& home) {
 
 Task<void> ensure_home_tables(RouteQuerier& home, std::string_view database) {
   const bool there = co_await has_home_tables(home);
-  if (!there) co_await make_tables(home, kHome, database);
+  if (!there) co_await make_missing(home, kHome, database);
 }
 
 Task<void> ensure_progress_table(RouteQuerier& target, std::string_view database) {
   const bool there =
       co_await target.query_value<bool>("SELECT to_regclass('switchyard.spool_progress') IS NOT NULL");
-  if (!there) co_await make_tables(target, kProgress, database);
+  if (!there) co_await make_missing(target, kProgress, database);
 }
 
 }  // namespace switchyard::inline v0::fleet

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <switchyard/base/error.hpp>
+#include <switchyard/fleet/transaction.hpp>
 #include <switchyard/runtime/task.hpp>
 
 #include <string>
@@ -17,6 +18,11 @@ class RouteQuerier;
 [[nodiscard]] std::string_view home_ddl() noexcept;
 /// In a database that spools: how far it has been drained.
 [[nodiscard]] std::string_view progress_ddl() noexcept;
+
+/// Under a lock, so that processes that start together do not trip over each other.
+Task<void> make_tables(Transaction& transaction, std::string_view ddl);
+/// The same error, or one with the statements when the login may not make tables.
+[[nodiscard]] Error explain_missing(const Error& refused, std::string_view ddl, std::string_view database);
 
 /// False until the tables have been made.
 Task<bool> has_home_tables(RouteQuerier& home);

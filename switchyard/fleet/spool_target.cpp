@@ -96,6 +96,13 @@ Task<std::optional<std::vector<Uuid>>> SpoolTarget::resume(std::string source, s
       source, database_, token);
 }
 
+Task<void> SpoolTarget::run(SpoolEntry& entry) {
+  std::vector<ReadyEntry> entries;
+  entries.push_back({.position = 0, .entry = {}, .statements = std::move(entry)});
+  co_await run_transaction(*target_, session::CallContext{}, TransactionOptions{},
+                           [&entries](Transaction& tx) -> Task<void> { co_await replay(tx, entries); });
+}
+
 Task<Applied> SpoolTarget::apply(std::string source, std::int64_t token, std::vector<ReadyEntry> entries) {
   std::vector<Uuid> names;
   for (const ReadyEntry& entry : entries) names.push_back(entry.entry);

@@ -35,6 +35,8 @@ class SpoolTarget {
 
   /// Takes the progress row over and gives the entries it names; none if a higher token is there. Throws Error.
   Task<std::optional<std::vector<Uuid>>> resume(std::string source, std::int64_t token);
+  /// The statements in a transaction of their own, without a progress row. Throws Error.
+  Task<void> run(SpoolEntry& entry);
   /// All entries and the progress row in one transaction, in order. Does not throw.
   Task<Applied> apply(std::string source, std::int64_t token, std::vector<ReadyEntry> entries);
 

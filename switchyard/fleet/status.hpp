@@ -113,6 +113,23 @@ struct EndpointStatus {
   std::optional<ReplicationStatus> replication;  ///< where there is more than one place
 };
 
+/// Writes of a database that are kept in another one until it is back. Figures are those of the last look, counters
+/// of this process.
+struct SpoolStatus {
+  std::string fallback;          ///< the database that keeps them
+  std::string state = "direct";  ///< "direct", "opening", "spooling"
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  Duration age{};                 ///< of the oldest entry
+  std::uint64_t refused = 0;      ///< entries that the database did not take: `switchyard spool list`
+  std::uint64_t max_entries = 0;  ///< zero = no limit, here and below
+  std::uint64_t max_bytes = 0;
+  Duration max_age{};
+  std::uint64_t kept_total = 0;
+  std::uint64_t drained_total = 0;
+  std::string last_error;  ///< of opening or draining; empty after a success
+};
+
 struct DatabaseStatus {
   std::string name;
   bool configured = false;
@@ -120,6 +137,10 @@ struct DatabaseStatus {
   bool read_only = false;
   std::string stand_in;  ///< the database that takes over while this one is unconfigured; empty = none
   std::string profile;
+  std::string note;  ///< what a person should know: where its tables are; empty = nothing
+  std::string hint;  ///< what to do about it
+  bool maintenance = false;
+  std::optional<SpoolStatus> spool;       ///< of a database with when_down = "spool"
   std::vector<EndpointStatus> endpoints;  ///< primary first
   std::uint64_t retries = 0;              ///< operations and transactions that were run again
   std::uint64_t retries_refused = 0;      ///< that were not, because the retry budget was used up

@@ -1,5 +1,6 @@
 #include <switchyard/fleet/channel.hpp>
 #include <switchyard/fleet/command.hpp>
+#include <switchyard/fleet/diversion.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/lease.hpp>
 #include <switchyard/fleet/marker_keeper.hpp>
@@ -65,6 +66,7 @@ class ChannelRequest final : public pool::Request {
 };
 
 void note_end(const Channel& channel, TransactionEnd end) noexcept {
+  if (channel.records()) return;  // no endpoint saw it
   if (channel.route().refusal() == nullptr) channel.endpoint().recorder().transaction_ended(end);
 }
 
@@ -220,6 +222,21 @@ Task<std::shared_ptr<Channel>> open_channel(Route& route, session::CallContext c
   }
 }
 
+Task<std::shared_ptr<Channel>> open_transaction_channel(Route& route, session::CallContext call) {
+  const std::shared_ptr<Route> keeper = route.shared_from_this();
+  if (route.diversion() == nullptr) co_return co_await open_channel(route, std::move(call));
+  if (auto channel = co_await route.diversion()->divert(route, call, nullptr)) co_return channel;
+  if (route.diversion() == nullptr || !route.diversion()->has_other_way()) {
+    co_return co_await open_channel(route, std::move(call));
+  }
+  const auto opened = co_await as_result(open_channel(route, call, OnConnectFailure::fail));
+  if (opened.ok()) co_return *opened;
+  if (Diversion* other = route.diversion()) {
+    if (auto channel = co_await other->divert(route, call, &opened.error())) co_return channel;
+  }
+  throw opened.error();
+}
+
 TransactionScope::TransactionScope(std::shared_ptr<Channel> channel) noexcept : channel_(std::move(channel)) {}
 
 TransactionScope::~TransactionScope() {
@@ -249,7 +266,7 @@ Task<void> TransactionScope::begin(TransactionOptions options) {
   }
   channel_->depth = depth;
   level_ = std::make_shared<TransactionLevel>(channel_, depth);
-  if (options.marker && depth == 1) {
+  if (options.marker && depth == 1 && !channel_->records()) {
     Transaction transaction = handle();
     marker_ =
         std::make_shared<const CommitMarker>(co_await write_marker(transaction, channel_->route().database()));
@@ -361,3 +378,7 @@ void note_transaction(Route& route) noexcept {
 }
 
 }  // namespace switchyard::inline v0::fleet
+
+namespace switchyard::inline v0 {
+std::string_view Transaction::database() const noexcept { return channel_->route().database(); }
+}  // namespace switchyard::inline v0

@@ -68,6 +68,9 @@ enum class OnConnectFailure : std::uint8_t { wait, fail };
 /// Gets a session from a pool of the route. Errors: PoolExhausted, Unavailable, Deadline, Config, Closed.
 [[nodiscard]] SWITCHYARD_API Task<std::shared_ptr<Channel>> open_channel(
     Route& route, session::CallContext call, OnConnectFailure on_failure = OnConnectFailure::wait);
+/// The same for a transaction, which may have other ground while the database is down.
+[[nodiscard]] SWITCHYARD_API Task<std::shared_ptr<Channel>> open_transaction_channel(Route& route,
+                                                                                     session::CallContext call);
 SWITCHYARD_API void let_go(std::shared_ptr<Channel> channel) noexcept;
 /// Keeps the route of a fleet that may go: it refuses then.
 [[nodiscard]] SWITCHYARD_API std::shared_ptr<Route> keep(Route& route);
@@ -128,6 +131,9 @@ class SWITCHYARD_API Transaction : public Querier {
   /// retry here.
   template <class F>
   Task<fleet::TransactionResult<F>> transaction(F function);
+
+  /// The logical database it runs on.
+  [[nodiscard]] std::string_view database() const noexcept;
 
  private:
   std::shared_ptr<fleet::Channel> channel_;
@@ -221,7 +227,7 @@ Task<TransactionResult<F>> run_transaction(Route& route, session::CallContext ca
   const TransactionTry made{.most = options.retry + 1, .deadline = call.deadline};
   if (options.marker) co_await prepare_markers(route, made.deadline);
   co_return co_await retry_transaction(route, made, [&]() -> Task<TransactionResult<F>> {
-    ChannelHolder holder(co_await open_channel(route, call));
+    ChannelHolder holder(co_await open_transaction_channel(route, call));
     co_return co_await attempt_transaction(holder.get(), options, function);
   });
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <list>
 
 namespace switchyard::inline v0::http {
 
@@ -155,6 +156,24 @@ void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {
   json.end_object();
 }
 
+void write_spool(JsonWriter& json, const SpoolStatus& spool) {
+  json.key("spool")
+      .begin_object()
+      .member("fallback", spool.fallback)
+      .member("state", spool.state)
+      .member("entries", spool.entries)
+      .member("bytes", spool.bytes)
+      .member("age_ms", milliseconds(spool.age))
+      .member("refused", spool.refused)
+      .member("max_entries", spool.max_entries)
+      .member("max_bytes", spool.max_bytes)
+      .member("max_age_ms", milliseconds(spool.max_age))
+      .member("kept_total", spool.kept_total)
+      .member("drained_total", spool.drained_total)
+      .member("last_error", spool.last_error)
+      .end_object();
+}
+
 struct ConnectionSum {
   bool exists = false;
   std::uint64_t total = 0, idle = 0, waiting = 0;
@@ -179,6 +198,21 @@ struct ConnectionSum {
 
 }  // namespace
 
+std::string note_of(const DatabaseStatus& database) {
+  if (database.maintenance) return "in maintenance";
+  if (!database.note.empty())
+    return database.hint.empty() ? database.note : database.note + " (" + database.hint + ")";
+  if (!database.spool) return {};
+  const SpoolStatus& spool = *database.spool;
+  if (spool.state == "spooling") {
+    return std::to_string(spool.entries) + " writes are kept in " + spool.fallback + " until it is back";
+  }
+  if (spool.refused > 0) {
+    return std::to_string(spool.refused) + " kept writes were refused: switchyard spool list --on " + database.name;
+  }
+  return {};
+}
+
 std::string_view to_string(Verdict verdict) noexcept {
   switch (verdict) {
     case Verdict::pass: return "pass";
@@ -197,8 +231,9 @@ Verdict judge(const FleetStatus& status, const HealthReports& reports) {
   Verdict verdict = Verdict::pass;
   for (const HealthReport& report : reports) {
     const DatabaseStatus* database = find(status, report.database);
-    if (!report.healthy && report.required) return Verdict::fail;
+    if (!report.healthy && report.required && (database == nullptr || !database->maintenance)) return Verdict::fail;
     if (database == nullptr) continue;
+    if (!note_of(*database).empty()) verdict = Verdict::warn;
     for (const EndpointStatus& endpoint : database->endpoints) {
       const HealthReport* own = report_of(reports, database->name, endpoint);
       if (endpoint.configured && own != nullptr && !own->healthy) verdict = Verdict::warn;
@@ -264,6 +299,7 @@ std::string health_json(const FleetStatus& status, const HealthReports& reports)
       .member("status", to_string(judge(status, reports)))
       .member("serviceId", status.application)
       .member("version", status.version);
+  std::list<std::string> notes;
   json.key("databases").begin_array();
   for (const HealthReport& report : reports) {
     const DatabaseStatus* database = find(status, report.database);
@@ -271,6 +307,8 @@ std::string health_json(const FleetStatus& status, const HealthReports& reports)
         .member("database", report.database)
         .member("required", report.required)
         .member("configured", database != nullptr && database->configured)
+        .member_if("note", database != nullptr ? std::string_view(notes.emplace_back(note_of(*database)))
+                                               : std::string_view())
         .member_if("stand_in", database != nullptr ? std::string_view(database->stand_in) : std::string_view());
     write_report(json, report);
     json.key("replicas").begin_array();
@@ -307,7 +345,11 @@ std::string fleet_json(const FleetStatus& status) {
         .member("required", database.required)
         .member("read_only", database.read_only)
         .member("stand_in", database.stand_in)
-        .member("profile", database.profile);
+        .member("profile", database.profile)
+        .member("note", database.note)
+        .member("hint", database.hint)
+        .member("maintenance", database.maintenance);
+    if (database.spool) write_spool(json, *database.spool);
     json.key("endpoints").begin_array();
     for (const EndpointStatus& endpoint : database.endpoints) write_endpoint(json, endpoint);
     json.end_array().end_object();

@@ -54,4 +54,8 @@ enum class Verdict : std::uint8_t {
 /// Everything a fleet knows of itself.
 [[nodiscard]] SWITCHYARD_API std::string fleet_json(const FleetStatus& status);
 
+/// What a person should know of a database beside healthy or not: maintenance, a spool, tables elsewhere. Empty =
+/// nothing.
+[[nodiscard]] SWITCHYARD_API std::string note_of(const DatabaseStatus& database);
+
 }  // namespace switchyard::inline v0::http

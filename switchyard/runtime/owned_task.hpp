@@ -54,7 +54,7 @@ class OwnedTask {
   static Frame run(Task<void> task) { co_await std::move(task); }
 
   Frame frame_;
-  ReadyNode node_;
+  runtime::ReadyNode node_;
 };
 
 }  // namespace switchyard::inline v0::runtime
