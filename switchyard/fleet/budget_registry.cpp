@@ -90,6 +90,14 @@ std::shared_ptr<BudgetRegistry> BudgetRegistry::of_machine() {
 }
 
 Result<std::shared_ptr<BudgetRegistry>> BudgetRegistry::open(const std::string& path) {
+  for (;;) {
+    auto opened = open_once(path);
+    if (!opened.ok() || *opened) return opened;
+  }
+}
+
+/// Null if the last of the others took the file away in this moment.
+Result<std::shared_ptr<BudgetRegistry>> BudgetRegistry::open_once(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0) return system_error("can't open", path);
   struct Close {
@@ -106,6 +114,7 @@ Result<std::shared_ptr<BudgetRegistry>> BudgetRegistry::open(const std::string& 
   // Who comes first makes it; the others wait for that.
   if (::flock(file, LOCK_EX) != 0) return system_error("can't lock", path);
   if (::fstat(file, &status) != 0) return system_error("can't look at", path);
+  if (status.st_nlink == 0) return std::shared_ptr<BudgetRegistry>();
   const bool fresh = status.st_size == 0;
   if (fresh && ::ftruncate(file, sizeof(Memory)) != 0) return system_error("can't make room in", path);
   if (!fresh && status.st_size != sizeof(Memory)) {
@@ -115,10 +124,12 @@ Result<std::shared_ptr<BudgetRegistry>> BudgetRegistry::open(const std::string& 
   if (at == MAP_FAILED) return system_error("can't map", path);
   auto* const memory = static_cast<Memory*>(at);  // zero bytes are an empty table
   if (memory->magic != kMagic) memory->initialise();
-  ::flock(file, LOCK_UN);
   closing.file = -1;
   std::shared_ptr<BudgetRegistry> registry(new BudgetRegistry(file, memory));
-  if (!registry->enter()) {
+  registry->path_ = path;
+  const bool entered = registry->enter();
+  ::flock(file, LOCK_UN);
+  if (!entered) {
     return Error(ErrorKind::Config, path + ": more than " + std::to_string(kMaxBudgetProcesses) + " processes");
   }
   return registry;
@@ -144,6 +155,7 @@ BudgetRegistry::~BudgetRegistry() {
     watcher_.join();
   }
   if (process_ != kNoBudgetIndex) leave();
+  remove_if_last();
   ::munmap(memory_, sizeof(Memory));
   if (file_ >= 0) ::close(file_);
 }
@@ -200,6 +212,15 @@ void BudgetRegistry::leave() noexcept {
     ledger.bury(process_, at);
     table().processes[process_].used = 0;
   });
+}
+
+void BudgetRegistry::remove_if_last() noexcept {
+  // Nobody enters while the file is locked, and who has waited for that finds it unlinked and makes a new one.
+  if (file_ < 0 || pid_ != ::getpid() || ::flock(file_, LOCK_EX) != 0) return;
+  struct flock others = byte_of(0, F_WRLCK);
+  others.l_start = 0;
+  others.l_len = 0;
+  if (::fcntl(file_, F_OFD_GETLK, &others) == 0 && others.l_type == F_UNLCK) ::unlink(path_.c_str());
 }
 
 bool BudgetRegistry::alive(BudgetIndex process) const noexcept {

@@ -1,5 +1,6 @@
 // The BudgetTable of this machine: a small file in memory (/dev/shm) that all processes of one user share. A
-// process that dies is noticed by the kernel's lock on its entry; nothing has to be cleaned up after it.
+// process that dies is noticed by the kernel's lock on its entry; nothing has to be cleaned up after it. The last
+// process that leaves in order removes the file.
 #pragma once
 
 #include <switchyard/base/export.hpp>
@@ -70,6 +71,7 @@ class SWITCHYARD_API BudgetRegistry {
   [[nodiscard]] static BudgetTime now() noexcept;
 
  private:
+  [[nodiscard]] static Result<std::shared_ptr<BudgetRegistry>> open_once(const std::string& path);
   struct Memory;
   BudgetRegistry(int file, Memory* memory) noexcept;
 
@@ -78,6 +80,7 @@ class SWITCHYARD_API BudgetRegistry {
   void unlock(const std::bitset<kMaxBudgetProcesses>& pokes) noexcept;
   [[nodiscard]] bool enter() noexcept;
   void leave() noexcept;
+  void remove_if_last() noexcept;
   [[nodiscard]] bool alive(BudgetIndex process) const noexcept;
   void bury_the_dead(BudgetLedger& ledger, BudgetTime now) noexcept;
   void watch() noexcept;
@@ -86,6 +89,7 @@ class SWITCHYARD_API BudgetRegistry {
   static void wake(BudgetProcess& process) noexcept;
 
   int file_;  ///< -1: memory of this process
+  std::string path_;
   Memory* memory_;
   BudgetIndex process_ = kNoBudgetIndex;
   std::int32_t pid_;

@@ -102,6 +102,18 @@ TEST_F(BudgetFile, AProcessThatLeavesFreesWhatItHeld) {
   EXPECT_TRUE(two.take());
 }
 
+TEST_F(BudgetFile, TheLastProcessRemovesTheFileAndTheNextMakesANewOne) {
+  auto first = std::make_unique<Process>(file);
+  auto second = std::make_unique<Process>(file);
+  first.reset();
+  EXPECT_TRUE(std::filesystem::exists(file));
+  second.reset();
+  EXPECT_FALSE(std::filesystem::exists(file));
+  Process next(file);
+  EXPECT_TRUE(next.registry->shared());
+  EXPECT_TRUE(std::filesystem::exists(file));
+}
+
 TEST_F(BudgetFile, OneThatWaitsMakesTheOtherOweAndIsWokenWhenItPays) {
   Process one(file);
   Process two(file);
