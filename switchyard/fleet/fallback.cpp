@@ -246,7 +246,14 @@ Task<bool> Fallback::keep(Pending& pending) {
   } else {
     entry.summary = summary_of(pending.entry);
   }
-  if (const auto full = full_error(bytes.size(), runtime::now())) throw *full;
+  if (full_error(bytes.size(), runtime::now())) {
+    // As of the last look: it may have been drained since. That costs what keeping the write would have cost.
+    start_look();
+    co_await changed_.wait();
+    if (gate_.state() != SpoolGate::State::spooling) co_return false;
+    if (const auto full = full_error(bytes.size(), runtime::now())) throw *full;
+    if (!pending.operation) co_return true;
+  }
   entry.payload = Bytes(ByteView(bytes));
   gate_.kept(bytes.size());  // at once: the others of this turn count it as well
   const auto kept =
