@@ -660,8 +660,8 @@ TEST(Death, ReaperHarmsNoProcessThatAPidFileNamesFalsely) {
     for (;;) pause();
   }
   std::ofstream(name + "/primary/postmaster.pid") << innocent << "\n" << name << "/primary\n";
-  EXPECT_GE(reap_abandoned_folders(), 1U);
-  EXPECT_FALSE(fs::exists(name));
+  (void)reap_abandoned_folders();  // or another process of this machine is at it already
+  EXPECT_TRUE(wait_until([&] { return !fs::exists(name); }));
   EXPECT_TRUE(alive(innocent));
   kill_and_collect(innocent);
 }

@@ -1,6 +1,7 @@
 #include <switchyard/http/live_fleet_source.hpp>
 
 #include <switchyard/runtime/loop.hpp>
+#include <switchyard/runtime/task_tools.hpp>
 
 #include <tuple>
 #include <utility>
@@ -58,7 +59,10 @@ Task<void> LiveFleetSource::ask_for_facts() {
     if (!config.configured()) continue;
     auto handle = fleet_.database(config.name);
     if (!handle.ok()) continue;
-    auto row = co_await handle
+    // On a session of its own: no other database may answer for one that is down.
+    auto lease = co_await as_result(handle->lease(fleet::OnConnectFailure::fail));
+    if (!lease.ok()) continue;
+    auto row = co_await lease
                    ->query_optional<std::tuple<std::int64_t, std::int64_t, std::int64_t>>(
                        {.sql = kFacts, .timeout = kFactsTimeout})
                    .result();
@@ -71,7 +75,7 @@ Task<void> LiveFleetSource::ask_for_facts() {
     facts.rollbacks = static_cast<std::uint64_t>(rollbacks);
     if (config.schema->empty()) continue;
     auto schema_size =
-        co_await handle->query_value<std::int64_t>({.sql = kSchemaSize, .timeout = kFactsTimeout}, *config.schema)
+        co_await lease->query_value<std::int64_t>({.sql = kSchemaSize, .timeout = kFactsTimeout}, *config.schema)
             .result();
     if (!schema_size.ok()) continue;
     facts.schema = *config.schema;
