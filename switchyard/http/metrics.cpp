@@ -104,6 +104,21 @@ constexpr Metric kBreakerRefused{Kind::counter, "switchyard.breaker.refused", "{
                                  "Operations that the open breaker turned away."};
 constexpr Metric kRetriesRefused{Kind::counter, "switchyard.retries.refused", "{attempt}",
                                  "Attempts that were not made because the retry budget was used up."};
+constexpr Metric kLag{Kind::gauge, "switchyard.replica.lag", "s", "How old what the replica shows may be.",
+                      kNanosecond};
+constexpr Metric kLagBytes{Kind::gauge, "switchyard.replica.lag_bytes", "By",
+                           "WAL that the replica has not replayed."};
+constexpr Metric kReachable{Kind::gauge, "switchyard.probe.reachable", "", "1 when the last probe was answered."};
+constexpr Metric kMaintenance{Kind::gauge, "switchyard.maintenance", "", "1 during `switchyard maintenance`."};
+constexpr Metric kSpoolEntries{Kind::gauge, "switchyard.spool.entries", "{entry}",
+                               "Writes that wait in the spool."};
+constexpr Metric kSpoolBytes{Kind::gauge, "switchyard.spool.size", "By", "Their size."};
+constexpr Metric kSpoolAge{Kind::gauge, "switchyard.spool.age", "s", "Age of the oldest of them.", kNanosecond};
+constexpr Metric kSpoolRefused{Kind::gauge, "switchyard.spool.refused", "{entry}",
+                               "Writes that the database did not take back: `switchyard spool list`."};
+constexpr Metric kSpoolKept{Kind::counter, "switchyard.spool.kept", "{entry}", "Writes kept by this process."};
+constexpr Metric kSpoolDrained{Kind::counter, "switchyard.spool.drained", "{entry}",
+                               "Writes that this process brought to their database."};
 constexpr Metric kEvents{Kind::counter, "switchyard.events", "{event}", "Events by kind, whether logged or not."};
 constexpr Metric kEventsLeftOut{Kind::counter, "switchyard.events.left_out", "{event}",
                                 "Events without a log line of their own, because there were too many."};
@@ -297,6 +312,27 @@ void add_up(Families& families, const DatabaseStatus& database, const HealthRepo
   }
 }
 
+void add_replication(Families& families, const Labels& labels, const EndpointStatus& endpoint) {
+  if (!endpoint.replication || !endpoint.replication->observed) return;
+  const ReplicationStatus& seen = *endpoint.replication;
+  families.add(kReachable, labels, std::uint64_t{seen.reachable ? 1u : 0u});
+  if (seen.lag) families.add(kLag, labels, *seen.lag);
+  if (seen.lag_bytes) families.add(kLagBytes, labels, *seen.lag_bytes);
+}
+
+void add_spool(Families& families, const DatabaseStatus& database) {
+  const Labels label{{"database", database.name}};
+  families.add(kMaintenance, label, std::uint64_t{database.maintenance ? 1u : 0u});
+  if (!database.spool) return;
+  const SpoolStatus& spool = *database.spool;
+  families.add(kSpoolEntries, label, spool.entries);
+  families.add(kSpoolBytes, label, spool.bytes);
+  families.add(kSpoolAge, label, spool.age);
+  families.add(kSpoolRefused, label, spool.refused);
+  families.add(kSpoolKept, label, spool.kept_total);
+  families.add(kSpoolDrained, label, spool.drained_total);
+}
+
 }  // namespace
 
 std::string metrics_text(const MetricsInput& input) {
@@ -318,7 +354,9 @@ std::string metrics_text(const MetricsInput& input) {
         families.add(kBreakerOpened, labels, breaker.opened);
         families.add(kBreakerRefused, labels, breaker.refused);
       }
+      add_replication(families, {{"database", database.name}, {"pool", name}}, endpoint);
     }
+    if (database.configured) add_spool(families, database);
     if (database.configured) families.add(kRetriesRefused, {{"database", database.name}}, database.retries_refused);
     add_up(families, database, input.reports);
   }

@@ -40,6 +40,12 @@ telemetry::OperationTotals some_operations() {
 /// A fleet in which everything happens that has a metric.
 FakeSource busy_fleet() {
   FakeSource source = parafort();
+  for (DatabaseStatus& database : source.fleet.databases) {
+    database.spool = SpoolStatus{.fallback = "main", .state = "spooling", .entries = 3, .bytes = 900, .age = 5s};
+    for (EndpointStatus& endpoint : database.endpoints) {
+      endpoint.replication = ReplicationStatus{.observed = true, .reachable = true, .lag = 1s, .lag_bytes = 7};
+    }
+  }
   for (const DatabaseStatus& database : source.fleet.databases) {
     for (const EndpointStatus& endpoint : database.endpoints) {
       if (!endpoint.configured) continue;
