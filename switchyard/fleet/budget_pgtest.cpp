@@ -300,7 +300,7 @@ TEST_F(Budget, OneThatHasAllGivesUpWhatItDoesNotUseWhenOthersCome) {
   EXPECT_EQ(refusals(), 0);
 }
 
-TEST_F(Budget, ARolesConnectionLimitIsLearntAndNeverRunInto) {
+TEST_F(Budget, ARolesConnectionLimitIsLearntAndNotPressedAgainst) {
   start(100);
   ASSERT_TRUE(cluster->primary().execute("ALTER ROLE app CONNECTION LIMIT 10").ok());
   add_workers(20, fleet_file("", 20), 2);
