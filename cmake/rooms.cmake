@@ -118,6 +118,7 @@ function(sy_finish_library)
   endforeach()
   list(REMOVE_DUPLICATES libraries)
   target_link_libraries(switchyard PRIVATE ${libraries})
+  target_link_options(switchyard PRIVATE -Wl,--exclude-libs,ALL)  # what static libraries define stays inside
   if(NOT SWITCHYARD_SANITIZE)
     target_link_options(switchyard PRIVATE -Wl,--no-undefined)
   endif()
