@@ -1,8 +1,6 @@
 // Five databases under a steady load; one of them is killed, stopped, slowed down, cut off or filled up. What do
 // the other four notice? Each round has an undisturbed half and a faulty half in random order; the verdict compares
 // the medians of the rounds: throughput of the others within 5 %, p99 within 1.2 times.
-#include "options.hpp"
-
 #include <switchyard/config/load.hpp>
 #include <switchyard/embedded/private_cluster.hpp>
 #include <switchyard/embedded/test_cluster.hpp>
@@ -11,6 +9,7 @@
 #include <switchyard/runtime/task_tools.hpp>
 
 #include <tests/support/gate.hpp>
+#include <tests/support/program_options.hpp>
 
 #include <algorithm>
 #include <array>
@@ -208,9 +207,9 @@ struct Figures {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const chaos::Options options(argc, argv,
-                               "chaos_isolation: what four databases notice of the misfortune of a fifth",
-                               {{"seconds", "5"}, {"rounds", "5"}, {"fault", "all"}, {"seed", "1"}});
+  const sy::testing::ProgramOptions options(
+      argc, argv, "chaos_isolation: what four databases notice of the misfortune of a fifth",
+      {{"seconds", "5"}, {"rounds", "5"}, {"fault", "all"}, {"seed", "1"}});
   std::vector<Place> places;
   for (const char* name : kNames) places.push_back(start_place(name));
 

@@ -1,8 +1,6 @@
 // Writers keep a list of what was acknowledged while the cluster under them is killed, frozen, cut off and
 // promoted. Afterwards: nothing acknowledged is missing, nothing is there twice, and what is there without an
 // acknowledgement was reported in doubt.
-#include "options.hpp"
-
 #include <switchyard/config/load.hpp>
 #include <switchyard/embedded/private_cluster.hpp>
 #include <switchyard/embedded/test_cluster.hpp>
@@ -11,6 +9,7 @@
 #include <switchyard/runtime/task_tools.hpp>
 
 #include <tests/support/gate.hpp>
+#include <tests/support/program_options.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -207,8 +206,9 @@ Verdict judge(const Ledger& ledger, sy::embedded::PrivateServer& server) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const chaos::Options options(argc, argv, "chaos_ledger: no acknowledged write is lost, none is applied twice",
-                               {{"strikes", "50"}, {"writers", "16"}, {"seed", "1"}, {"pause-ms", "700"}});
+  const sy::testing::ProgramOptions options(
+      argc, argv, "chaos_ledger: no acknowledged write is lost, none is applied twice",
+      {{"strikes", "50"}, {"writers", "16"}, {"seed", "1"}, {"pause-ms", "700"}});
   std::mt19937 random(static_cast<unsigned>(options.count("seed")));
   constexpr int kStrikesEach = 5;  // then a promotion ends the cluster's life
   Verdict sum;

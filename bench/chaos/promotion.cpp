@@ -1,8 +1,6 @@
 // The primary dies or vanishes and its standby is promoted: how long until a write succeeds again, through a fleet,
 // through libpq with several hosts and target_session_attrs, and through PgBouncer whose configuration is changed
 // and reloaded in the very moment of the promotion? All three write at the same time to the same servers.
-#include "options.hpp"
-
 #include <switchyard/config/load.hpp>
 #include <switchyard/embedded/private_cluster.hpp>
 #include <switchyard/embedded/test_cluster.hpp>
@@ -12,6 +10,7 @@
 
 #include <tests/support/gate.hpp>
 #include <tests/support/libpq.hpp>
+#include <tests/support/program_options.hpp>
 #include <tests/support/temp_folder.hpp>
 
 #include <algorithm>
@@ -231,9 +230,9 @@ std::string shown(std::vector<std::optional<double>> all) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const chaos::Options options(argc, argv,
-                               "chaos_promotion: seconds from a promotion to the first write, against rivals",
-                               {{"rounds", "5"}});
+  const sy::testing::ProgramOptions options(
+      argc, argv, "chaos_promotion: seconds from a promotion to the first write, against rivals",
+      {{"rounds", "5"}});
   bool kept = true;
   std::printf("%-10s %-24s %-24s %-24s\n", "loss", "switchyard", "libpq, two hosts", "PgBouncer, reloaded");
   for (const Loss loss : {Loss::killed, Loss::vanished}) {

@@ -1,8 +1,6 @@
 // Reads after writes while replicas are paused and resumed at random: every read of a request shows what the
 // request wrote, wherever it is answered. One more caller reads without a request what it writes all the time, and
 // must never miss anything that is older than max_lag.
-#include "options.hpp"
-
 #include <switchyard/base/random.hpp>
 #include <switchyard/config/load.hpp>
 #include <switchyard/embedded/private_cluster.hpp>
@@ -10,6 +8,8 @@
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
+
+#include <tests/support/program_options.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -121,8 +121,9 @@ sy::FleetConfig configure(sy::embedded::PrivateCluster& cluster) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const chaos::Options options(argc, argv, "Reads after writes, with replicas paused and resumed at random.",
-                               {{"reads", "20000"}, {"callers", "16"}, {"replicas", "2"}, {"seed", "1"}});
+  const sy::testing::ProgramOptions options(
+      argc, argv, "Reads after writes, with replicas paused and resumed at random.",
+      {{"reads", "20000"}, {"callers", "16"}, {"replicas", "2"}, {"seed", "1"}});
   auto cluster = sy::embedded::PrivateCluster::start(sy::embedded::test_options()).value_or_throw();
   const int callers = options.count("callers");
   (void)cluster->primary()

@@ -1,4 +1,4 @@
-// Command line of the chaos programs: --name value pairs with defaults, and --help.
+// Command line of measuring and soaking programs: --name value pairs with defaults, and --help.
 #pragma once
 
 #include <cstdio>
@@ -6,12 +6,12 @@
 #include <map>
 #include <string>
 
-namespace chaos {
+namespace switchyard::testing {
 
-class Options {
+class ProgramOptions {
  public:
   /// `defaults` names every option; anything else on the command line is an error.
-  Options(int argc, char** argv, const char* purpose, std::map<std::string, std::string> defaults)
+  ProgramOptions(int argc, char** argv, const char* purpose, std::map<std::string, std::string> defaults)
       : values_(std::move(defaults)) {
     for (int i = 1; i < argc; ++i) {
       const std::string word = argv[i];
@@ -45,4 +45,4 @@ class Options {
   std::map<std::string, std::string> values_;
 };
 
-}  // namespace chaos
+}  // namespace switchyard::testing
