@@ -59,8 +59,8 @@ enum class Effect : std::uint8_t {
 };
 
 /// What the lists name is what the server will look up by search_path. What it finds by the types of values instead
-/// (input and output functions, default operator classes, implicit casts, domains, views, policies, defaults) is the
-/// catalogue's matter: see Verdict.
+/// (input and output functions, default operator classes, implicit casts, domains, views, policies, defaults) is
+/// the catalogue's matter: see Verdict.
 struct StatementFacts {
   StatementKind kind = StatementKind::unknown;
   /// The statement inside EXPLAIN, DECLARE, PREPARE and COPY (query); else the same as kind.
@@ -73,12 +73,12 @@ struct StatementFacts {
 
   // Each list sorted, without repetition. Names from sub-selects, CTEs and every other corner are included.
   std::vector<Name> relations;  ///< tables and views, not the names of CTEs in scope
-  /// Called by name, also as a table, window or aggregate, or by syntax (EXTRACT is pg_catalog.extract); TABLESAMPLE
-  /// methods too. `f(x)` may also be a cast to a type f, or the column f of x.
+  /// Called by name, also as a table, window or aggregate, or by syntax (EXTRACT is pg_catalog.extract);
+  /// TABLESAMPLE methods too. `f(x)` may also be a cast to a type f, or the column f of x.
   std::vector<Name> functions;
-  /// "+", "~~" (LIKE); also where they are implied: "=" (IN, CASE x WHEN, USING, NULLIF ...), "=" and "<" or ">" where
-  /// rows are sorted, grouped or made distinct (there the server takes the columns' default operator class, in
-  /// whatever schema it is).
+  /// "+", "~~" (LIKE); also where they are implied: "=" (IN, CASE x WHEN, USING, NULLIF ...), "=" and "<" or ">"
+  /// where rows are sorted, grouped or made distinct (there the server takes the columns' default operator class,
+  /// in whatever schema it is).
   std::vector<Name> operators;
   std::vector<Name> types;  ///< of casts, typed constants and column definitions; of an array its element
   /// Names that stand where a column does and could be a function as well (manual 8.16.5: `f.fn` is `fn(f)`): the
@@ -95,7 +95,8 @@ struct StatementFacts {
   bool only_ascii = false;
   /// Constructs whose functions the lists above can't name, for the verdict to allow or refuse: "tablesample",
   /// "xmltable", "xmlserialize", "xmlexpr" (XMLELEMENT, XMLFOREST ...), "range_offset" (a window frame of RANGE n
-  /// PRECEDING), "into", "current_of", "explain_of_write"; of a kind of node that is not understood its name.
+  /// PRECEDING), "current_of", "explain_of_write"; and the name, in lower case, of a kind of node that is not known
+  /// here.
   std::vector<std::string> constructs;
   /// pg_query's fingerprint, 16 hexadecimal digits: equal for texts that differ in constants only. Empty when the
   /// text could not be parsed.

@@ -1,0 +1,26 @@
+// What a text asks for, from its parse tree (libpg_query: the grammar of PostgreSQL 15).
+//
+// Nothing is skipped: the whole tree is walked, and a kind of node that is not known here is named among the facts'
+// constructs. A text that the grammar can't parse, or that is too long or too deeply nested, has every effect.
+#pragma once
+
+#include <switchyard/base/export.hpp>
+#include <switchyard/sql/statement_facts.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace switchyard::inline v0::sql {
+
+/// Longer texts are not parsed.
+inline constexpr std::size_t kMaxAnalysedText = 64 << 10;
+/// What the parser's recursion needs for texts of that length. Measured: `1+1+...` needs 33 MB.
+inline constexpr std::size_t kAnalysisStack = 64 << 20;
+/// Levels of the parse tree (an operand of an operator is two to three of them).
+inline constexpr std::size_t kMaxParseTreeDepth = 4000;
+
+/// Call it only on a thread with a stack of kAnalysisStack: libpg_query recurses without a limit of its own. Parser
+/// (parser.hpp) has such a thread. Takes some 20 to 100 us for a common statement, never more than about a second.
+[[nodiscard]] SWITCHYARD_API StatementFacts analyse(std::string_view text);
+
+}  // namespace switchyard::inline v0::sql
