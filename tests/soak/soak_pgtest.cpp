@@ -1,0 +1,27 @@
+// The short runs of ./check. Long ones: build/PRESET/bin/soak.
+#include "soak_run.hpp"
+
+#include <gtest/gtest.h>
+
+namespace soak {
+namespace {
+
+TEST(Soak, NoRowReachesAnybodyButItsCallerWhileEverythingMovesUnderneath) {
+  const SoakReport report = run_soak({.callers = 300, .seconds = 4, .seed = 20261121});
+  EXPECT_EQ(report.failure, "");
+  // It did run, and it was disturbed.
+  EXPECT_GT(report.score->total(Outcome::right), 1000U);
+  EXPECT_GT(report.score->total(Outcome::dropped), 0U);
+  EXPECT_GT(report.score->total(Outcome::timed_out), 0U);
+  EXPECT_FALSE(report.misfortunes.empty());
+}
+
+TEST(Soak, NoRowReachesAnybodyButItsCallerWhileAReplicaTakesOver) {
+  const SoakReport report = run_soak({.callers = 200, .seconds = 5, .seed = 15, .replicas = 1});
+  EXPECT_EQ(report.failure, "");
+  EXPECT_GT(report.score->total(Outcome::right), 1000U);
+  EXPECT_EQ(report.misfortunes.at("primary killed, replica promoted"), 1);
+}
+
+}  // namespace
+}  // namespace soak
