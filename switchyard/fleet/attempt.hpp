@@ -3,6 +3,7 @@
 
 #include <switchyard/fleet/chooser.hpp>
 #include <switchyard/fleet/endpoint_limiter.hpp>
+#include <switchyard/pool/lane.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/resilience/breaker.hpp>
 #include <switchyard/runtime/timer.hpp>
@@ -17,15 +18,18 @@ class Endpoint;
 class Route;
 
 //  free ──start──► choosing ──► queued ──► running ──► free
-//                   ▲  ▲ └─ waits ┘│          │
+//                   ▲  ▲ └─ waits ┘│ ▲        │
+//                   │  │           │ └─ lane ─┤   (in a shared lane; a lease after all)
 //                   │  └───────────┴──────────┴── run again (other endpoint, after a pause)
-struct Attempt final : pool::Request, LimiterWaiter {
-  enum class Phase : std::uint8_t { free, waiting, queued, running };
+struct Attempt final : pool::Request, pool::LaneRequest, LimiterWaiter {
+  enum class Phase : std::uint8_t { free, waiting, queued, lane, running };
 
   explicit Attempt(Route& owner) noexcept : route(owner), timer(&Attempt::on_timer, this) {}
   void on_granted(session::Session& session, Duration waited) noexcept override;
   void on_failed(const Error& error) noexcept override;
   void on_place(LimiterPlace given) noexcept override;
+  void on_sent(TimePoint now) noexcept override;
+  void on_lease(pool::LaneExit why) noexcept override;
   static void on_timer(void* self) noexcept;
 
   Route& route;
@@ -38,8 +42,9 @@ struct Attempt final : pool::Request, LimiterWaiter {
   bool has_alternative = false;      ///< see Choice
   resilience::BreakerPermit permit;  ///< of the chosen one's breaker, until the outcome is known
   Phase phase = Phase::free;
-  bool pokable = false;  ///< waits for news, not for a pause between two tries
-  runtime::Timer timer;  ///< while waiting
+  bool left_lane = false;  ///< has been in a lane: not a second time
+  bool pokable = false;    ///< waits for news, not for a pause between two tries
+  runtime::Timer timer;    ///< while waiting
 };
 
 }  // namespace switchyard::inline v0::fleet

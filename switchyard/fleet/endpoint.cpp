@@ -140,8 +140,33 @@ pool::Pool& Endpoint::pool() {
   return *pool_;
 }
 
+void Endpoint::set_lane(pool::LaneSettings settings, pool::LaneGuard& guard) {
+  lane_settings_ = settings;
+  lane_guard_ = &guard;
+}
+
+pool::Lane* Endpoint::open_lane() {
+  if (superseded_ || maintenance_) return nullptr;
+  lane_ =
+      std::make_unique<pool::Lane>(lane_settings_, pool(), *lane_guard_, static_cast<pool::LaneObserver*>(this));
+  return lane_.get();
+}
+
+void Endpoint::on_lane_alarm(std::string_view what, std::int32_t server_pid) noexcept {
+  telemetry::events().note(telemetry::kLaneAlarm, settings_.database, runtime::now(),
+                           [&] {
+                             return "a shared session of " + settings_.database +
+                                    " was closed: " + std::string(what) + " (server pid " +
+                                    std::to_string(server_pid) + ")";
+                           },
+                           {{"database", std::string_view(settings_.database)},
+                            {"endpoint", std::string_view(settings_.name)},
+                            {"server_pid", server_pid}});
+}
+
 void Endpoint::supersede() noexcept {
   superseded_ = true;
+  lane_.reset();
   if (pool_) {
     pool_->set_end_reason(Error(ErrorKind::Unavailable, settings_.name + " at " + location() +
                                                             " is not the primary any more: another server is"));
@@ -151,6 +176,7 @@ void Endpoint::supersede() noexcept {
 
 void Endpoint::set_maintenance(bool on) noexcept {
   maintenance_ = on;
+  if (on) retire_lane();
   if (!pool_) return;
   if (on) {
     pool_->pause();

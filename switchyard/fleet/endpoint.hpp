@@ -8,6 +8,7 @@
 #include <switchyard/fleet/endpoint_limiter.hpp>
 #include <switchyard/fleet/recorder.hpp>
 #include <switchyard/fleet/status.hpp>
+#include <switchyard/pool/lane.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/session/connect_plan.hpp>
 
@@ -31,7 +32,7 @@ struct EndpointSettings {
   std::string breakers_of = {};
 };
 
-class Endpoint final : private pool::Observer {
+class Endpoint final : private pool::Observer, private pool::LaneObserver {
  public:
   /// Hears of trouble that no operation may report, for it waits for a session.
   class Listener {
@@ -53,10 +54,21 @@ class Endpoint final : private pool::Observer {
   /// Opens it on first use.
   [[nodiscard]] pool::Pool& pool();
   [[nodiscard]] pool::Pool* opened_pool() noexcept { return pool_.get(); }
+  /// Reads of many callers may share sessions from now on. `guard` outlives the endpoint.
+  void set_lane(pool::LaneSettings settings, pool::LaneGuard& guard);
+  /// Null where nothing is shared. Opens its pool.
+  [[nodiscard]] pool::Lane* lane() { return lane_ || lane_guard_ == nullptr ? lane_.get() : open_lane(); }
+  /// Its sessions go back to the pool.
+  void retire_lane() noexcept {
+    if (lane_) lane_->retire();
+  }
   /// Out of service on purpose: sessions are closed as they come back, and nobody is warned of anything.
   void set_maintenance(bool on) noexcept;
   /// Ends its sessions at once; whoever uses or waits for one is told.
-  void close_pool() noexcept { pool_.reset(); }
+  void close_pool() noexcept {
+    lane_.reset();
+    pool_.reset();
+  }
 
   /// Another server does this one's work now. Its sessions end with an error that says so; who still waits for one
   /// is to choose again: see superseded().
@@ -84,6 +96,8 @@ class Endpoint final : private pool::Observer {
   std::uint64_t system_identifier = 0;
 
  private:
+  [[nodiscard]] pool::Lane* open_lane();
+  void on_lane_alarm(std::string_view what, std::int32_t server_pid) noexcept override;
   void on_near_exhaustion(std::uint32_t in_use, std::uint32_t max) noexcept override;
   void on_leak(const char* site, Duration held) noexcept override;
   void on_connected(session::Session& session, Duration took) noexcept override;
@@ -97,6 +111,9 @@ class Endpoint final : private pool::Observer {
   EndpointBreakers breakers_;
   std::shared_ptr<EndpointLimiter> limiter_;
   std::unique_ptr<pool::Pool> pool_;
+  pool::LaneSettings lane_settings_;
+  pool::LaneGuard* lane_guard_ = nullptr;
+  std::unique_ptr<pool::Lane> lane_;  // on the pool: it goes first
   Listener* listener_ = nullptr;
   bool superseded_ = false;
   bool maintenance_ = false;

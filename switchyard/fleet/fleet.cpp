@@ -402,6 +402,7 @@ Task<void> Fleet::close(Duration timeout) {
   for (const auto& node : impl_->nodes) {
     node->places().stop_watch();
     for (Endpoint* endpoint : node->endpoints()) {
+      endpoint->retire_lane();
       if (pool::Pool* pool = endpoint->opened_pool()) closing.push_back(pool->close(deadline));
     }
   }

@@ -129,6 +129,7 @@ std::unique_ptr<Endpoint> Places::make_endpoint(EndpointRole role, std::string n
                                                               .breakers_of = std::move(breakers_of)},
                                              connection, config_, pool, permits_);
   endpoint->set_listener(this);
+  endpoint->set_lane({}, lanes_);
   return endpoint;
 }
 

@@ -14,6 +14,7 @@
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/fleet/chooser.hpp>
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/lane_keeper.hpp>
 #include <switchyard/fleet/patroni_source.hpp>
 #include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/fleet/status.hpp>
@@ -114,6 +115,7 @@ class Places final : private TopologyWatch::Observer, private Endpoint::Listener
   const DatabaseConfig& config_;
   const std::string region_;
   std::shared_ptr<pool::PermitCounter> permits_;
+  LaneKeeper lanes_;  // used by the endpoints
   resilience::SharedBreakers& breakers_;
   PoolConfig reader_pool_;
   std::vector<WatchedPlace> watched_places_;

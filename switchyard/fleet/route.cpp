@@ -148,7 +148,7 @@ void Route::advance(Attempt& attempt) noexcept {
     const bool elsewhere = choice.has_alternative || (diversion_ != nullptr && diversion_->has_other_way());
     attempt.on_connect_error =
         attempt.permit.trial() || elsewhere ? pool::OnConnectError::fail : pool::OnConnectError::wait;
-    choice.endpoint->pool().acquire(attempt);
+    if (!enter_lane(attempt, *choice.endpoint, now)) choice.endpoint->pool().acquire(attempt);
   } else if (now >= operation.deadline) {
     end(attempt, operation.deadline_error().with_context(std::string(choice.reason)));
   } else {
@@ -240,7 +240,7 @@ void Attempt::on_granted(session::Session& session, Duration /*waited*/) noexcep
 
 void Attempt::on_failed(const Error& error) noexcept {
   // The server it waited for has been replaced: it has sent nothing, and waits for the other one.
-  if (error.kind() == ErrorKind::Closed && endpoint->superseded() && route.refusal() == nullptr) {
+  if (error.kind() == ErrorKind::Closed && route.refusal() == nullptr && endpoint->superseded()) {
     place = {};
     route.advance(*this);
   } else if (has_alternative && error.kind() == ErrorKind::Unavailable && route.refusal() == nullptr) {
@@ -253,11 +253,50 @@ void Attempt::on_failed(const Error& error) noexcept {
   }
 }
 
+bool Route::enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept {
+  session::OperationState& operation = *attempt.operation;
+  if (!operation.shareable || attempt.left_lane) return false;
+  pool::Lane* const lane = endpoint.lane();
+  if (lane == nullptr) return false;
+  // A trial call wants a session of its own; what failed elsewhere does too.
+  if (attempt.permit.trial() || attempt.attempts > 0) {
+    operation.lane_reason = "leased: another try";
+    return false;
+  }
+  const pool::Lane::Admission admission = lane->submit(attempt, operation, now);
+  operation.lane_reason = admission.reason;
+  if (!admission.taken) return false;
+  attempt.phase = Attempt::Phase::lane;
+  operation.read_only = true;  // whatever happens there, nothing is in doubt
+  return true;
+}
+
+void Attempt::on_sent(TimePoint now) noexcept {
+  if (operation->granted == TimePoint{}) {
+    endpoint->recorder().acquired(route.access_, now - operation->started, route.limits_.slow);
+  }
+  operation->granted = now;
+}
+
+void Attempt::on_lease(pool::LaneExit why) noexcept {
+  left_lane = true;
+  operation->lane_reason = pool::lane_exit_text(why);
+  operation->read_only = route.read_only();
+  operation->granted = {};
+  if (route.refusal() != nullptr) {
+    route.end(*this, *route.refusal());
+    return;
+  }
+  phase = Phase::queued;
+  endpoint->pool().acquire(*this);
+}
+
 void Route::abandon(session::OperationState& operation) noexcept {
   if (operation.host_data == nullptr) return;
   Attempt& attempt = *static_cast<Attempt*>(std::exchange(operation.host_data, nullptr));
   const Attempt::Phase phase = attempt.phase;
   if (phase == Attempt::Phase::queued) attempt.endpoint->pool().abandon(attempt);
+  if (attempt.in_lane()) attempt.endpoint->lane()->withdraw(attempt);
   if (phase == Attempt::Phase::running && !refusal_) forget(operation, *attempt.endpoint);
   give_attempt(attempt);
   if (phase == Attempt::Phase::running) {
@@ -270,6 +309,12 @@ void Route::abandon(session::OperationState& operation) noexcept {
 void Route::expire(session::OperationState& operation) noexcept {
   // While it is queued the pool keeps the deadline: its error tells what the pool looked like.
   if (operation.session != nullptr) operation.session->cancel();
+  auto* const attempt = static_cast<Attempt*>(operation.host_data);
+  if (attempt == nullptr || !attempt->in_lane()) return;
+  // In a lane nobody waits for the server, which may be busy with others' statements.
+  attempt->endpoint->lane()->withdraw(*attempt);
+  operation.fail(operation.deadline_error());
+  operation.release();
 }
 
 bool Route::finished(session::OperationState& operation) noexcept {
@@ -288,6 +333,9 @@ bool Route::finished(session::OperationState& operation) noexcept {
     if (attempt->place && answered && operation.granted != TimePoint{}) endpoint->limiter().measure(took, now);
     attempt->permit.record(verdict.outcome, took, now, operation.error() ? &*operation.error() : nullptr);
     if (ran) endpoint->recorder().held(took);
+    if (ran && attempt->phase == Attempt::Phase::running && operation.shareable && !operation.error()) {
+      if (pool::Lane* lane = endpoint->lane()) lane->learn(operation, took, now);
+    }
     if (first_elsewhere && rescued(*attempt, *other)) return true;
     if (operation.error() && run_again(*attempt, verdict)) {
       endpoint->recorder().retried(access_);
@@ -314,7 +362,8 @@ bool Route::rescued(Attempt& attempt, Diversion& other) noexcept {
 
 bool Route::run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept {
   session::OperationState& operation = *attempt.operation;
-  if (!limits_.retrier || verdict.again != resilience::Again::safe || !may_run_again(operation)) return false;
+  if (attempt.suspect || !limits_.retrier || verdict.again != resilience::Again::safe || !may_run_again(operation))
+    return false;
   // A write on a route for reads is the caller's mistake, and stays one.
   if (verdict.re_resolve && access_ == RouteAccess::read) return false;
   const TimePoint now = runtime::now();
@@ -404,7 +453,7 @@ void Route::give_attempt(Attempt& attempt) noexcept {
   attempt.failed = nullptr;
   attempt.attempts = attempt.moves = 0;
   attempt.has_alternative = false;
-  attempt.pokable = false;
+  attempt.pokable = attempt.left_lane = attempt.suspect = false;
   attempt.phase = Attempt::Phase::free;
   free_attempts_.push_back(&attempt);
 }

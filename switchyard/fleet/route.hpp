@@ -124,6 +124,8 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   void advance(Attempt& attempt) noexcept;
   /// A place among the calls in flight to the endpoint; false: the attempt waits for one, or has ended.
   [[nodiscard]] bool take_place(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept;
+  /// Into the shared lane of the endpoint, if that takes it.
+  [[nodiscard]] bool enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept;
   /// After a failed attempt: will there be another? Then it waits for its time.
   [[nodiscard]] bool run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept;
   /// "primary, attempt 2"; lives as long as the route.

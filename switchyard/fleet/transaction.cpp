@@ -204,11 +204,10 @@ Task<std::shared_ptr<Channel>> open_channel(Route& route, session::CallContext c
     request.start();
     co_await request.done.wait();
     if (request.error) {
+      // Without the fleet its endpoints have gone too.
+      if (route.refusal() != nullptr) throw in_database(*request.error, route);
       // The server it waited for has been replaced: nothing was sent, the other one is chosen.
-      if (request.error->kind() == ErrorKind::Closed && choice.endpoint->superseded() &&
-          route.refusal() == nullptr) {
-        continue;
-      }
+      if (request.error->kind() == ErrorKind::Closed && choice.endpoint->superseded()) continue;
       if (choice.has_alternative && request.error->kind() == ErrorKind::Unavailable) {
         ++input.attempt;
         input.failed = choice.endpoint;

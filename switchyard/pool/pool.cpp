@@ -427,6 +427,8 @@ void Pool::release(Session& session) noexcept { impl_->release(session); }
 void Pool::set_end_reason(Error reason) { impl_->end_reason = std::move(reason); }
 void Pool::pause() noexcept { impl_->pause(); }
 void Pool::resume() noexcept { impl_->resume(); }
+std::uint32_t Pool::in_use() const noexcept { return impl_->machine().leased(); }
+bool Pool::crowded() const noexcept { return impl_->machine().crowded(); }
 PoolStats Pool::stats() const noexcept { return impl_->machine().stats(); }
 const PoolSettings& Pool::settings() const noexcept { return impl_->machine().settings(); }
 const Error* Pool::last_connect_error() const noexcept {

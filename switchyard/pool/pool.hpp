@@ -94,6 +94,10 @@ class SWITCHYARD_API Pool {
   Task<void> close(TimePoint deadline);
 
   [[nodiscard]] PoolStats stats() const noexcept;
+  /// Sessions of this shard that are lent.
+  [[nodiscard]] std::uint32_t in_use() const noexcept;
+  /// Callers wait, and no further session may be opened.
+  [[nodiscard]] bool crowded() const noexcept;
   [[nodiscard]] const PoolSettings& settings() const noexcept;
   /// Of the last failed connect; null after a success.
   [[nodiscard]] const Error* last_connect_error() const noexcept;

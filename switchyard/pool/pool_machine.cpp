@@ -478,7 +478,8 @@ void PoolMachine::rearm(TimePoint now, Actions& actions) noexcept {
   }
   if (leak_threshold_ != kForever && leased_ > 0) {
     for (const Slot& slot : slots_) {
-      if (slot.state == State::leased && !slot.leak_reported) due = std::min(due, slot.since + leak_threshold_);
+      if (slot.state == State::leased && !slot.leak_reported && slot.site != kLaneSite)
+        due = std::min(due, slot.since + leak_threshold_);
     }
   }
   arm_by(due, actions);
@@ -488,6 +489,7 @@ void PoolMachine::report_leaks(TimePoint now, Actions& actions) noexcept {
   if (leased_ == 0) return;
   for (Slot& slot : slots_) {
     if (slot.state != State::leased || slot.leak_reported || now - slot.since < leak_threshold_) continue;
+    if (slot.site == kLaneSite) continue;
     slot.leak_reported = true;
     ++counters_.leaks_suspected;
     actions.emplace_back(LeakSuspected{ref(index_of(slot)), slot.site, now - slot.since});

@@ -89,6 +89,11 @@ class SWITCHYARD_API PoolMachine {
   void close(TimePoint now, Actions& actions) noexcept;
 
   [[nodiscard]] PoolStats stats() const noexcept;
+  [[nodiscard]] std::uint32_t leased() const noexcept { return leased_; }
+  /// Callers wait here or elsewhere, and no further session may exist.
+  [[nodiscard]] bool crowded() const noexcept {
+    return permits_.owes() || others_starve() || (!waiters_.empty() && !room());
+  }
   [[nodiscard]] const PoolSettings& settings() const noexcept { return settings_; }
   /// Of the last failed attempt; none after a success.
   [[nodiscard]] const std::optional<Error>& last_connect_error() const noexcept { return last_connect_error_; }
@@ -286,7 +291,7 @@ inline void PoolMachine::end_lease(Slot& slot, TimePoint now) noexcept {
   --leased_;
   ++slot.generation;
   PermitCounter::publish_in_use(*member_, leased_);
-  usual_lease_ += (now - slot.since - usual_lease_) / 8;
+  if (slot.site != kLaneSite) usual_lease_ += (now - slot.since - usual_lease_) / 8;
 }
 
 }  // namespace switchyard::inline v0::pool

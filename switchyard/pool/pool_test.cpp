@@ -9,6 +9,7 @@
 #include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/session/connect_plan.hpp>
 
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -88,6 +89,12 @@ void Session::abort(const Error& reason) noexcept {
   impl_->state->closed = true;
   if (impl_->state->owner != nullptr) impl_->state->owner->on_closed(*this, reason);
 }
+// What a shared lane would want of a session: nothing here opens one.
+protocol::Pipeline& Session::let(Tenant& /*tenant*/) noexcept { std::abort(); }
+void Session::flush() noexcept { std::abort(); }
+void Session::cancel() noexcept { std::abort(); }
+bool Session::pristine() const noexcept { std::abort(); }
+std::int32_t Session::server_pid() const noexcept { std::abort(); }
 bool Session::idle() const noexcept { return !impl_->state->busy && !impl_->state->closed; }
 bool Session::closed() const noexcept { return impl_->state->closed; }
 bool Session::needs_reset() const noexcept { return impl_->state->dirty; }

@@ -14,6 +14,9 @@ enum class OnConnectError : std::uint8_t {
   fail,  ///< hear of it at once (health checks, command line)
 };
 
+/// The site of a lease that lasts as long as it likes: no leak, and no measure for others.
+inline constexpr const char kLaneSite[] = "shared lane";
+
 /// One caller in the queue. The caller fills deadline, site and on_connect_error, keeps the object where it is and
 /// calls PoolMachine::abandon before it goes away while queued().
 class Waiter {

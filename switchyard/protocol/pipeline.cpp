@@ -197,7 +197,7 @@ Pipeline::Submitted Pipeline::bind(std::string_view portal, std::string_view sta
 
 Pipeline::Submitted Pipeline::bind_execute(std::string_view statement, const BindArguments& arguments,
                                            std::span<const std::int16_t> result_formats, ResponseSink* sink,
-                                           int columns) noexcept {
+                                           int columns, std::int32_t max_rows) noexcept {
   if (const auto refusal = admit(2); refusal != Submitted::ok) return refusal;
   if (has_nul(statement)) return Submitted::contains_nul;
   if (const auto refusal = check_arguments(arguments, result_formats); refusal != Submitted::ok) return refusal;
@@ -205,7 +205,7 @@ Pipeline::Submitted Pipeline::bind_execute(std::string_view statement, const Bin
   constexpr std::uint64_t kExecuteSize = kFrameHeader + 1 + 4;
   const Room place = room(kFrameHeader + size + kExecuteSize);
   if (place.refusal != Submitted::ok) return place.refusal;
-  put_execute(put_bind(place.at, size, {}, statement, arguments, result_formats), {}, 0);
+  put_execute(put_bind(place.at, size, {}, statement, arguments, result_formats), {}, max_rows);
   push(StepKind::bind, sink, kAnyColumns);
   push(StepKind::execute, sink, columns);
   return Submitted::ok;

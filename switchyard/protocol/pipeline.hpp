@@ -100,9 +100,10 @@ class SWITCHYARD_API Pipeline {
   Submitted close_portal(std::string_view name, ResponseSink* sink) noexcept;
   Submitted sync(ResponseSink* sink) noexcept;
   /// Bind to the unnamed portal and Execute of it, written at once: the usual way to run a prepared statement.
+  /// `max_rows` as for execute().
   Submitted bind_execute(std::string_view statement, const BindArguments& arguments,
                          std::span<const std::int16_t> result_formats, ResponseSink* sink,
-                         int columns = kAnyColumns) noexcept;
+                         int columns = kAnyColumns, std::int32_t max_rows = 0) noexcept;
   /// Complete messages encoded by the caller, one for each of `steps` and in their order, all for one sink.
   /// `query` is not among them. The bytes are trusted.
   Submitted preencoded(ByteView messages, std::span<const StepKind> steps, ResponseSink* sink,

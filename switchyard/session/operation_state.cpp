@@ -73,8 +73,8 @@ void OperationState::reset() noexcept {
   timeout.reset();
   format = RowFormat::none;
   max_result_bytes = kMaxResultBytes;
-  idempotent = takes_whole_answer = script = read_only = in_transaction = uncancellable = keeps_session_clean =
-      undecided = false;
+  idempotent = takes_whole_answer = shareable = script = read_only = in_transaction = uncancellable =
+      keeps_session_clean = undecided = false;
   started = granted = {};
   host = nullptr;
   host_keeper.reset();
@@ -82,7 +82,8 @@ void OperationState::reset() noexcept {
   host_data = nullptr;
   session = nullptr;
   deadline = kNever;
-  deadline_source = route = database = follow_up = {};
+  lane = LaneUse::automatic;
+  deadline_source = route = lane_reason = database = follow_up = {};
   follow_up_answer.clear();
   affected = 0;
   error_.reset();

@@ -106,6 +106,9 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   bool script = false;
   /// The caller gets all rows at once: nothing is gained by taking the first ones early.
   bool takes_whole_answer = false;
+  /// A verb that reads and gives its rows at the end: it may share a session with others.
+  bool shareable = false;
+  LaneUse lane = LaneUse::automatic;
 
   // -- who runs it (set by the engine) --
   OperationHost* host = nullptr;
@@ -138,6 +141,8 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   std::string follow_up_answer;
   /// Where it went and why, for errors and logs.
   std::string_view route;
+  /// Whether it shared a session, and why or why not.
+  std::string_view lane_reason;
   std::string_view database;
   /// The session it runs on; null before and after.
   Session* session = nullptr;

@@ -11,6 +11,7 @@ void Querier::prepare(session::OperationState& state, const Statement& statement
   state.name.assign(statement.name.empty() ? call_.label : statement.name);
   state.timeout = statement.timeout;
   state.idempotent = statement.idempotent;
+  state.lane = statement.lane;
   state.context = call_.request;
   state.deadline = call_.deadline;
   if (call_.deadline != kNever) state.deadline_source = "the request's timeout";

@@ -219,6 +219,7 @@ class AllRowsState final : public RowsState<std::vector<T>, T> {
     OperationPtr<AllRowsState> state(Recycler<AllRowsState>::take());
     AllRowsState::set_format(*state);
     state->takes_whole_answer = true;
+    state->shareable = true;
     return state;
   }
   std::vector<T> take() override {
@@ -297,6 +298,7 @@ class SingleRowState final : public RowsState<Value_, T> {
     require_owning<T>();
     OperationPtr<SingleRowState> state(Recycler<SingleRowState>::take());
     SingleRowState::set_format(*state);
+    state->shareable = true;
     return state;
   }
   Value_ take() override {

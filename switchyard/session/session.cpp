@@ -69,7 +69,17 @@ void Session::set_listener(Listener* listener) noexcept { impl_->listener = list
 void Session::run(OperationState& operation) noexcept { impl_->run(operation); }
 void Session::abandon(OperationState& operation) noexcept { impl_->abandon(operation); }
 void Session::cancel() noexcept { impl_->cancel(); }
+protocol::Pipeline& Session::let(Tenant& tenant) noexcept {
+  SY_ASSERT(idle());
+  impl_->tenant_ = &tenant;
+  return impl_->pipeline_;
+}
+void Session::flush() noexcept {
+  if (!impl_->closed_) impl_->stream_->flush_now();
+}
+bool Session::pristine() const noexcept { return impl_->pristine_ && !needs_reset(); }
 void Session::start_reset() noexcept {
+  impl_->pristine_ = false;
   impl_->start_internal(impl_->pipeline_.transaction_status() == 'I' ? kReset : kRollbackAndReset);
   impl_->dirty_ = false;
 }
@@ -349,7 +359,7 @@ void Session::Impl::abandon(OperationState& operation) noexcept {
 }
 
 void Session::Impl::cancel() noexcept {
-  if (closed_ || cancel_ || current_ == nullptr) return;
+  if (closed_ || cancel_ || (current_ == nullptr && tenant_ == nullptr)) return;
   stream_->stop_expecting();
   cancel_ = std::make_shared<CancelTicket>(CancelTicket{this});
   patience_.arm(deadline_after(runtime::now(), kCancelPatience));
@@ -363,8 +373,14 @@ Task<void> Session::Impl::send_cancel(std::shared_ptr<CancelTicket> ticket, std:
   co_await request_cancel(std::move(plan), std::move(address), std::move(host), std::move(key), transport);
   if (ticket->impl != nullptr) {
     ticket->impl->cancel_.reset();
-    ticket->impl->settle();
+    ticket->impl->on_cancel_settled();
   }
+}
+
+void Session::Impl::on_cancel_settled() noexcept {
+  if (tenant_ == nullptr) return settle();
+  patience_.disarm();  // how long the answer may take is the tenant's affair
+  tenant_->on_cancel_settled();
 }
 
 void Session::Impl::on_patience(void* impl) noexcept {
@@ -437,6 +453,7 @@ void Session::Impl::say_goodbye() noexcept {
 void Session::Impl::close() noexcept {
   if (closed_) return;
   owner = nullptr;
+  tenant_ = nullptr;
   say_goodbye();
   lose(Error(ErrorKind::Closed, "the session was closed"));
 }
@@ -456,6 +473,10 @@ void Session::Impl::lose(const Error& error) noexcept {
     finish_operation();
   }
   internal_ = false;
+  if (tenant_ != nullptr) {
+    std::exchange(tenant_, nullptr)->on_lost(error);
+    return;
+  }
   if (owner != nullptr) owner->on_closed(self, error);
 }
 
@@ -469,6 +490,12 @@ void Session::Impl::on_data(base::ReadBuffer& in) noexcept {
     if (outcome != protocol::Pipeline::Outcome::ok) {
       destroyed_ = nullptr;
       lose(pipeline_.error()->with_session_lost());
+      return;
+    }
+    if (tenant_ != nullptr) {
+      if (in.size() == 0) in.shrink(kIdleBuffer);
+      destroyed_ = nullptr;
+      tenant_->on_answers();
       return;
     }
     if (!ready_) break;
@@ -497,6 +524,7 @@ void Session::Impl::on_parameter_status(std::string_view name, std::string_view 
   } else {
     parameters_.emplace(name, value);
   }
+  if (tenant_ != nullptr) tenant_->on_parameter_changed(name);
 }
 
 void Session::Impl::on_notification(std::int32_t process_id, std::string_view channel,

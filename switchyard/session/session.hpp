@@ -15,6 +15,10 @@
 #include <string>
 #include <string_view>
 
+namespace switchyard::inline v0::protocol {
+class Pipeline;
+}
+
 namespace switchyard::inline v0::session {
 
 class OperationState;
@@ -54,6 +58,23 @@ class SWITCHYARD_API Session {
     ~Listener() = default;
   };
 
+  /// Drives the pipeline of a session by himself: many statements of many callers on it (pool/lane.hpp). Calls come
+  /// from the loop, outside of Pipeline::on_bytes().
+  class Tenant {
+   public:
+    /// What had been received is with the sinks.
+    virtual void on_answers() noexcept = 0;
+    /// The cancel request has been taken by the server, or could not be sent; answers may still be outstanding.
+    virtual void on_cancel_settled() noexcept = 0;
+    /// The server says that a setting has another value now.
+    virtual void on_parameter_changed(std::string_view name) noexcept = 0;
+    /// The session is gone; the sinks have had on_lost(). It may be destroyed from here.
+    virtual void on_lost(const Error& reason) noexcept = 0;
+
+   protected:
+    ~Tenant() = default;
+  };
+
   /// Connects by the plan: hosts in order, TLS, authentication, target_session_attrs. Errors: Unavailable (stage
   /// connecting) with each host's reason, Server for refusals of the server, Config for a plan that can't work.
   static Task<Result<std::unique_ptr<Session>>> open(std::shared_ptr<const ConnectPlan> plan, TimePoint deadline);
@@ -73,6 +94,14 @@ class SWITCHYARD_API Session {
   /// Asks the server to cancel the running operation; it ends with the server's answer, or with the session when
   /// the server stays silent for kCancelPatience.
   void cancel() noexcept;
+
+  /// Leaves the session to `tenant` until it is closed. Requires idle(); run() and its like are not for it any
+  /// more. The tenant submits steps and calls flush(), and owns what becomes of the answers.
+  [[nodiscard]] protocol::Pipeline& let(Tenant& tenant) noexcept;
+  /// Writes what the tenant has submitted: as much as the socket takes now, the rest by itself.
+  void flush() noexcept;
+  /// Nothing that a reset would have to undo ever ran here.
+  [[nodiscard]] bool pristine() const noexcept;
 
   /// Ends the session at once because of `reason`: the running operation is lost with it, the owner is told.
   void abort(const Error& reason) noexcept;

@@ -63,7 +63,9 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   void resume_reading() noexcept;
   [[nodiscard]] std::size_t unsent() const noexcept;
 
-  [[nodiscard]] bool idle() const noexcept { return !closed_ && current_ == nullptr && !internal_ && !settling_; }
+  [[nodiscard]] bool idle() const noexcept {
+    return !closed_ && current_ == nullptr && !internal_ && !settling_ && tenant_ == nullptr;
+  }
 
   Session& self;
   Session::Owner* owner = nullptr;
@@ -152,6 +154,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
                                               std::shared_ptr<const ConnectPlan> plan,
                                               runtime::SocketAddress address, HostSpec host,
                                               protocol::BackendKey key, CancelTransport transport);
+  void on_cancel_settled() noexcept;
   static void on_patience(void* impl) noexcept;
 
   std::shared_ptr<const ConnectPlan> plan_;
@@ -170,6 +173,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   FollowUpSink follow_up_sink_{*this};
 
   OperationState* current_ = nullptr;
+  Session::Tenant* tenant_ = nullptr;
   bool detached_ = false;  ///< the current operation's caller is gone
   bool internal_ = false;  ///< a reset or ping runs
   bool internal_failed_ = false;
@@ -180,6 +184,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   bool ran_again_ = false;
   bool used_cached_ = false;
   bool dirty_ = false;
+  bool pristine_ = true;  ///< was never reset
   bool forgets_statements_ = false;
   bool settling_ = false;  ///< the answer is complete, the cancel request is not
   bool closed_ = false;

@@ -3,12 +3,19 @@
 
 #include <switchyard/base/time.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace switchyard::inline v0 {
+
+/// Whether a read may share a session with other callers' reads (pool/lane.hpp).
+enum class LaneUse : std::uint8_t {
+  automatic,  ///< where it is known to be safe
+  leased,     ///< never: it has a session to itself
+};
 
 /// The first argument of every verb, where its text alone is not enough:
 ///
@@ -23,6 +30,7 @@ struct Statement {
   std::optional<Duration> timeout = {};
   /// Doing it twice does no harm: it may be retried when its outcome is unknown.
   bool idempotent = false;
+  LaneUse lane = LaneUse::automatic;
 };
 
 }  // namespace switchyard::inline v0

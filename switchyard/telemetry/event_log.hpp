@@ -39,6 +39,8 @@ inline constexpr EventKind kCircuitBreaker{"circuit_breaker", "fleet"};
 inline constexpr EventKind kCircuitBreakerBetter{"circuit_breaker", "fleet", log::Level::info};
 inline constexpr EventKind kConnectFailed{"connect_failed", "pool"};
 inline constexpr EventKind kLeakSuspected{"leak_suspected", "pool"};
+/// What a shared session answered can't have been asked for, or its settings are not as they were.
+inline constexpr EventKind kLaneAlarm{"lane_alarm", "pool", log::Level::error};
 inline constexpr EventKind kTraceExportFailed{"trace_export_failed", "fleet"};
 
 /// One that was kept.

@@ -243,9 +243,11 @@ void append_interval(std::string& out, Interval value) {
 }  // namespace values
 
 Result<Date> Date::from(std::chrono::sys_days days) {
-  const std::int64_t since = static_cast<std::int64_t>(days.time_since_epoch().count()) - kDays1970To2000;
-  if (since < kFirstDay || since >= kEndDateDay) return values::out_of_range_error("date");
-  return from_days(static_cast<std::int32_t>(since));
+  const auto since_1970 = static_cast<std::int64_t>(days.time_since_epoch().count());
+  if (since_1970 < kFirstDay + kDays1970To2000 || since_1970 >= kEndDateDay + kDays1970To2000) {
+    return values::out_of_range_error("date");
+  }
+  return from_days(static_cast<std::int32_t>(since_1970 - kDays1970To2000));
 }
 
 Result<Date> Date::from(std::chrono::year_month_day date) {

@@ -1,0 +1,461 @@
+#include <switchyard/pool/lane.hpp>
+
+#include <switchyard/pool/lane_impl.hpp>
+#include <switchyard/runtime/loop.hpp>
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <exception>
+#include <utility>
+
+namespace switchyard::inline v0::pool {
+namespace {
+
+using session::OperationState;
+
+/// Statements forget what was not used for so long, when the lane is empty anyway.
+constexpr Duration kShapesKept = std::chrono::minutes(5);
+/// After a reason not to open sessions it is asked again so much later.
+constexpr Duration kObjectionKept = std::chrono::seconds(5);
+constexpr Duration kAuditEvery = std::chrono::seconds(10);
+/// Twins are looked for among so many of the last ones.
+constexpr std::size_t kMostTwins = 64;
+
+/// Nobody outside can guess a statement's name, and two processes behind one pooler do not share one.
+std::string random_prefix() {
+  std::array<unsigned char, 4> bytes{};
+  (void)RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out = "sy_";
+  for (const unsigned char byte : bytes) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out + "_";
+}
+
+std::uint64_t random_seed() noexcept {
+  std::array<unsigned char, 8> bytes{};
+  (void)RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, bytes.data(), bytes.size());
+  return seed;
+}
+
+const std::string& process_prefix() {
+  static const std::string prefix = random_prefix();
+  return prefix;
+}
+
+LaneSettings within(LaneSettings settings, const Pool& pool) {
+  settings.limits.sessions = std::min(settings.limits.sessions, pool.settings().max / 2);
+  return settings;
+}
+
+}  // namespace
+
+Lane::Lane(LaneSettings settings, Pool& pool, LaneGuard& guard, LaneObserver* observer)
+    : impl_(std::make_unique<Impl>(std::move(settings), pool, guard, observer)) {}
+Lane::~Lane() = default;
+Lane::Admission Lane::submit(LaneRequest& request, OperationState& operation, TimePoint now) noexcept {
+  try {
+    return impl_->submit(request, operation, now);
+  } catch (const std::exception&) {
+    return {false, "leased: memory is short"};
+  }
+}
+void Lane::withdraw(LaneRequest& request) noexcept { impl_->withdraw(request); }
+void Lane::learn(const OperationState& operation, Duration took, TimePoint now) noexcept {
+  impl_->learn(operation, took, now);
+}
+std::string_view Lane::explain(std::string_view sql, TimePoint now) { return impl_->explain(sql, now); }
+void Lane::retire() noexcept { impl_->retire(); }
+LaneStats Lane::stats() const noexcept { return impl_->stats(); }
+
+Lane::Impl::Impl(LaneSettings wanted, Pool& owner, LaneGuard& catalogue, LaneObserver* watcher)
+    : settings(within(std::move(wanted), owner)),
+      pool(owner),
+      guard(catalogue),
+      observer(watcher),
+      machine(settings.limits),
+      random(random_seed()),
+      prefix(process_prefix()) {
+  for (std::uint32_t i = 0; i < settings.limits.sessions; ++i) seats_.emplace_back(*this);
+  at_slot_.resize(settings.limits.sessions);
+}
+
+Lane::Impl::~Impl() {
+  closing = true;
+  turn_end_.cancel();
+  while (LaneEntry* entry = machine.take_queued()) lease(static_cast<LaneCall&>(*entry), LaneExit::closing);
+  for (LaneSeat& seat : seats_) seat.close(Error(ErrorKind::Closed, "the shared lane was closed"));
+}
+
+/// What kind of operation it is.
+std::string_view Lane::Impl::refuse(const OperationState& operation) const noexcept {
+  if (!settings.enabled) return "leased: lane = \"leased\" for this database";
+  if (operation.lane == LaneUse::leased) return "leased: the statement asks for it";
+  if (operation.parts.size() != 1 || !operation.repeats.empty() || operation.script) {
+    return "leased: not a single statement";
+  }
+  if (!operation.shareable) return "leased: not a read whose answer is wanted as a whole";
+  if (operation.in_transaction || operation.undecided) return "leased: part of a transaction";
+  if (operation.format != session::RowFormat::binary && operation.format != session::RowFormat::native) {
+    return "leased: its rows are wanted as text";
+  }
+  if (operation.parts.front().parameters.value_bytes().size() > kMaxLaneBind) {
+    return "leased: its arguments are larger than 64 kB";
+  }
+  if (settings.limits.sessions == 0) return "leased: a pool of fewer than 2 sessions has no lane";
+  return {};
+}
+
+std::string_view Lane::Impl::check_shape(LaneShape& shape, TimePoint now) {
+  if (const std::uint64_t epoch = guard.epoch(); shape.epoch() != epoch) {
+    auto verdict = guard.judge(shape.sql());
+    if (!verdict) return "leased: the statement is being looked at";
+    shape.judge(std::move(*verdict), epoch);
+  }
+  return shape.objection(now);
+}
+
+Lane::Admission Lane::Impl::submit(LaneRequest& request, OperationState& operation, TimePoint now) {
+  if (const std::string_view why = refuse(operation); !why.empty()) return {false, why};
+  const session::StatementPart& part = operation.parts.front();
+  LaneShape* shape = shapes.find_or_add(part.sql, part.parameters.types());
+  if (shape == nullptr) return {false, "leased: too long, or too many different statements"};
+  if (!shape->note_use(now)) return {false, "leased: not used often enough yet"};
+  if (const std::string_view why = check_shape(*shape, now); !why.empty()) return {false, why};
+  if (machine.open() == 0) {
+    if (pool.in_use() < settings.opens_from) return {false, "leased: too few callers at one time"};
+    if (now < may_open_at_) return {false, objection_};
+    last_used_ = now;
+    open_seats(now);
+    return {false, "leased: the lane is being opened"};
+  }
+  last_used_ = now;
+  if (!shape->described) {
+    bring_columns(*shape);
+    return {false, "leased: its columns are being described"};
+  }
+  const auto& columns = operation.format == session::RowFormat::native ? shape->native : shape->description;
+  operation.on_describe(columns);
+  if (operation.error()) {
+    operation.restart();
+    return {false, "leased: its columns do not fit the type asked for"};
+  }
+  LaneCall& call = take_call();
+  call.request = &request;
+  call.shape = shape;
+  call.columns = shape->description;
+  request.call = &call;
+  request.lane_operation = &operation;
+  operation.arm_deadline();
+  ++counters.statements;
+  if (LaneCall* first = settings.single_flight ? find_twin(*shape, operation) : nullptr) {
+    call.twin = first->twin;
+    first->twin = &call;
+    ++counters.twins;
+    return {true, "shared lane: answered by the execution of another caller"};
+  }
+  call.shares_sync = shape->is_sure();
+  call.replayable = true;
+  call.expected = shape->expected();
+  call.budget = shape->budget();
+  machine.submit(call);
+  if (settings.single_flight) waiting_.push_back(&call);
+  stir();
+  return {true, "shared lane"};
+}
+
+LaneCall* Lane::Impl::find_twin(const LaneShape& shape, const OperationState& operation) noexcept {
+  const ByteView values = operation.parts.front().parameters.value_bytes();
+  const std::size_t from = waiting_.size() > kMostTwins ? waiting_.size() - kMostTwins : 0;
+  for (std::size_t i = from; i < waiting_.size(); ++i) {
+    LaneCall& other = *waiting_[i];
+    if (other.shape != &shape || other.state() != LaneEntry::State::queued || other.request == nullptr) continue;
+    const OperationState& theirs = *other.request->lane_operation;
+    if (theirs.format == operation.format && theirs.parts.front().parameters.value_bytes() == values) return &other;
+  }
+  return nullptr;
+}
+
+void Lane::Impl::withdraw(LaneRequest& request) noexcept {
+  LaneCall* call = std::exchange(request.call, nullptr);
+  request.lane_operation = nullptr;
+  if (call == nullptr) return;
+  call->request = nullptr;
+  // Others may wait for the same answer.
+  for (const LaneCall* other = call->twin; other != nullptr; other = other->twin) {
+    if (other->request != nullptr) return;
+  }
+  // One that waits for another call's answer is in no queue: its turn to go comes with that.
+  if (call->state() == LaneEntry::State::free && call->steps == 0) return;
+  if (machine.withdraw(*call)) finish(*call), call->let_go();
+  stir();
+}
+
+void Lane::Impl::learn(const OperationState& operation, Duration took, TimePoint now) noexcept {
+  if (!settings.enabled || !operation.shareable || operation.parts.size() != 1) return;
+  LaneShape* shape = shapes.find(operation.parts.front().sql, operation.parts.front().parameters.types());
+  if (shape != nullptr) shape->note_leased_run(took, pool.in_use(), now);
+}
+
+std::string_view Lane::Impl::explain(std::string_view sql, TimePoint now) {
+  if (!settings.enabled) return "leased: lane = \"leased\" for this database";
+  if (settings.limits.sessions == 0) return "leased: a pool of fewer than 2 sessions has no lane";
+  LaneShape* shape = shapes.find_or_add(sql, {});
+  if (shape == nullptr) return "leased: too long, or too many different statements";
+  if (const std::string_view why = check_shape(*shape, now); !why.empty()) return why;
+  return "shared lane, once several callers use it";
+}
+
+// ---- calls ----
+
+LaneCall& Lane::Impl::take_call() {
+  if (free_calls_.empty()) {
+    calls_.push_back(std::make_unique<LaneCall>(*this));
+    free_calls_.reserve(calls_.size());
+    return *calls_.back();
+  }
+  LaneCall& call = *free_calls_.back();
+  free_calls_.pop_back();
+  return call;
+}
+
+void Lane::Impl::give_call(LaneCall& call) noexcept {
+  call.request = nullptr;
+  call.twin = nullptr;
+  call.shape = nullptr;
+  call.columns.reset();
+  call.steps = 0;
+  call.described = call.mismatch = call.shares_sync = false;
+  free_calls_.push_back(&call);
+}
+
+void Lane::Impl::finish(LaneCall& call) noexcept {
+  for (LaneCall* one = &call; one != nullptr;) {
+    LaneCall* const next = std::exchange(one->twin, nullptr);
+    if (LaneRequest* request = std::exchange(one->request, nullptr)) {
+      OperationState& operation = *std::exchange(request->lane_operation, nullptr);
+      request->call = nullptr;
+      operation.finish();
+      operation.release();
+    }
+    if (one != &call) give_call(*one);
+    one = next;
+  }
+}
+
+void Lane::Impl::fail(LaneCall& call, const Error& error) noexcept {
+  for (LaneCall* one = &call; one != nullptr; one = one->twin) {
+    if (one->request == nullptr) continue;
+    one->request->suspect = true;
+    one->request->lane_operation->OperationState::on_lost(error);
+  }
+  finish(call);
+}
+
+void Lane::Impl::lease(LaneCall& call, LaneExit why) noexcept {
+  for (LaneCall* one = &call; one != nullptr;) {
+    LaneCall* const next = std::exchange(one->twin, nullptr);
+    if (LaneRequest* request = std::exchange(one->request, nullptr)) {
+      OperationState& operation = *std::exchange(request->lane_operation, nullptr);
+      request->call = nullptr;
+      ++counters.exits[static_cast<std::size_t>(why)];
+      operation.restart();
+      operation.set_phase(OperationState::Phase::queued);
+      request->on_lease(why);
+    }
+    if (one != &call) give_call(*one);
+    one = next;
+  }
+}
+
+void Lane::Impl::move(LaneCall& from, LaneCall& to) noexcept {
+  to.request = std::exchange(from.request, nullptr);
+  if (to.request != nullptr) to.request->call = &to;
+  to.twin = std::exchange(from.twin, nullptr);
+  to.shape = from.shape;
+  to.columns = from.columns;
+  to.replayable = true;
+  to.expected = from.expected;
+  to.budget = from.budget;
+  for (LaneCall* one = &to; one != nullptr; one = one->twin) {
+    if (one->request == nullptr) continue;
+    one->request->lane_operation->restart();
+    one->request->lane_operation->set_phase(OperationState::Phase::queued);
+  }
+}
+
+void Lane::Impl::again(LaneCall& call) noexcept {
+  try {
+    LaneCall& next = take_call();
+    move(call, next);
+    machine.submit_again(next);
+    stir();
+  } catch (const std::exception&) {
+    lease(call, LaneExit::lane_error);
+  }
+}
+
+void Lane::Impl::reissue(LaneCall& call) noexcept {
+  if (call.reissued() || machine.open() == 0) {
+    lease(call, LaneExit::head_of_line);
+    return;
+  }
+  ++counters.reissued;
+  again(call);
+}
+
+// ---- sessions ----
+
+void Lane::Impl::object(std::string reason, TimePoint now) {
+  objection_ = "leased: " + std::move(reason);
+  may_open_at_ = now + kObjectionKept;
+}
+
+void Lane::Impl::open_seats(TimePoint now) noexcept {
+  if (closing || now < may_open_at_) return;
+  // Two to begin with: while one is answered the other works.
+  const std::uint32_t wanted = machine.queued() > 0 ? machine.open() + 1 : 2;
+  std::uint32_t have = machine.open();
+  for (LaneSeat& seat : seats_) {
+    if (seat.state() == LaneSeat::State::acquiring || seat.state() == LaneSeat::State::setting_up) ++have;
+  }
+  for (LaneSeat& seat : seats_) {
+    if (have >= wanted) break;
+    if (seat.state() != LaneSeat::State::empty) continue;
+    seat.open();
+    ++have;
+  }
+  arm();
+}
+
+void Lane::Impl::seat_changed(LaneSeat& seat) noexcept {
+  if (seat.slot() != kNoLaneSlot) at_slot_[seat.slot()] = &seat;
+  arm();
+}
+
+void Lane::Impl::bring_columns(LaneShape& shape) noexcept {
+  for (LaneSeat& seat : seats_) {
+    if (seat.state() != LaneSeat::State::live || !machine.takes(seat.slot())) continue;
+    seat.prepare(shape);
+    stir();
+    return;
+  }
+}
+
+void Lane::Impl::retire() noexcept {
+  for (LaneSeat& seat : seats_) {
+    if (seat.state() == LaneSeat::State::live) machine.retire(seat.slot(), actions);
+  }
+  stir();
+}
+
+void Lane::Impl::perform(TimePoint /*now*/) noexcept {
+  // Actions may cause others: they come behind.
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    const LaneAction action = actions[i];
+    LaneSeat* const seat = seat_at(action.slot);
+    switch (action.kind) {
+      case LaneAction::Kind::send: seat->send(static_cast<LaneCall&>(*action.entry), action.sync); break;
+      case LaneAction::Kind::reissue: reissue(static_cast<LaneCall&>(*action.entry)); break;
+      case LaneAction::Kind::cancel: seat->cancel(); break;
+      case LaneAction::Kind::close:
+        if (seat != nullptr) {
+          seat->close(Error(ErrorKind::Closed, "the shared lane gave the session back").with_session_lost());
+        }
+        break;
+    }
+  }
+  actions.clear();
+}
+
+void Lane::Impl::turn() noexcept {
+  const TimePoint now = runtime::now();
+  waiting_.clear();
+  perform(now);
+  for (LaneSeat& seat : seats_) {
+    if (seat.condemned())
+      seat.close(Error(ErrorKind::Closed, "the session left the shared lane").with_session_lost());
+  }
+  machine.plan(now, actions);
+  perform(now);
+  for (LaneSeat& seat : seats_) seat.flush();
+  if (machine.queued() > 0) {
+    if (machine.open() == 0) {
+      while (LaneEntry* entry = machine.take_queued()) {
+        auto& call = static_cast<LaneCall&>(*entry);
+        lease(call, LaneExit::closing);
+        call.let_go();
+      }
+    }
+    open_seats(now);
+  }
+  arm();
+}
+
+void Lane::Impl::arm() noexcept {
+  if (closing) return;
+  if (machine.outstanding() > 0) {
+    // Looked at when it may matter, not moved with every statement.
+    if (!tick_.armed()) tick_.arm(machine.next_tick());
+  }
+  if (machine.sessions() > 0 && !second_.armed()) {
+    second_.arm(deadline_after(runtime::now(), std::chrono::seconds(1)));
+  }
+}
+
+void Lane::Impl::on_tick(void* self) noexcept {
+  auto& lane = *static_cast<Impl*>(self);
+  const TimePoint now = runtime::now();
+  if (const TimePoint next = lane.machine.next_tick(); next > now) {
+    if (next != kNever) lane.tick_.arm(next);
+    return;
+  }
+  lane.machine.tick(now, lane.actions);
+  lane.stir();
+}
+
+void Lane::Impl::second() noexcept {
+  const TimePoint now = runtime::now();
+  const std::uint64_t generation = guard.generation();
+  (void)guard.epoch();
+  const bool idle = now - last_used_ >= settings.idle_timeout;
+  const bool crowded = pool.crowded() && machine.open() > 1;
+  bool gave_one = false;
+  for (LaneSeat& seat : seats_) {
+    if (seat.state() != LaneSeat::State::live) continue;
+    const bool old = settings.max_lifetime > Duration::zero() && now - seat.opened() >= settings.max_lifetime;
+    if (idle || old || seat.generation() != generation || (crowded && !gave_one)) {
+      gave_one = true;
+      machine.retire(seat.slot(), actions);
+      continue;
+    }
+    seat.send_canary(now);
+    if (machine.outstanding(seat.slot()) <= 1 && now - seat.audited() >= kAuditEvery) seat.send_audit(now);
+  }
+  if (machine.outstanding() == 0 && machine.queued() == 0 && shapes.size() > kMaxLaneShapes / 2) {
+    std::vector<std::uint32_t> forgotten;
+    shapes.forget_older_than(now - kShapesKept, forgotten);
+    for (LaneSeat& seat : seats_) {
+      for (const std::uint32_t id : forgotten) seat.forget(id);
+    }
+  }
+  stir();
+  arm();
+}
+
+LaneStats Lane::Impl::stats() const noexcept {
+  LaneStats out = counters;
+  out.sessions = machine.sessions();
+  out.outstanding = machine.outstanding();
+  out.queued = machine.queued();
+  return out;
+}
+
+}  // namespace switchyard::inline v0::pool

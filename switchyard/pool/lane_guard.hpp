@@ -1,0 +1,25 @@
+// What a lane must be told about the database it stands in: filled by whoever watches the catalogue.
+#pragma once
+
+#include <switchyard/sql/verdict.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace switchyard::inline v0::pool {
+
+class LaneGuard {
+ public:
+  /// What is known of a text; none while it is still being looked at, which this call starts. Never waits.
+  [[nodiscard]] virtual std::optional<sql::Verdict> judge(std::string_view sql) = 0;
+  /// Raised by every change of the catalogue: verdicts and descriptions are of one epoch.
+  [[nodiscard]] virtual std::uint64_t epoch() noexcept = 0;
+  /// Raised when settings of roles, databases or the server have changed: sessions are of one generation.
+  [[nodiscard]] virtual std::uint64_t generation() noexcept = 0;
+
+ protected:
+  ~LaneGuard() = default;
+};
+
+}  // namespace switchyard::inline v0::pool

@@ -1,0 +1,550 @@
+// The shared lane on a real server, with a guard that lets every text in: what the verdict would keep out must be
+// caught by the lane itself.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <switchyard/config/connection_string.hpp>
+#include <switchyard/embedded/test_cluster.hpp>
+#include <switchyard/pool/lane.hpp>
+#include <switchyard/pool/pool.hpp>
+#include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/loop.hpp>
+#include <switchyard/runtime/shard.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/session/connect_plan.hpp>
+#include <switchyard/session/querier.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace switchyard::pool {
+namespace {
+
+using namespace std::chrono_literals;
+using embedded::TestDatabase;
+using session::Session;
+using ::testing::HasSubstr;
+
+class OpenGuard final : public LaneGuard {
+ public:
+  std::optional<sql::Verdict> judge(std::string_view) override {
+    return sql::Verdict{
+        .may_share = true, .may_share_sync = shares_sync, .may_intern = true, .reasons = {"trusted"}};
+  }
+  std::uint64_t epoch() noexcept override { return the_epoch; }
+  std::uint64_t generation() noexcept override { return the_generation; }
+  bool shares_sync = true;
+  std::uint64_t the_epoch = 1;
+  std::uint64_t the_generation = 1;
+};
+
+class Alarms final : public LaneObserver {
+ public:
+  void on_lane_alarm(std::string_view what, std::int32_t) noexcept override { heard.emplace_back(what); }
+  std::vector<std::string> heard;
+};
+
+/// Autocommit statements: into the lane where it takes them, else on a lease.
+class Caller final : private session::OperationHost, public Querier {
+ public:
+  Caller(Pool& pool, Lane& lane) : Querier(static_cast<OperationHost&>(*this)), pool_(pool), lane_(lane) {}
+
+  std::string_view reason;  ///< of the last one
+  Duration limit = 20s;
+  bool was_suspect = false;
+
+ private:
+  struct Wish final : Request, LaneRequest {
+    Wish(Caller& from, session::OperationState& what) : caller(from), operation(what) { operation.retain(); }
+    void on_granted(Session& session, Duration) noexcept override {
+      queued = false;
+      operation.arm_deadline();
+      session.run(operation);
+      operation.release();
+    }
+    void on_failed(const Error& error) noexcept override {
+      queued = false;
+      operation.fail(error);
+      operation.release();
+    }
+    void on_sent(TimePoint) noexcept override {}
+    void on_lease(LaneExit why) noexcept override {
+      caller.reason = lane_exit_text(why);
+      queued = true;
+      caller.pool_.acquire(*this);
+    }
+    Caller& caller;
+    session::OperationState& operation;
+    bool queued = false;
+  };
+
+  void start(session::OperationState& operation) noexcept override {
+    auto* wish = new Wish(*this, operation);
+    operation.host_data = wish;
+    operation.started = runtime::now();
+    operation.deadline = operation.started + limit;
+    operation.deadline_source = "limit";
+    const Lane::Admission admission = lane_.submit(*wish, operation, runtime::now());
+    reason = admission.reason;
+    if (admission.taken) {
+      operation.read_only = true;
+      return;
+    }
+    wish->queued = true;
+    pool_.acquire(*wish);
+  }
+  bool finished(session::OperationState& operation) noexcept override {
+    auto* wish = static_cast<Wish*>(std::exchange(operation.host_data, nullptr));
+    if (wish != nullptr) was_suspect = wish->suspect;
+    delete wish;
+    return false;
+  }
+  void abandon(session::OperationState& operation) noexcept override {
+    auto* wish = static_cast<Wish*>(std::exchange(operation.host_data, nullptr));
+    if (operation.session != nullptr) {
+      operation.session->abandon(operation);
+    } else if (wish != nullptr) {
+      if (wish->in_lane()) lane_.withdraw(*wish);
+      if (wish->queued) pool_.abandon(*wish);
+      operation.release();
+    }
+    delete wish;
+  }
+  void expire(session::OperationState& operation) noexcept override {
+    auto* wish = static_cast<Wish*>(operation.host_data);
+    if (operation.session != nullptr) {
+      operation.session->cancel();
+    } else if (wish != nullptr && wish->in_lane()) {
+      lane_.withdraw(*wish);
+      operation.fail(operation.deadline_error());
+      operation.release();
+    }
+  }
+
+  Pool& pool_;
+  Lane& lane_;
+};
+
+class LaneOnServer : public ::testing::Test {
+ protected:
+  struct Site {
+    Pool& pool;
+    Lane& lane;
+    Caller caller;
+    Site(Pool& of, Lane& on) : pool(of), lane(on), caller(of, on) {}
+  };
+
+  template <class F>
+  void run(F story) {
+    shard.run_until_complete(with_timeout(with_lane(std::move(story)), 60s));
+    for (int tries = 0; tries < 500 && sessions() != "0"; ++tries) database.execute("SELECT pg_sleep(0.01)");
+    EXPECT_EQ(sessions(), "0");
+    if (expects_no_alarm) EXPECT_THAT(alarms.heard, ::testing::IsEmpty());
+  }
+
+  template <class F>
+  Task<void> with_lane(F story) {
+    PoolSettings pooled;
+    pooled.database = "main";
+    pooled.max = 8;
+    auto plan = std::make_shared<session::ConnectPlan>();
+    plan->options =
+        parse_connection_string(database.endpoint().keywords() + " application_name=lane_pgtest").value_or_throw();
+    auto permits = std::make_shared<PermitCounter>(pooled.max);
+    Pool pool(std::move(pooled), make_connector(std::move(plan)), permits, nullptr);
+    settings.opens_from = 0;
+    {
+      Lane lane(settings, pool, guard, &alarms);
+      Site site(pool, lane);
+      co_await story(site);
+      lane.retire();
+      co_await pool.close(runtime::now() + 5s);
+    }
+    EXPECT_EQ(permits->taken(), 0U);
+  }
+
+  /// Until the text runs in the lane.
+  template <class T, class... Arguments>
+  static Task<void> warm(Site& site, std::string sql, Arguments... arguments) {
+    for (int i = 0; i < 500; ++i) {
+      (void)co_await site.caller.query<T>(sql, arguments...).result();
+      if (site.caller.reason.starts_with("shared lane")) co_return;
+      co_await sleep(1ms);
+    }
+    ADD_FAILURE() << "never shared: " << site.caller.reason;
+  }
+
+  std::string sessions() {
+    return database.query_value(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lane_pgtest' AND datname = "
+        "current_database()");
+  }
+
+  TestDatabase database;
+  LaneSettings settings;
+  OpenGuard guard;
+  Alarms alarms;
+  bool expects_no_alarm = true;
+  runtime::Shard shard;
+};
+
+constexpr char kTag[] = "SELECT $1::int4 AS tag";
+
+TEST_F(LaneOnServer, ManyCallersShareASessionAndEachGetsItsOwnAnswer) {
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 0);
+    std::vector<Task<void>> callers;
+    int right = 0;
+    for (int i = 0; i < 100; ++i) {
+      callers.push_back([](Site& on, int tag, int& count) -> Task<void> {
+        for (int n = 0; n < 50; ++n) {
+          if (co_await on.caller.query_value<std::int32_t>(kTag, tag * 1000 + n) == tag * 1000 + n) ++count;
+        }
+      }(site, i, right));
+    }
+    co_await all(std::move(callers));
+    EXPECT_EQ(right, 5000);
+    const LaneStats stats = site.lane.stats();
+    EXPECT_GE(stats.statements, 5000U);
+    EXPECT_LT(stats.syncs, stats.statements / 2) << "statements that are quick share a Sync";
+    EXPECT_LE(stats.sessions, 4U);
+  });
+}
+
+TEST_F(LaneOnServer, ATextIsPreparedFromItsThirdUseOn) {
+  run([](Site& site) -> Task<void> {
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, 1), 1);
+    EXPECT_EQ(site.caller.reason, "leased: not used often enough yet");
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, 2), 2);
+    EXPECT_EQ(site.caller.reason, "leased: not used often enough yet");
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, 3), 3);
+    EXPECT_EQ(site.caller.reason, "leased: the lane is being opened");
+  });
+}
+
+TEST_F(LaneOnServer, ALaneSessionOnlyReadsAndAWriteRunsOnALease) {
+  database.execute(
+      "CREATE TABLE t (id int); CREATE FUNCTION add_one() RETURNS int LANGUAGE sql AS "
+      "'INSERT INTO t VALUES (1) RETURNING id'");
+  run([this](Site& site) -> Task<void> {
+    int ran = 0;
+    for (; ran < 500 && site.caller.reason != "it writes"; ++ran) {
+      EXPECT_EQ(co_await site.caller.query_value<std::int32_t>("SELECT add_one()"), 1);
+      if (!site.caller.reason.starts_with("shared")) co_await sleep(1ms);
+    }
+    EXPECT_EQ(database.query_value("SELECT count(*) FROM t"), std::to_string(ran));
+    EXPECT_EQ(site.caller.reason, "it writes");
+    EXPECT_GE(site.lane.stats().exits[static_cast<std::size_t>(LaneExit::read_only)], 1U);
+  });
+}
+
+TEST_F(LaneOnServer, MoreRowsThanTheCapAreReadAgainOnALease) {
+  settings.row_cap = 10;
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT generate_series(1, $1::int4)", 1);
+    for (const int rows : {9, 10, 11, 1000}) {
+      const auto all_rows = co_await site.caller.query<std::int32_t>("SELECT generate_series(1, $1::int4)", rows);
+      EXPECT_EQ(all_rows.size(), static_cast<std::size_t>(rows));
+      if (rows == 9) EXPECT_TRUE(site.caller.reason.starts_with("shared lane"));
+    }
+    EXPECT_GE(site.lane.stats().exits[static_cast<std::size_t>(LaneExit::row_cap)], 1U);
+  });
+}
+
+TEST_F(LaneOnServer, AReaderThatWaitsForALockGoesOnALeaseAndTheOthersGoOn) {
+  database.execute("CREATE TABLE locked (id int); INSERT INTO locked VALUES (7)");
+  run([this](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT id FROM locked");
+    co_await warm<std::int32_t>(site, kTag, 1);
+    bool unlocked = false;
+    spawn([](Site& on, bool& over) -> Task<void> {
+      co_await on.caller.script("BEGIN; LOCK TABLE locked IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(0.5); COMMIT");
+      over = true;
+    }(site, unlocked));
+    while (database.query_value("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND "
+                                "relation = 'locked'::regclass") == "0") {
+      co_await sleep(1ms);
+    }
+    auto blocked = [](Site& on) -> Task<std::int32_t> {
+      co_return co_await on.caller.query_value<std::int32_t>("SELECT id FROM locked");
+    };
+    std::int32_t read = 0;
+    bool done = false;
+    spawn([](auto task, std::int32_t& out, bool& flag) -> Task<void> {
+      out = co_await std::move(task);
+      flag = true;
+    }(blocked(site), read, done));
+    for (int i = 0; i < 50; ++i) {
+      EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, i), i);
+      co_await sleep(1ms);
+    }
+    EXPECT_TRUE(!done || unlocked);
+    for (int i = 0; i < 1000 && !(done && unlocked); ++i) co_await sleep(5ms);
+    // Where the session had yet to parse it, the Parse waited.
+    const LaneStats stats = site.lane.stats();
+    EXPECT_EQ(stats.exits[static_cast<std::size_t>(LaneExit::lock_wait)] +
+                  stats.exits[static_cast<std::size_t>(LaneExit::lane_error)],
+              1U);
+    EXPECT_EQ(read, 7);
+  });
+}
+
+TEST_F(LaneOnServer, AnErrorIsItsCallersAloneAndThoseInItsGroupAreAnswered) {
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT 10 / $1::int4", 5);
+    for (int i = 0; i < 60; ++i)
+      EXPECT_EQ(co_await site.caller.query_value<std::int32_t>("SELECT 10 / $1::int4", 2), 5);
+    std::vector<Task<void>> callers;
+    int right = 0;
+    int refused = 0;
+    for (int i = 0; i < 40; ++i) {
+      callers.push_back([](Site& on, int by, int& ok, int& bad) -> Task<void> {
+        const auto result = co_await on.caller.query_value<std::int32_t>("SELECT 10 / $1::int4", by).result();
+        if (by == 0 && !result.ok() && result.error().sqlstate() == "22012") ++bad;
+        if (by != 0 && result.ok() && *result == 10 / by) ++ok;
+      }(site, i % 8, right, refused));
+    }
+    co_await all(std::move(callers));
+    EXPECT_EQ(refused, 5);
+    EXPECT_EQ(right, 35);
+    EXPECT_TRUE(site.caller.reason.starts_with("shared lane"));
+  });
+}
+
+TEST_F(LaneOnServer, BehindASlowStatementNobodyWaits) {
+  guard.shares_sync = false;
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT 1 FROM pg_sleep($1::float8)", 0.0);
+    co_await warm<std::int32_t>(site, kTag, 1);
+    const TimePoint begun = Clock::now();
+    std::vector<Task<void>> callers;
+    for (int i = 0; i < 20; ++i) {
+      callers.push_back([](Site& on, int tag) -> Task<void> {
+        if (tag == 0) {
+          EXPECT_EQ(co_await on.caller.query_value<std::int32_t>("SELECT 1 FROM pg_sleep($1::float8)", 3.0), 1);
+        } else {
+          EXPECT_EQ(co_await on.caller.query_value<std::int32_t>(kTag, tag), tag);
+        }
+      }(site, i));
+    }
+    Task<void> slow = std::move(callers.front());
+    callers.erase(callers.begin());
+    bool others_done = false;
+    spawn([](std::vector<Task<void>> some, bool& done) -> Task<void> {
+      co_await all(std::move(some));
+      done = true;
+    }(std::move(callers), others_done));
+    co_await std::move(slow);
+    EXPECT_TRUE(others_done);
+    EXPECT_GE(Clock::now() - begun, 3s);
+    EXPECT_GE(site.lane.stats().reissued, 1U);
+  });
+}
+
+TEST_F(LaneOnServer, AStatementThatNobodyWaitsForIsCancelledAndNoOtherIsHit) {
+  guard.shares_sync = false;
+  run([this](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT 1 FROM pg_sleep($1::float8)", 0.0);
+    co_await warm<std::int32_t>(site, kTag, 1);
+    {
+      auto dropped = [](Site& on) -> Task<void> {
+        co_await on.caller.query_value<std::int32_t>("SELECT 1 FROM pg_sleep($1::float8)", 60.0);
+      }(site);
+      (void)co_await as_result(with_timeout(std::move(dropped), 5ms));
+    }
+    for (int i = 0; i < 300; ++i) {
+      EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, i), i);
+      if (i % 10 == 0) co_await sleep(1ms);
+    }
+    for (int i = 0; i < 1000 && site.lane.stats().cancels == 0; ++i) co_await sleep(5ms);
+    EXPECT_GE(site.lane.stats().cancels, 1U);
+    for (int i = 0; i < 1000 && database.query_value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
+                                                     "'%1 FROM pg_sleep%' AND state = 'active' "
+                                                     "AND pid <> pg_backend_pid()") != "0";
+         ++i) {
+      co_await sleep(5ms);
+    }
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, i), i);
+  });
+}
+
+TEST_F(LaneOnServer, ADeadlineEndsItsStatementAloneAndAtOnce) {
+  guard.shares_sync = false;
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT 1 FROM pg_sleep($1::float8)", 0.0);
+    site.caller.limit = 50ms;
+    const auto result =
+        co_await site.caller.query_value<std::int32_t>("SELECT 1 FROM pg_sleep($1::float8)", 60.0).result();
+    EXPECT_FALSE(result.ok());
+    if (!result.ok()) EXPECT_EQ(result.error().kind(), ErrorKind::Deadline);
+  });
+}
+
+TEST_F(LaneOnServer, AKilledSessionIsNobodysBusiness) {
+  run([this](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 1);
+    for (int round = 0; round < 10; ++round) {
+      std::vector<Task<void>> callers;
+      int right = 0;
+      for (int i = 0; i < 50; ++i) {
+        callers.push_back([](Site& on, int tag, int& count) -> Task<void> {
+          for (int n = 0; n < 20; ++n) {
+            const auto answer = co_await on.caller.query_value<std::int32_t>(kTag, tag).result();
+            if (answer.ok() && *answer == tag) ++count;
+          }
+        }(site, i, right));
+      }
+      callers.push_back([](TestDatabase& at) -> Task<void> {
+        co_await sleep(1ms);
+        at.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lane_pgtest' "
+            "AND datname = current_database() AND query LIKE '%tag%'");
+      }(database));
+      co_await all(std::move(callers));
+      // Leases are hit as well: what ran on them, or on one that died idle, has no one to run it again here.
+      EXPECT_GE(right, 50 * 20 - 8);
+    }
+  });
+}
+
+TEST_F(LaneOnServer, ChangedColumnsAreNeverReadAsTheOldOnes) {
+  database.execute("CREATE TABLE shape (a int4); INSERT INTO shape VALUES (41)");
+  run([this](Site& site) -> Task<void> {
+    co_await warm<Row>(site, "SELECT * FROM shape");
+    database.execute("ALTER TABLE shape ALTER a TYPE int8; ALTER TABLE shape ADD b text DEFAULT 'x'");
+    for (int i = 0; i < 10; ++i) {
+      const auto rows = co_await site.caller.query<Row>("SELECT * FROM shape");
+      EXPECT_EQ(rows.at(0).to_json(), R"({"a":41,"b":"x"})");
+    }
+    EXPECT_GE(site.lane.stats().exits[static_cast<std::size_t>(LaneExit::columns)], 1U);
+  });
+}
+
+TEST_F(LaneOnServer, ANewEpochPreparesAnew) {
+  database.execute("CREATE SCHEMA first; CREATE TABLE public.t (x int4); INSERT INTO public.t VALUES (1)");
+  database.execute("ALTER DATABASE " + database.query_value("SELECT quote_ident(current_database())") +
+                   " SET search_path = first, public");
+  run([this](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT x FROM t");
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>("SELECT x FROM t"), 1);
+    database.execute("CREATE TABLE first.t (x int4); INSERT INTO first.t VALUES (2)");
+    ++guard.the_epoch;
+    co_await warm<std::int32_t>(site, "SELECT x FROM t");
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>("SELECT x FROM t"), 2);
+  });
+}
+
+TEST_F(LaneOnServer, ANewGenerationOfSettingsGetsNewSessions) {
+  run([this](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT pg_backend_pid()");
+    const auto before = co_await site.caller.query<std::int32_t>("SELECT pg_backend_pid()");
+    ++guard.the_generation;
+    std::vector<std::int32_t> after = before;
+    for (int i = 0; i < 400 && (after == before || !site.caller.reason.starts_with("shared lane")); ++i) {
+      co_await sleep(10ms);
+      after = co_await site.caller.query<std::int32_t>("SELECT pg_backend_pid()");
+    }
+    EXPECT_NE(after, before);
+  });
+}
+
+TEST_F(LaneOnServer, LargeAnswersArriveWholeAndAreLeasedNextTime) {
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::string>(site, "SELECT repeat('x', $1::int4)", 1);
+    for (const int size : {100, 16'000, 17'000, 1'000'000}) {
+      const auto text = co_await site.caller.query_value<std::string>("SELECT repeat('x', $1::int4)", size);
+      EXPECT_EQ(text.size(), static_cast<std::size_t>(size));
+    }
+    EXPECT_EQ(site.caller.reason, "its answers are large");
+  });
+}
+
+TEST_F(LaneOnServer, IdenticalStatementsThatWaitShareOneExecution) {
+  settings.single_flight = true;
+  database.execute("CREATE TABLE few (id int); INSERT INTO few VALUES (1)");
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, "SELECT $1::int4 FROM few", 0);
+    std::vector<Task<void>> callers;
+    int right = 0;
+    for (int i = 0; i < 40; ++i) {
+      callers.push_back([](Site& on, int tag, int& count) -> Task<void> {
+        if (co_await on.caller.query_value<std::int32_t>("SELECT $1::int4 FROM few", tag) == tag) ++count;
+      }(site, i % 2, right));
+    }
+    co_await all(std::move(callers));
+    EXPECT_EQ(right, 40);
+    EXPECT_EQ(site.lane.stats().twins, 38U);
+  });
+}
+
+TEST_F(LaneOnServer, NamesOnTheServerAreOfThisProcess) {
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 1);
+    co_await warm<std::string>(site, "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%tag%'");
+    const auto names = co_await site.caller.query<std::string>(
+        "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%tag%'");
+    EXPECT_THAT(names, ::testing::Contains(::testing::MatchesRegex("sy_[0-9a-f]+_[0-9]+_[0-9]+")));
+  });
+}
+
+TEST_F(LaneOnServer, TripwiresHoldWhileNothingIsWrong) {
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 1);
+    for (int i = 0; i < 500 && site.lane.stats().canaries == 0; ++i) {
+      EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, i), i);
+      co_await sleep(10ms);
+    }
+    EXPECT_GE(site.lane.stats().canaries, 1U);
+  });
+}
+
+TEST_F(LaneOnServer, ASettingChangedBehindItsBackRetiresASession) {
+  run([](Site& site) -> Task<void> {
+    // Reported by the server, and against what the verdict lets in.
+    co_await warm<std::string>(site, "SELECT set_config('TimeZone', 'UTC', false)");
+    (void)co_await site.caller.query<std::string>("SELECT set_config('TimeZone', 'Asia/Tokyo', false)").result();
+    co_await warm<std::string>(site, "SELECT current_setting('TimeZone')");
+    for (int i = 0; i < 50; ++i) {
+      (void)co_await site.caller.query<std::string>("SELECT set_config('TimeZone', 'UTC', false)");
+    }
+  });
+}
+
+TEST_F(LaneOnServer, ASessionThatIsNotReadCommittedIsNotShared) {
+  database.execute("ALTER DATABASE " + database.query_value("SELECT quote_ident(current_database())") +
+                   " SET default_transaction_isolation = 'serializable'");
+  run([](Site& site) -> Task<void> {
+    std::string_view reason;
+    for (int i = 0; i < 300; ++i) {
+      EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, i), i);
+      reason = site.caller.reason;
+      if (reason.find("READ COMMITTED") != std::string_view::npos) break;
+      co_await sleep(2ms);
+    }
+    EXPECT_THAT(std::string(reason), HasSubstr("transactions are not READ COMMITTED by default"));
+  });
+}
+
+TEST_F(LaneOnServer, AClosingLaneLeavesNobodyWaiting) {
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 1);
+    std::vector<Task<void>> callers;
+    int right = 0;
+    for (int i = 0; i < 200; ++i) {
+      callers.push_back([](Site& on, int tag, int& count) -> Task<void> {
+        for (int n = 0; n < 10; ++n) {
+          if (n == 5 && tag % 50 == 0) on.lane.retire();
+          if (co_await on.caller.query_value<std::int32_t>(kTag, tag) == tag) ++count;
+        }
+      }(site, i, right));
+    }
+    co_await all(std::move(callers));
+    EXPECT_EQ(right, 2000);
+  });
+}
+
+}  // namespace
+}  // namespace switchyard::pool
