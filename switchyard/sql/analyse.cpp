@@ -104,6 +104,7 @@ StatementFacts analyse_bounded(const std::string& text) {
   if (error == json::error::too_deep) {
     return not_understood("its parse tree is deeper than " + std::to_string(kMaxParseTreeDepth) + " levels");
   }
+  if (error && !is_ascii(text)) return not_understood("it is not UTF-8");
   if (error) return not_understood("its parse tree cannot be read: " + error.message());
   const json::object* root = tree.if_object();
   const json::value* statements = root != nullptr ? root->if_contains("stmts") : nullptr;

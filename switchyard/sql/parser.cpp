@@ -109,14 +109,15 @@ bool Parser::analyse(std::string text, Done done) {
 }
 
 StatementFacts Parser::analyse_now(std::string_view text) {
-  const auto answer = std::make_shared<std::promise<StatementFacts>>();
+  auto answer = std::make_shared<std::promise<StatementFacts>>();  // then only the work's: dropped with it
   auto facts = answer->get_future();
   {
     const std::scoped_lock lock(state_->mutex);
     if (!state_->started()) return refused("there is no thread to analyse it");
     state_->waiting_bytes += text.size();
-    state_->waiting.push_front(
-        {std::string(text), [answer](StatementFacts found) { answer->set_value(std::move(found)); }});
+    state_->waiting.push_front({std::string(text), [answer = std::move(answer)](StatementFacts found) {
+                                  answer->set_value(std::move(found));
+                                }});
   }
   state_->changed.notify_one();
   try {
@@ -136,6 +137,7 @@ void Parser::stop() noexcept {
     state_->waiting_bytes = 0;
   }
   state_->changed.notify_all();
+  dropped.clear();  // who waits for them goes on now
   if (before == State::Stage::runs) pthread_join(state_->thread, nullptr);
 }
 

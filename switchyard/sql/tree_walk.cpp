@@ -360,8 +360,9 @@ void TreeWalk::target(const Object& relation) {
 
 void TreeWalk::select(std::string_view type, const Object& fields) {
   const std::string_view operation = text_of(fields, "op");
-  const bool merges_rows = !operation.empty() && operation != "SETOP_NONE" && !is_set(fields, "all");
-  if (merges_rows || fields.contains("distinctClause") || fields.contains("groupClause")) grouping();
+  const bool compares_rows = operation == "SETOP_INTERSECT" || operation == "SETOP_EXCEPT" ||
+                             (operation == "SETOP_UNION" && !is_set(fields, "all"));
+  if (compares_rows || fields.contains("distinctClause") || fields.contains("groupClause")) grouping();
   query(type, fields);
 }
 
