@@ -14,7 +14,7 @@ namespace switchyard::inline v0::sql {
 
 /// Longer texts are not parsed.
 inline constexpr std::size_t kMaxAnalysedText = 64 << 10;
-/// What the parser's recursion needs for texts of that length. Measured: `1+1+...` needs 33 MB.
+/// Ten times what the parser's recursion needs for the worst text of that length known, `1+1+...`: 6 MB.
 inline constexpr std::size_t kAnalysisStack = 64 << 20;
 /// Levels of the parse tree (an operand of an operator is two to three of them).
 inline constexpr std::size_t kMaxParseTreeDepth = 4000;
