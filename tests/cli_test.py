@@ -191,6 +191,25 @@ def without_a_fleet(cases, machine):
             p.ended(result, FAILED)
             p.want("pg_isready -h 127.0.0.1" in result.stdout, result.stdout, result.stderr)
 
+    @case(cases, "sql explain says what a statement is from its text alone, and that a database decides the rest")
+    def _(p):
+        result = machine.run("sql", "explain", "SELECT lower(a) FROM s.t WHERE b > 'today' FOR UPDATE")
+        p.ended(result, OK)
+        for words in ("select, writes", "s.t", "lower", "locks_rows"):
+            p.want(words in result.stdout, words, "is not in", result.stdout)
+        p.want("database" in result.stderr, result.stderr)
+        facts = json.loads(machine.run("sql", "explain", "--json", "-", stdin="SELECT count(*) FROM t\n").stdout)
+        p.want((facts["kind"], facts["writes"], facts["relations"], facts["functions"]) ==
+               ("select", False, ["t"], ["count"]), facts)
+        p.want(facts["may_share"] is False and facts["reasons"] and len(facts["fingerprint"]) == 16, facts)
+        facts = json.loads(machine.run("sql", "explain", "--json", "SELECT * FORM t u").stdout)
+        p.want(facts["kind"] == "unknown" and facts["writes"] and "syntax error" in facts["why_unknown"], facts)
+        # Longer than what is read of it.
+        facts = json.loads(machine.run("sql", "explain", "--json", "-", stdin="SELECT " + 100000 * "1+" + "1").stdout)
+        p.want(facts["kind"] == "unknown" and "64 kB" in facts["why_unknown"], facts)
+        for words in (("sql",), ("sql", "explain"), ("sql", "explain", "SELECT", "1")):
+            p.ended(machine.run(*words), USAGE)
+
     @case(cases, "completion scripts are valid")
     def _(p):
         for shell in ("bash", "zsh", "fish"):

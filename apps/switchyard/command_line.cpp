@@ -28,6 +28,7 @@ struct Fields {
   ConfigExplainOptions explain;
   BreakerOptions breaker;
   RouteExplainOptions route;
+  SqlExplainOptions sql;
   CompletionOptions completion;
   std::string topic;
   bool csv = false;
@@ -108,6 +109,8 @@ void add_commands(CLI::App& app, Fields& fields) {
   route->add_option("--max-lag", fields.max_lag);
   route->add_option("--min-lsn", fields.route.min_lsn);
 
+  add_command(*add_command(app, "sql"), "explain")->add_option("sql", fields.sql.sql);
+
   add_command(app, "doctor")->add_option("--on", fields.on);
   add_command(app, "health")->add_option("--on", fields.on);
   CLI::App* breaker = add_command(app, "breaker");
@@ -137,9 +140,9 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 16> kCommands{
-    "up",     "down",    "status",     "events",  "query", "shell", "config", "doctor",
-    "health", "breaker", "completion", "version", "help",  "route", "spool",  "maintenance"};
+constexpr std::array<std::string_view, 17> kCommands{
+    "up",      "down",       "status",  "events", "query", "shell", "config",      "doctor", "health",
+    "breaker", "completion", "version", "help",   "route", "spool", "maintenance", "sql"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -190,7 +193,9 @@ Answer explain_leftover(const CLI::App& app, const std::string& word) {
     return usage(name + " has no command '" + word + "'", close.empty() ? help : close);
   }
   return usage(name + " takes no argument '" + word + "'",
-               command->get_name() == "query" ? "quote the statement: switchyard query \"SELECT 1\"" : help);
+               command->get_name() == "query"     ? "quote the statement: switchyard query \"SELECT 1\""
+               : name == "switchyard sql explain" ? "quote the statement: switchyard sql explain \"SELECT 1\""
+                                                  : help);
 }
 
 std::optional<Answer> read_duration(const std::string& text, const char* option, Duration& into) {
@@ -290,6 +295,14 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
         fields.route.read || fields.route.max_lag || !fields.route.replica.empty() || !fields.route.min_lsn.empty();
     fields.route.on = given(fields.on);
     line.command = fields.route;
+  } else if (name == "explain" && deepest(app)->get_parent()->get_name() == "sql") {
+    if (fields.sql.sql.empty()) {
+      return usage("what shall be explained?",
+                   "switchyard sql explain \"SELECT now()\", or - to read standard input");
+    }
+    line.command = fields.sql;
+  } else if (name == "sql") {
+    return usage("sql needs a word behind it", "switchyard sql explain \"SELECT now()\"");
   } else if (name == "route") {
     return usage("route needs a word behind it", "switchyard route explain --on main --read");
   } else if (name == "explain") {

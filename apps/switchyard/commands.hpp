@@ -26,6 +26,8 @@ namespace switchyard::cli {
                                    const Console& console);
 [[nodiscard]] ExitCode run_route_explain(const GlobalOptions& global, const RouteExplainOptions& options,
                                          const Console& console);
+[[nodiscard]] ExitCode run_sql_explain(const GlobalOptions& global, const SqlExplainOptions& options,
+                                       const Console& console);
 [[nodiscard]] ExitCode run_spool(const GlobalOptions& global, const SpoolOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_maintenance(const GlobalOptions& global, const MaintenanceOptions& options,
                                        const Console& console);

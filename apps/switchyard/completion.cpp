@@ -16,7 +16,7 @@ _switchyard() {
   local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      up|down|status|events|query|shell|config|route|doctor|health|breaker|completion|version|help) command="$word"; break ;;
+      up|down|status|events|query|shell|config|route|sql|doctor|health|breaker|completion|version|help) command="$word"; break ;;
     esac
   done
   case "$previous" in
@@ -27,7 +27,7 @@ _switchyard() {
     --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
   esac
   case "$command" in
-    "") words="up down status events query shell config route doctor health breaker completion version help $global --version" ;;
+    "") words="up down status events query shell config route sql doctor health breaker completion version help $global --version" ;;
     up) words="--detach --persist --http --no-private $global" ;;
     down) words="--timeout $global" ;;
     status) words="--watch --interval $global" ;;
@@ -36,9 +36,10 @@ _switchyard() {
     shell|doctor|health) words="--on $global" ;;
     breaker) words="open close reset --on --replica --access $global" ;;
     config) words="explain --all $global" ;;
+    sql) words="explain $global" ;;
     route) words="explain --on --read --replica --max-lag --min-lsn $global" ;;
     completion) words="bash zsh fish" ;;
-    help) words="up down status events query shell config route doctor health breaker completion version" ;;
+    help) words="up down status events query shell config route sql doctor health breaker completion version" ;;
     *) words="$global" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -58,7 +59,7 @@ _switchyard() {
   commands=(
     'up:start everything' 'down:stop what up --detach started' 'status:databases, endpoints, pools' 'events:what happened lately'
     'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
-    'route:where a statement would go'
+    'route:where a statement would go' 'sql:what a statement is'
     'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'completion:print a completion script'
     'version:print the version' 'help:explain a command'
   )
@@ -85,6 +86,7 @@ _switchyard() {
         breaker) _arguments $global '--on[database]:database:_switchyard_databases' '--replica[of this replica]:name:' \
               '--access[read or write]:access:(read write)' '1:command:(open close reset)' ;;
         config) _arguments $global '(-a --all)'{-a,--all}'[defaults as well]' '1:what:(explain)' ;;
+        sql) _arguments $global '1:what:(explain)' '2:sql:' ;;
         route) _arguments $global '1:what:(explain)' '--on[database]:database:_switchyard_databases' '--read[of a read view]' \
               '--replica[name or purpose]:replica:' '--max-lag[age of rows]:duration:' '--min-lsn[position]:lsn:' ;;
         completion) _arguments '1:shell:(bash zsh fish)' ;;
@@ -105,6 +107,8 @@ complete -c switchyard -n __fish_use_subcommand -a shell -d 'psql on the right e
 complete -c switchyard -n __fish_use_subcommand -a config -d 'explain every setting'
 complete -c switchyard -n __fish_use_subcommand -a route -d 'where a statement would go'
 complete -c switchyard -n '__fish_seen_subcommand_from route' -a explain
+complete -c switchyard -n __fish_use_subcommand -a sql -d 'what a statement is'
+complete -c switchyard -n '__fish_seen_subcommand_from sql' -a explain
 complete -c switchyard -n '__fish_seen_subcommand_from route' -l read -d 'of a read view'
 complete -c switchyard -n '__fish_seen_subcommand_from route' -l replica -x -d 'name or purpose'
 complete -c switchyard -n '__fish_seen_subcommand_from route' -l max-lag -x -d 'age of rows'

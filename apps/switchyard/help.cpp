@@ -31,6 +31,7 @@ constexpr std::array kTopics{
   switchyard shell --on main          psql on the right endpoint
   switchyard status [--watch]         databases, endpoints, pools
   switchyard route explain [--read]   where a statement would go, and why not elsewhere
+  switchyard sql explain "SELECT 1"   what a statement is, and whether it may share a session
   switchyard events [--follow]        slow statements, exhausted pools, breakers: what happened lately
   switchyard health                   does each database serve?
   switchyard breaker [open|close|reset --on DATABASE]
@@ -110,6 +111,18 @@ statements run one after the other on one session. Rows are printed as they come
 
       --on DATABASE      main unless said otherwise; main_replica and the like read from a replica
       --read             a replica may answer
+)help"},
+    Topic{"sql", R"help(switchyard sql explain [--json] SQL
+
+What a statement is and does, and whether it may share a session.
+)help"},
+    Topic{"sql explain", R"help(switchyard sql explain [--json] SQL
+
+Parses the SQL ("-" reads it from standard input), without running it: which kind of statement it is, whether it
+reads or writes, what it names, what it leaves on a session, and whether it may share one with other callers'
+statements, with the reasons.
+
+From the text alone nothing may share: what its names mean is decided in a database.
 )help"},
     Topic{"shell", R"help(switchyard shell [--on DATABASE] [-- PSQL-ARGUMENTS]
 

@@ -33,6 +33,9 @@ ExitCode run(const CommandLine& line) {
     ExitCode operator()(const RouteExplainOptions& options) const {
       return run_route_explain(global, options, console);
     }
+    ExitCode operator()(const SqlExplainOptions& options) const {
+      return run_sql_explain(global, options, console);
+    }
     ExitCode operator()(const SpoolOptions& options) const { return run_spool(global, options, console); }
     ExitCode operator()(const MaintenanceOptions& options) const {
       return run_maintenance(global, options, console);

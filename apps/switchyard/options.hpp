@@ -76,6 +76,9 @@ struct RouteExplainOptions {
   std::optional<Duration> max_lag;
   std::string min_lsn;
 };
+struct SqlExplainOptions {
+  std::string sql;  ///< "-": from standard input
+};
 enum class SpoolAction : std::uint8_t { show, list, retry, drop, drain, ddl };
 struct SpoolOptions {
   SpoolAction action = SpoolAction::show;
@@ -96,10 +99,10 @@ struct VersionOptions {};
 /// For completion scripts: prints the names of the configured databases.
 struct DatabaseNamesOptions {};
 
-using Command =
-    std::variant<UpOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
-                 ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions, RouteExplainOptions,
-                 SpoolOptions, MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
+using Command = std::variant<UpOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
+                             ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
+                             RouteExplainOptions, SqlExplainOptions, SpoolOptions, MaintenanceOptions,
+                             CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {
   GlobalOptions global;
