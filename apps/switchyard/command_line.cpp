@@ -105,6 +105,7 @@ void add_commands(CLI::App& app, Fields& fields) {
   CLI::App* route = add_command(*add_command(app, "route"), "explain");
   route->add_option("--on", fields.on);
   route->add_flag("--read", fields.route.read);
+  route->add_option("--sql", fields.route.sql);
   route->add_option("--replica", fields.route.replica);
   route->add_option("--max-lag", fields.max_lag);
   route->add_option("--min-lsn", fields.route.min_lsn);

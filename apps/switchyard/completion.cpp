@@ -37,7 +37,7 @@ _switchyard() {
     breaker) words="open close reset --on --replica --access $global" ;;
     config) words="explain --all $global" ;;
     sql) words="explain $global" ;;
-    route) words="explain --on --read --replica --max-lag --min-lsn $global" ;;
+    route) words="explain --on --read --replica --max-lag --min-lsn --sql $global" ;;
     completion) words="bash zsh fish" ;;
     help) words="up down status events query shell config route sql doctor health breaker completion version" ;;
     *) words="$global" ;;
@@ -88,7 +88,7 @@ _switchyard() {
         config) _arguments $global '(-a --all)'{-a,--all}'[defaults as well]' '1:what:(explain)' ;;
         sql) _arguments $global '1:what:(explain)' '2:sql:' ;;
         route) _arguments $global '1:what:(explain)' '--on[database]:database:_switchyard_databases' '--read[of a read view]' \
-              '--replica[name or purpose]:replica:' '--max-lag[age of rows]:duration:' '--min-lsn[position]:lsn:' ;;
+              '--replica[name or purpose]:replica:' '--max-lag[age of rows]:duration:' '--min-lsn[position]:lsn:' '--sql[statement]:sql:' ;;
         completion) _arguments '1:shell:(bash zsh fish)' ;;
       esac ;;
   esac
@@ -113,6 +113,7 @@ complete -c switchyard -n '__fish_seen_subcommand_from route' -l read -d 'of a r
 complete -c switchyard -n '__fish_seen_subcommand_from route' -l replica -x -d 'name or purpose'
 complete -c switchyard -n '__fish_seen_subcommand_from route' -l max-lag -x -d 'age of rows'
 complete -c switchyard -n '__fish_seen_subcommand_from route' -l min-lsn -x -d 'position'
+complete -c switchyard -n '__fish_seen_subcommand_from route' -l sql -x -d 'statement'
 complete -c switchyard -n __fish_use_subcommand -a doctor -d 'find what is wrong'
 complete -c switchyard -n __fish_use_subcommand -a health -d 'does each database serve?'
 complete -c switchyard -n __fish_use_subcommand -a breaker -d 'circuit breakers'

@@ -142,13 +142,13 @@ Every setting with its value and where it came from; secrets are masked.
 )help"},
     Topic{
         "route",
-        R"help(switchyard route explain [--on DATABASE] [--read] [--replica NAME] [--max-lag 2s] [--min-lsn LSN] [--json]
+        R"help(switchyard route explain [--on DATABASE] [--read] [--replica NAME] [--max-lag 2s] [--min-lsn LSN] [--sql TEXT] [--json]
 
 Where a statement would go now, and why not elsewhere.
 )help"},
     Topic{
         "route explain",
-        R"help(switchyard route explain [--on DATABASE] [--read] [--replica NAME] [--max-lag 2s] [--min-lsn LSN] [--json]
+        R"help(switchyard route explain [--on DATABASE] [--read] [--replica NAME] [--max-lag 2s] [--min-lsn LSN] [--sql TEXT] [--json]
 
 Looks at every place of the database once and says where a statement would go, and why not elsewhere. Without --read
 it is a statement that may write.
@@ -157,6 +157,7 @@ it is a statement that may write.
       --read             of a read view; so with each of these:
       --replica NAME     the replica with this name or purpose
       --max-lag TIME     rows at most this old
+      --sql TEXT         would this statement share a session there, and why not?
       --min-lsn LSN      after a write up to there: 0/402A018, or a position of the header Switchyard-Min-LSN
 
 Ends with 5 when there is no place for it.

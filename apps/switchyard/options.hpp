@@ -75,6 +75,7 @@ struct RouteExplainOptions {
   std::string replica;
   std::optional<Duration> max_lag;
   std::string min_lsn;
+  std::string sql;
 };
 struct SqlExplainOptions {
   std::string sql;  ///< "-": from standard input

@@ -26,6 +26,7 @@ std::string as_json(const RouteExplanation& explanation) {
       .member("database", explanation.database)
       .member("location", explanation.location)
       .member("reason", explanation.reason)
+      .member("lane", explanation.lane)
       .key("candidates")
       .begin_array();
   for (const RouteCandidate& candidate : explanation.candidates) {
@@ -53,7 +54,8 @@ std::string as_json(const RouteExplanation& explanation) {
 std::string as_text(const RouteExplanation& explanation, const Paint& paint) {
   std::string out = paint(Tone::strong, explanation.database) + "  " +
                     (explanation.location.empty() ? "nowhere" : explanation.location) + "\n  " +
-                    explanation.reason + "\n\n";
+                    explanation.reason + "\n" + (explanation.lane.empty() ? "" : "  " + explanation.lane + "\n") +
+                    "\n";
   TextTable table({{""},
                    {"place"},
                    {"location"},
@@ -96,10 +98,13 @@ ExitCode run_route_explain(const GlobalOptions& global, const RouteExplainOption
   }
   open_lazily(choice->config);
   const auto ended = with_fleet(std::move(choice->config), [&](Fleet& fleet) -> Task<ExitCode> {
-    const auto explanation = co_await fleet.explain_route(
-        on,
-        {.read = options.read, .replica = options.replica, .max_lag = options.max_lag, .min_lsn = options.min_lsn},
-        kPatience);
+    const auto explanation = co_await fleet.explain_route(on,
+                                                          {.read = options.read,
+                                                           .replica = options.replica,
+                                                           .max_lag = options.max_lag,
+                                                           .sql = options.sql,
+                                                           .min_lsn = options.min_lsn},
+                                                          kPatience);
     if (!explanation.ok()) co_return fail(console, explanation.error());
     console.print(global.json ? as_json(*explanation) : as_text(*explanation, console.out()));
     co_return explanation->location.empty() ? ExitCode::unreachable : ExitCode::ok;

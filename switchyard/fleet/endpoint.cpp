@@ -95,6 +95,23 @@ OperationStatus operation_status(std::initializer_list<const telemetry::Operatio
   return out;
 }
 
+LaneStatus lane_status(const pool::LaneStats& stats) {
+  LaneStatus out;
+  out.sessions = stats.sessions;
+  out.outstanding = stats.outstanding;
+  out.queued = stats.queued;
+  out.statements = stats.statements;
+  out.syncs = stats.syncs;
+  out.reissued = stats.reissued;
+  out.cancels = stats.cancels;
+  out.alarms = stats.alarms;
+  for (std::size_t i = 0; i < stats.exits.size(); ++i) {
+    if (stats.exits[i] == 0) continue;
+    out.exits.push_back({std::string(pool::lane_exit_text(static_cast<pool::LaneExit>(i))), stats.exits[i]});
+  }
+  return out;
+}
+
 void add_statements(std::vector<StatementStatus>& out, const telemetry::OperationTotals& totals,
                     std::string_view access) {
   for (const telemetry::StatementNumbers& numbers : totals.statements) {
@@ -216,6 +233,7 @@ EndpointStatus Endpoint::status() const {
                                 .in_flight = limiter_->limiter().in_flight(),
                                 .waiting = limiter_->waiting()};
   }
+  if (lane_) out.lane = lane_status(lane_->stats());
   const EndpointStatistics numbers = recorder_.read();
   out.operations = operation_status({&numbers.reads, &numbers.writes});
   out.reads = operation_status({&numbers.reads});

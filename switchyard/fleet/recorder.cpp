@@ -71,7 +71,8 @@ void Recorder::note_slow_query(const session::OperationState& operation, Duratio
                            {{"database", std::string_view(options_.database)},
                             {"milliseconds", milliseconds(took)},
                             {"name", std::string_view(operation.name)},
-                            {"route", operation.route}});
+                            {"route", operation.route},
+                            {"lane", operation.lane_reason}});
 }
 
 void Recorder::add_span(RouteAccess access, const session::OperationState& operation, unsigned attempts,
@@ -85,7 +86,7 @@ void Recorder::add_span(RouteAccess access, const session::OperationState& opera
     span.begun = operation.started;
     span.ended = now;
     auto& attributes = span.attributes;
-    attributes.reserve(14);
+    attributes.reserve(15);
     attributes.emplace_back("db.system.name", "postgresql");
     attributes.emplace_back("db.namespace", options_.database);
     if (!verb.empty()) attributes.emplace_back("db.operation.name", verb);
@@ -96,6 +97,9 @@ void Recorder::add_span(RouteAccess access, const session::OperationState& opera
     attributes.emplace_back("db.client.connection.pool.name", options_.pool);
     attributes.emplace_back("switchyard.access", access == RouteAccess::read ? "read" : "write");
     attributes.emplace_back("switchyard.route", std::string(operation.route));
+    if (!operation.lane_reason.empty()) {
+      attributes.emplace_back("switchyard.lane", std::string(operation.lane_reason));
+    }
     if (attempts != 0) attributes.emplace_back("switchyard.attempts", std::int64_t{attempts} + 1);
     if (operation.granted != TimePoint{}) {
       attributes.emplace_back(

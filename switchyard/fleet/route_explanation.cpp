@@ -2,6 +2,7 @@
 #include <switchyard/fleet/replica_chooser.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/runtime/loop.hpp>
+#include <switchyard/runtime/task_tools.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -28,6 +29,17 @@ std::string verdict_on_read(const TopologySnapshot& known, std::size_t place, co
   }
   if (!serves) return "does not serve '" + std::string(wish.replica) + "', and " + std::string(to_string(verdict));
   return std::string(to_string(verdict));
+}
+
+/// The text and the catalogue are looked at in the background: this waits for them.
+Task<std::string> explain_lane(Endpoint& endpoint, std::string sql, TimePoint deadline) {
+  for (;;) {
+    pool::Lane* const lane = endpoint.lane();
+    if (lane == nullptr) co_return "leased: nothing is shared there";
+    const std::string_view reason = lane->explain(sql, runtime::now());
+    if (reason != pool::kBeingLookedAt || runtime::now() >= deadline) co_return std::string(reason);
+    co_await sleep(std::chrono::milliseconds(5));
+  }
 }
 
 }  // namespace
@@ -67,6 +79,7 @@ Task<Result<RouteExplanation>> explain_route(Places& places, RouteQuestion quest
   if (choice.endpoint != nullptr) {
     out.location = choice.endpoint->location();
     chosen = places.place_of(*choice.endpoint);
+    if (!question.sql.empty()) out.lane = co_await explain_lane(*choice.endpoint, question.sql, deadline);
   }
 
   const TopologySnapshot* const known = places.snapshot();

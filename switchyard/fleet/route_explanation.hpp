@@ -15,6 +15,7 @@ struct RouteQuestion {
   bool read = false;                ///< by a read view; else a statement that may write
   std::string replica;              ///< name or purpose; empty = any
   std::optional<Duration> max_lag;  ///< nothing = the database's
+  std::string sql;                  ///< would it share a session? empty = not asked
   std::string min_lsn;              ///< "0/402A018", or a token's position with system identifier and timeline
 };
 
@@ -30,6 +31,7 @@ struct RouteExplanation {
   std::string database;
   std::string location;  ///< of the choice
   std::string reason;
+  std::string lane;  ///< whether the statement would share a session there, and why; empty = not asked
   std::vector<RouteCandidate> candidates;
 };
 

@@ -95,6 +95,23 @@ struct LimiterReport {
   std::uint32_t waiting = 0;
 };
 
+/// The shared lane of an endpoint, of this shard.
+struct LaneStatus {
+  struct Exit {
+    std::string why;  ///< "leased: more rows than the lane's row cap"
+    std::uint64_t count = 0;
+  };
+  std::uint32_t sessions = 0;     ///< now
+  std::uint32_t outstanding = 0;  ///< statements on their wires now
+  std::uint32_t queued = 0;
+  std::uint64_t statements = 0;  ///< taken in since the start
+  std::uint64_t syncs = 0;       ///< groups they were sent in
+  std::uint64_t reissued = 0;    ///< moved away from a slow statement
+  std::uint64_t cancels = 0;
+  std::uint64_t alarms = 0;  ///< sessions closed because something did not fit
+  std::vector<Exit> exits;   ///< statements that went on, on a lease
+};
+
 struct EndpointStatus {
   EndpointRole role = EndpointRole::primary;
   std::string name;      ///< of a replica; "primary" or "write" otherwise
@@ -110,6 +127,7 @@ struct EndpointStatus {
   std::string breaker = "CLOSED";  ///< the worst of `breakers`
   std::vector<BreakerReport> breakers;
   std::optional<LimiterReport> limiter;          ///< none when it is not enabled
+  std::optional<LaneStatus> lane;                ///< none while nothing was shared
   std::optional<ReplicationStatus> replication;  ///< where there is more than one place
 };
 

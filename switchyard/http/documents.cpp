@@ -134,6 +134,25 @@ void write_replication(JsonWriter& json, const ReplicationStatus& replication) {
   json.member("rtt_ms", milliseconds(replication.rtt)).member("error", replication.error).end_object();
 }
 
+void write_lane(JsonWriter& json, const LaneStatus& lane) {
+  json.key("lane")
+      .begin_object()
+      .member("sessions", lane.sessions)
+      .member("outstanding", lane.outstanding)
+      .member("queued", lane.queued)
+      .member("statements", lane.statements)
+      .member("syncs", lane.syncs)
+      .member("reissued", lane.reissued)
+      .member("cancels", lane.cancels)
+      .member("alarms", lane.alarms)
+      .key("exits")
+      .begin_array();
+  for (const LaneStatus::Exit& exit : lane.exits) {
+    json.begin_object().member("why", exit.why).member("count", exit.count).end_object();
+  }
+  json.end_array().end_object();
+}
+
 void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {
   json.begin_object()
       .member("role", role_name(endpoint.role))
@@ -152,6 +171,7 @@ void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {
   write_operations(json, "reads", endpoint.reads);
   write_operations(json, "writes", endpoint.writes);
   write_statements(json, endpoint.statements);
+  if (endpoint.lane) write_lane(json, *endpoint.lane);
   if (endpoint.replication) write_replication(json, *endpoint.replication);
   json.end_object();
 }

@@ -47,6 +47,11 @@ inline EndpointStatus open_endpoint(EndpointRole role, std::string name, std::ui
   endpoint.breakers = {BreakerReport{.endpoint = endpoint.name, .access = "read"},
                        BreakerReport{.endpoint = endpoint.name, .access = "write"}};
   endpoint.pool = PoolStatus{.total = total, .active = total - idle, .idle = idle, .max = 20};
+  endpoint.lane = LaneStatus{.sessions = 2,
+                             .statements = 1000,
+                             .syncs = 50,
+                             .reissued = 3,
+                             .exits = {{.why = "leased: it waited for a lock in the lane", .count = 2}}};
   return endpoint;
 }
 

@@ -110,6 +110,18 @@ constexpr Metric kLagBytes{Kind::gauge, "switchyard.replica.lag_bytes", "By",
                            "WAL that the replica has not replayed."};
 constexpr Metric kReachable{Kind::gauge, "switchyard.probe.reachable", "", "1 when the last probe was answered."};
 constexpr Metric kMaintenance{Kind::gauge, "switchyard.maintenance", "", "1 during `switchyard maintenance`."};
+constexpr Metric kLaneSessions{Kind::gauge, "switchyard.lane.sessions", "{session}",
+                               "Sessions that callers share now."};
+constexpr Metric kLaneStatements{Kind::counter, "switchyard.lane.statements", "{statement}",
+                                 "Statements that were taken into a shared lane."};
+constexpr Metric kLaneSyncs{Kind::counter, "switchyard.lane.syncs", "{group}",
+                            "Groups in which they were sent, each with one Sync."};
+constexpr Metric kLaneReissued{Kind::counter, "switchyard.lane.reissued", "{statement}",
+                               "Statements moved away from behind a slow one."};
+constexpr Metric kLaneExits{Kind::counter, "switchyard.lane.exits", "{statement}",
+                            "Statements that left a lane and ran on a lease."};
+constexpr Metric kLaneAlarms{Kind::counter, "switchyard.lane.alarms", "{session}",
+                             "Shared sessions closed because something did not fit."};
 constexpr Metric kSpoolEntries{Kind::gauge, "switchyard.spool.entries", "{entry}",
                                "Writes that wait in the spool."};
 constexpr Metric kSpoolBytes{Kind::gauge, "switchyard.spool.size", "By", "Their size."};
@@ -320,6 +332,18 @@ void add_replication(Families& families, const Labels& labels, const EndpointSta
   if (seen.lag_bytes) families.add(kLagBytes, labels, *seen.lag_bytes);
 }
 
+void add_lane(Families& families, const std::string& pool, const LaneStatus& lane) {
+  const Labels label{{"db.client.connection.pool.name", pool}};
+  families.add(kLaneSessions, label, std::uint64_t{lane.sessions});
+  families.add(kLaneStatements, label, lane.statements);
+  families.add(kLaneSyncs, label, lane.syncs);
+  families.add(kLaneReissued, label, lane.reissued);
+  families.add(kLaneAlarms, label, lane.alarms);
+  for (const LaneStatus::Exit& exit : lane.exits) {
+    families.add(kLaneExits, with(label, "reason", exit.why.substr(exit.why.find(' ') + 1)), exit.count);
+  }
+}
+
 void add_spool(Families& families, const DatabaseStatus& database) {
   const Labels label{{"database", database.name}};
   families.add(kMaintenance, label, std::uint64_t{database.maintenance ? 1u : 0u});
@@ -346,6 +370,7 @@ std::string metrics_text(const MetricsInput& input) {
       if (!endpoint.configured) continue;
       const std::string name = pool_name(database.name, endpoint.role, endpoint.name);
       if (endpoint.pool) add_pool(families, name, *endpoint.pool);
+      if (endpoint.lane) add_lane(families, name, *endpoint.lane);
       for (const BreakerReport& breaker : endpoint.breakers) {
         const Labels labels{{"database", database.name}, {"pool", name}, {"access", breaker.access}};
         for (const char* state : kBreakerStates) {

@@ -116,7 +116,7 @@ std::string_view Lane::Impl::refuse(const OperationState& operation) const noexc
 std::string_view Lane::Impl::check_shape(LaneShape& shape, TimePoint now) {
   if (const std::uint64_t epoch = guard.epoch(); shape.epoch() != epoch) {
     auto verdict = guard.judge(shape.sql());
-    if (!verdict) return "leased: the statement is being looked at";
+    if (!verdict) return kBeingLookedAt;
     shape.judge(std::move(*verdict), epoch);
   }
   return shape.objection(now);

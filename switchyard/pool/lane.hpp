@@ -24,6 +24,9 @@ class LaneCall;
 class LaneShape;
 class Pool;
 
+/// The reason while text and catalogue are looked at in the background.
+inline constexpr std::string_view kBeingLookedAt = "leased: the statement is being looked at";
+
 /// One caller's statement on its way through a lane. The caller keeps it in place until the operation has ended, or
 /// it was told to take a lease, or it was withdrawn.
 class LaneRequest {
