@@ -16,7 +16,7 @@ namespace {
 
 using session::OperationState;
 
-/// Statements forget what was not used for so long, when the lane is empty anyway.
+/// Once half of the places are taken, statements that were not used for so long are forgotten.
 constexpr Duration kShapesKept = std::chrono::minutes(5);
 /// After a reason not to open sessions it is asked again so much later.
 constexpr Duration kObjectionKept = std::chrono::seconds(5);
@@ -150,6 +150,7 @@ Lane::Admission Lane::Impl::submit(LaneRequest& request, OperationState& operati
   LaneCall& call = take_call();
   call.request = &request;
   call.shape = shape;
+  ++shape->calls;
   call.columns = shape->description;
   request.call = &call;
   request.lane_operation = &operation;
@@ -229,6 +230,7 @@ LaneCall& Lane::Impl::take_call() {
 void Lane::Impl::give_call(LaneCall& call) noexcept {
   call.request = nullptr;
   call.twin = nullptr;
+  if (call.shape != nullptr) --call.shape->calls;
   call.shape = nullptr;
   call.columns.reset();
   call.steps = 0;
@@ -280,6 +282,7 @@ void Lane::Impl::move(LaneCall& from, LaneCall& to) noexcept {
   if (to.request != nullptr) to.request->call = &to;
   to.twin = std::exchange(from.twin, nullptr);
   to.shape = from.shape;
+  ++to.shape->calls;
   to.columns = from.columns;
   to.replayable = true;
   to.expected = from.expected;
@@ -439,7 +442,7 @@ void Lane::Impl::second() noexcept {
     seat.send_canary(now);
     if (machine.outstanding(seat.slot()) <= 1 && now - seat.audited() >= kAuditEvery) seat.send_audit(now);
   }
-  if (machine.outstanding() == 0 && machine.queued() == 0 && shapes.size() > kMaxLaneShapes / 2) {
+  if (shapes.size() > kMaxLaneShapes / 2) {
     std::vector<std::uint32_t> forgotten;
     shapes.forget_older_than(now - kShapesKept, forgotten);
     for (LaneSeat& seat : seats_) {

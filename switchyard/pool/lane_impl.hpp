@@ -152,6 +152,7 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   void on_answers() noexcept override;
   void on_cancel_settled() noexcept override;
   void on_parameter_changed(std::string_view name) noexcept override;
+  void on_notice(const ServerFields& notice) noexcept override;
   void on_lost(const Error& reason) noexcept override;
 
   void set_up() noexcept;

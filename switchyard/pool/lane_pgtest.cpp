@@ -513,6 +513,45 @@ TEST_F(LaneOnServer, ASettingChangedBehindItsBackRetiresASession) {
   });
 }
 
+TEST_F(LaneOnServer, ATextOnWhoseParseTheServerHasSomethingToSayIsNotPreparedForEverybody) {
+  const std::string sql = "SELECT 1 AS " + std::string(70, 'x');
+  run([&](Site& site) -> Task<void> {
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(sql), 1);
+      co_await sleep(1ms);
+    }
+    EXPECT_EQ(site.caller.reason, "the server has something to say of it");
+  });
+}
+
+TEST_F(LaneOnServer, WithATransactionTimeoutNothingSharesASync) {
+  if (database.query_value("SELECT current_setting('transaction_timeout', true) IS NULL") == "t") GTEST_SKIP();
+  database.execute("ALTER DATABASE " + database.query_value("SELECT quote_ident(current_database())") +
+                   " SET transaction_timeout = '10s'");
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 0);
+    std::vector<Task<void>> callers;
+    for (int i = 0; i < 50; ++i) {
+      callers.push_back([](Site& on, int tag) -> Task<void> {
+        for (int n = 0; n < 20; ++n) EXPECT_EQ(co_await on.caller.query_value<std::int32_t>(kTag, tag), tag);
+      }(site, i));
+    }
+    co_await all(std::move(callers));
+    EXPECT_GE(site.lane.stats().syncs, site.lane.stats().statements);
+  });
+}
+
+TEST_F(LaneOnServer, ASessionThatWasSetUpByACallerIsNotShared) {
+  run([](Site& site) -> Task<void> {
+    // Custom settings leave a trace that no RESET removes.
+    co_await site.caller.script("SET my.tenant = 'secret'");
+    co_await warm<std::string>(site, "SELECT coalesce(current_setting('my.tenant', true), 'never set')");
+    const auto seen =
+        co_await site.caller.query<std::string>("SELECT coalesce(current_setting('my.tenant', true), 'never set')");
+    EXPECT_THAT(seen, ::testing::ElementsAre("never set"));
+  });
+}
+
 TEST_F(LaneOnServer, ASessionThatIsNotReadCommittedIsNotShared) {
   database.execute("ALTER DATABASE " + database.query_value("SELECT quote_ident(current_database())") +
                    " SET default_transaction_isolation = 'serializable'");

@@ -315,7 +315,8 @@ void LaneSeat::send(LaneCall& call, bool sync) noexcept {
     one->request->lane_operation->set_phase(session::OperationState::Phase::sent);
     one->request->on_sent(now);
   }
-  if (sync) {
+  // With transaction_timeout a group would be one transaction too long.
+  if (sync || !shares_sync_) {
     ++lane_.counters.syncs;
     check(pipeline_->sync(&sync_sink_));
   }
@@ -389,6 +390,13 @@ void LaneSeat::on_parameter_changed(std::string_view /*name*/) noexcept {
   if (state_ != State::live) return;
   lane_.machine.retire(slot_, lane_.actions);
   lane_.stir();
+}
+
+void LaneSeat::on_notice(const ServerFields& /*notice*/) noexcept {
+  if (state_ != State::live || pipeline_->head() != &prepare_sink_) return;
+  // Whoever parses such a text wants to be told each time.
+  const std::uint32_t id = preparing_[preparing_at_];
+  if (LaneShape* shape = lane_.shapes.by_id(id)) shape->bar(kNever, "the server has something to say of it");
 }
 
 // ---- tripwires ----

@@ -93,6 +93,8 @@ class SWITCHYARD_API LaneShape {
   [[nodiscard]] Duration budget() const noexcept;
 
   TimePoint used{};
+  /// Statements under way that refer to it.
+  std::uint32_t calls = 0;
 
  private:
   void count_run(bool slow, TimePoint now) noexcept;

@@ -39,7 +39,7 @@ LaneShape* LaneShapes::find_or_add(std::string_view sql, std::span<const Oid> ty
 
 void LaneShapes::forget_older_than(TimePoint time, std::vector<std::uint32_t>& forgotten) {
   for (auto& shape : shapes_) {
-    if (!shape || shape->used >= time) continue;
+    if (!shape || shape->used >= time || shape->calls > 0) continue;
     forgotten.push_back(shape->id());
     index_.erase(Key{shape->sql(), shape->types()});
     unused_.push_back(shape->id());

@@ -27,7 +27,7 @@ class SWITCHYARD_API LaneShapes {
   [[nodiscard]] LaneShape* by_id(std::uint32_t id) noexcept {
     return id < shapes_.size() ? shapes_[id].get() : nullptr;
   }
-  /// Those not used since; their numbers go to `forgotten`. Only when no statement is under way.
+  /// Those not used since, unless a statement is under way; their numbers go to `forgotten`.
   void forget_older_than(TimePoint time, std::vector<std::uint32_t>& forgotten);
   [[nodiscard]] std::size_t size() const noexcept { return index_.size(); }
 

@@ -514,6 +514,7 @@ void Session::Impl::on_drained() noexcept {
 }
 
 void Session::Impl::on_notice(const ServerFields& fields) noexcept {
+  if (tenant_ != nullptr) tenant_->on_notice(fields);
   if (listener != nullptr) listener->on_notice(fields);
 }
 

@@ -68,6 +68,8 @@ class SWITCHYARD_API Session {
     virtual void on_cancel_settled() noexcept = 0;
     /// The server says that a setting has another value now.
     virtual void on_parameter_changed(std::string_view name) noexcept = 0;
+    /// Of the statement at the head of the pipeline, or of the server itself.
+    virtual void on_notice(const ServerFields& notice) noexcept = 0;
     /// The session is gone; the sinks have had on_lost(). It may be destroyed from here.
     virtual void on_lost(const Error& reason) noexcept = 0;
 
