@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,8 @@ struct CatalogueType {
   std::vector<std::uint32_t> types;
 };
 
+struct TreeRow;
+
 class CatalogueSnapshot {
  public:
   /// Not empty: nothing at all may share in this database, and why.
@@ -80,6 +83,7 @@ class CatalogueSnapshot {
   [[nodiscard]] std::size_t function_count() const noexcept { return function_count_; }
 
  private:
+  friend class CatalogueBuilder;
   friend class CatalogueJudgement;
   struct Hash {
     using is_transparent = void;
@@ -106,6 +110,7 @@ class CatalogueSnapshot {
     CatalogueType type;
   };
   std::unordered_map<std::uint32_t, Unfit> unfit_types_;
+  std::shared_ptr<const std::vector<TreeRow>> system_views_;  ///< for the next snapshot
   std::size_t relation_count_ = 0;
   std::size_t function_count_ = 0;
 };

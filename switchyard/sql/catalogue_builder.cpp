@@ -140,6 +140,7 @@ RelationRow read_relation(RowReader& in) {
 // The members of a brace-enclosed list are initialised from left to right, as the fields come.
 void read_row(CatalogueRows& rows, CataloguePart part, RowReader& in) {
   switch (part) {
+    case CataloguePart::system_views: rows.system_views.push_back(read_tree(in)); break;
     case CataloguePart::server:
       rows.server_encoding = in.text();
       rows.client_encoding = in.text();
@@ -180,12 +181,15 @@ class CatalogueBuilder::Impl {
   SafeNames safe;
   CatalogueLimits limits;
   CatalogueRows rows;
+  std::shared_ptr<const std::vector<TreeRow>> system_views;
   std::size_t row_count = 0, byte_count = 0;
 };
 
 CatalogueBuilder::CatalogueBuilder(SafeNames safe, CatalogueLimits limits)
     : impl_(std::make_unique<Impl>(std::move(safe), limits)) {}
 CatalogueBuilder::~CatalogueBuilder() = default;
+
+void CatalogueBuilder::reuse(const CatalogueSnapshot& former) { impl_->system_views = former.system_views_; }
 
 Result<void> CatalogueBuilder::add(CataloguePart part, std::span<const Field> row) {
   ++impl_->row_count;
@@ -212,7 +216,11 @@ Result<std::shared_ptr<const CatalogueSnapshot>> CatalogueBuilder::finish() {
       impl_->rows.server_encoding.empty()) {
     return Error(ErrorKind::Usage, "the catalogue was not read to its end");
   }
-  return CatalogueJudgement(std::move(impl_->rows), impl_->safe).make();
+  auto system_views = impl_->system_views;
+  if (!system_views) {
+    system_views = std::make_shared<const std::vector<TreeRow>>(std::move(impl_->rows.system_views));
+  }
+  return CatalogueJudgement(std::move(impl_->rows), std::move(system_views), impl_->safe).make();
 }
 
 }  // namespace switchyard::inline v0::sql

@@ -29,6 +29,8 @@ class SWITCHYARD_API CatalogueBuilder {
   CatalogueBuilder(const CatalogueBuilder&) = delete;
   CatalogueBuilder& operator=(const CatalogueBuilder&) = delete;
 
+  /// The system views are those of a former snapshot of this database: their question need not be asked.
+  void reuse(const CatalogueSnapshot& former);
   /// A row of the answer to that question, as text; null is nullopt. Fails when a limit is passed (the error names
   /// it) or when the row is not what the question gives.
   Result<void> add(CataloguePart part, std::span<const std::optional<std::string_view>> row);

@@ -34,11 +34,14 @@ const typename Map::mapped_type* find(const Map& map, Oid oid) noexcept {
 
 }  // namespace
 
-CatalogueJudgement::CatalogueJudgement(CatalogueRows rows, const SafeNames& safe)
+CatalogueJudgement::CatalogueJudgement(CatalogueRows rows, std::shared_ptr<const std::vector<TreeRow>> system_views,
+                                       const SafeNames& safe)
     : rows_(std::move(rows)),
       safe_(safe),
       safe_objects_(safe.objects.begin(), safe.objects.end()),
-      out_(std::make_shared<CatalogueSnapshot>()) {}
+      out_(std::make_shared<CatalogueSnapshot>()) {
+  out_->system_views_ = std::move(system_views);
+}
 
 std::shared_ptr<const CatalogueSnapshot> CatalogueJudgement::make() {
   judge_functions();
@@ -502,6 +505,7 @@ void CatalogueJudgement::make_relation_nodes() {
     }
     if (!name.empty()) found->second.storage_refusal = "a table whose indexes or checks call " + name;
   }
+  judge_trees(*out_->system_views_, "a view that ");
   judge_trees(rows_.views, "a view that ");
   judge_trees(rows_.policies, "a table with a policy that ");
   judge_trees(rows_.generated_columns, "a table with a generated column that ");

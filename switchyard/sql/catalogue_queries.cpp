@@ -4,6 +4,9 @@ namespace switchyard::inline v0::sql {
 namespace {
 
 constexpr CatalogueQuery kQueries[] = {
+    {CataloguePart::system_views, 2,
+     "SELECT r.ev_class, r.ev_action FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class"
+     " WHERE r.ev_type = '1' AND c.relkind = 'v' AND c.oid < 16384"},
     {CataloguePart::server, 3,
      "SELECT pg_catalog.current_setting('server_encoding'), pg_catalog.current_setting('client_encoding'),"
      " pg_catalog.current_setting('standard_conforming_strings')"},
@@ -79,7 +82,7 @@ constexpr CatalogueQuery kQueries[] = {
      " AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'c') AND c.relpersistence <> 't'"},
     {CataloguePart::views, 2,
      "SELECT r.ev_class, r.ev_action FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class"
-     " WHERE r.ev_type = '1' AND c.relkind = 'v'"},
+     " WHERE r.ev_type = '1' AND c.relkind = 'v' AND c.oid >= 16384"},
     {CataloguePart::policies, 2,
      "SELECT p.polrelid, p.polqual FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid"
      " WHERE c.relrowsecurity AND p.polcmd IN ('*', 'r') AND p.polqual IS NOT NULL"},
@@ -141,6 +144,7 @@ constexpr std::string_view kDigest =
     "(SELECT pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.sum(pg_catalog.hashint8("
     "d.objid::pg_catalog.int8 << 32 | d.refobjid::pg_catalog.int8) # d.objsubid)) FROM pg_catalog.pg_depend d"
     " WHERE d.refclassid IN (1247, 1255, 2616, 2617) AND d.classid IN (1259, 2606, 3381))), "
+    SY_SUM("pg_rewrite", "x.ev_class < 16384") ", "
     "pg_catalog.concat_ws(',', pg_catalog.date_part('epoch', pg_catalog.pg_conf_load_time()), "
     "(SELECT pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.sum(pg_catalog.hashint8("
     "s.setdatabase::pg_catalog.int8 << 32 | s.setrole::pg_catalog.int8) # pg_catalog.hashtext(s.setconfig::"

@@ -33,12 +33,23 @@ CREATE VIEW grouped AS SELECT kind, date_trunc('day', at) AS day, count(*), grou
 CREATE VIEW sampled AS SELECT * FROM customer TABLESAMPLE bernoulli (10);
 CREATE VIEW numbers AS SELECT * FROM generate_series(1, 3) WITH ORDINALITY AS g (value, place), LATERAL unnest(ARRAY[1]) u;
 CREATE MATERIALIZED VIEW customer_report AS SELECT id, name FROM customer;
+CREATE TYPE plain_range AS RANGE (SUBTYPE = float8);
+CREATE TABLE plain_range_table (id int, s plain_range);
 CREATE TABLE tenant_data (id int, tenant text, value text);
 ALTER TABLE tenant_data ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_tenant ON tenant_data USING (tenant = current_user);
 CREATE TABLE team_data (id int, team int);
 ALTER TABLE team_data ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_team ON team_data USING (team IN (SELECT id FROM base));
+INSERT INTO customer VALUES (1, 'Ada', 'Ada@example', '2024-03-01', '{a,b}', '{"a": {"b": 1}}', 10.5, true, NULL),
+  (2, 'Bo', NULL, '2024-04-01', NULL, NULL, NULL, false, '00000000-0000-0000-0000-000000000001');
+INSERT INTO orders VALUES (1, 1, 'new', '2024-03-02', 12.5, 4, 'first'), (2, 1, 'paid', '2024-03-03', 150, 1, NULL);
+INSERT INTO invoice VALUES (1, (10, 'EUR'), '[2024-01-01,2024-06-01)');
+INSERT INTO event VALUES (1, '2024-05-01', 'a'), (2, '2030-01-01', 'b');
+INSERT INTO base VALUES (1), (2);
+INSERT INTO derived VALUES (3, 'x');
+INSERT INTO tenant_data VALUES (1, current_user, 'x');
+INSERT INTO plain_range_table VALUES (1, '[1,2]');
 CREATE COLLATION german (provider = libc, locale = 'C');
 
 -- Functions that leave something behind, in every place where one can hide.
@@ -91,8 +102,6 @@ CREATE FUNCTION app.difference(float8, float8) RETURNS float8 LANGUAGE plpgsql I
   $$ BEGIN PERFORM set_config('app.r', 'x', false); RETURN $2 - $1; END $$;
 CREATE TYPE app.span AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = app.difference);
 CREATE TABLE span_table (id int, s app.span);
-CREATE TYPE plain_range AS RANGE (SUBTYPE = float8);
-CREATE TABLE plain_range_table (id int, s plain_range);
 -- Views and policies.
 CREATE VIEW counting AS SELECT app.next_number() AS number;
 CREATE VIEW over_counting AS SELECT number + 1 AS number FROM counting;
