@@ -266,6 +266,21 @@ def demonstration(cases, machine):
         empty = machine.run("query", "--json", "SELECT 1 AS x WHERE false")
         p.want(json.loads(empty.stdout) == [], empty.stdout)
 
+    @case(cases, "sql explain says in a database whether a statement may share a session, and why not")
+    def _(p):
+        result = machine.run("sql", "explain", "--on", "main", "SELECT name FROM customers WHERE id = $1")
+        p.ended(result, OK)
+        p.want(re.search(r"may share a session +yes", result.stdout), result.stdout, result.stderr)
+        result = machine.run("sql", "explain", "--on", "main", "SELECT set_config('a.b', 'c', false)")
+        p.ended(result, OK)
+        p.want(re.search(r"may share a session +no", result.stdout) and "set_config()" in result.stdout, result.stdout)
+        facts = json.loads(machine.run("sql", "explain", "--on", "reference", "--json",
+                                       "SELECT now(), code FROM countries").stdout)
+        p.want(facts["may_share"] and not facts["may_share_sync"] and facts["reasons"], facts)
+        result = machine.run("sql", "explain", "--on", "mian", "SELECT 1")
+        p.ended(result, USAGE)
+        p.want("main" in result.stderr and not result.stdout, result.stderr, result.stdout)
+
     @case(cases, "query reads several statements from standard input and runs them on one session")
     def _(p):
         text = ("CREATE TEMPORARY TABLE t (n int); INSERT INTO t VALUES (1), (2); -- ; \n"

@@ -110,7 +110,9 @@ void add_commands(CLI::App& app, Fields& fields) {
   route->add_option("--max-lag", fields.max_lag);
   route->add_option("--min-lsn", fields.route.min_lsn);
 
-  add_command(*add_command(app, "sql"), "explain")->add_option("sql", fields.sql.sql);
+  CLI::App* sql = add_command(*add_command(app, "sql"), "explain");
+  sql->add_option("--on", fields.on);
+  sql->add_option("sql", fields.sql.sql);
 
   add_command(app, "doctor")->add_option("--on", fields.on);
   add_command(app, "health")->add_option("--on", fields.on);
@@ -299,8 +301,9 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   } else if (name == "explain" && deepest(app)->get_parent()->get_name() == "sql") {
     if (fields.sql.sql.empty()) {
       return usage("what shall be explained?",
-                   "switchyard sql explain \"SELECT now()\", or - to read standard input");
+                   "switchyard sql explain --on main \"SELECT now()\", or - to read standard input");
     }
+    fields.sql.on = given(fields.on);
     line.command = fields.sql;
   } else if (name == "sql") {
     return usage("sql needs a word behind it", "switchyard sql explain \"SELECT now()\"");

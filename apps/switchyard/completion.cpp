@@ -36,7 +36,7 @@ _switchyard() {
     shell|doctor|health) words="--on $global" ;;
     breaker) words="open close reset --on --replica --access $global" ;;
     config) words="explain --all $global" ;;
-    sql) words="explain $global" ;;
+    sql) words="explain --on $global" ;;
     route) words="explain --on --read --replica --max-lag --min-lsn --sql $global" ;;
     completion) words="bash zsh fish" ;;
     help) words="up down status events query shell config route sql doctor health breaker completion version" ;;
@@ -86,7 +86,7 @@ _switchyard() {
         breaker) _arguments $global '--on[database]:database:_switchyard_databases' '--replica[of this replica]:name:' \
               '--access[read or write]:access:(read write)' '1:command:(open close reset)' ;;
         config) _arguments $global '(-a --all)'{-a,--all}'[defaults as well]' '1:what:(explain)' ;;
-        sql) _arguments $global '1:what:(explain)' '2:sql:' ;;
+        sql) _arguments $global '1:what:(explain)' '--on[database]:database:_switchyard_databases' '2:sql:' ;;
         route) _arguments $global '1:what:(explain)' '--on[database]:database:_switchyard_databases' '--read[of a read view]' \
               '--replica[name or purpose]:replica:' '--max-lag[age of rows]:duration:' '--min-lsn[position]:lsn:' '--sql[statement]:sql:' ;;
         completion) _arguments '1:shell:(bash zsh fish)' ;;
@@ -122,7 +122,7 @@ complete -c switchyard -n __fish_use_subcommand -a version -d 'print the version
 complete -c switchyard -n __fish_use_subcommand -a help -d 'explain a command'
 complete -c switchyard -n '__fish_seen_subcommand_from config' -a explain
 complete -c switchyard -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
-complete -c switchyard -n '__fish_seen_subcommand_from query shell route doctor health breaker' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
+complete -c switchyard -n '__fish_seen_subcommand_from query shell route sql doctor health breaker' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -a 'open close reset'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l replica -x -d 'of this replica'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l access -x -a 'read write'

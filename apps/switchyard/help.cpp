@@ -112,17 +112,18 @@ statements run one after the other on one session. Rows are printed as they come
       --on DATABASE      main unless said otherwise; main_replica and the like read from a replica
       --read             a replica may answer
 )help"},
-    Topic{"sql", R"help(switchyard sql explain [--json] SQL
+    Topic{"sql", R"help(switchyard sql explain [--on DATABASE] [--json] SQL
 
 What a statement is and does, and whether it may share a session.
 )help"},
-    Topic{"sql explain", R"help(switchyard sql explain [--json] SQL
+    Topic{"sql explain", R"help(switchyard sql explain [--on DATABASE] [--json] SQL
 
 Parses the SQL ("-" reads it from standard input), without running it: which kind of statement it is, whether it
 reads or writes, what it names, what it leaves on a session, and whether it may share one with other callers'
 statements, with the reasons.
 
-From the text alone nothing may share: what its names mean is decided in a database.
+      --on DATABASE      whose functions, operators, types and relations its names mean. Without it nothing may share,
+                         and only what the text itself says against it is told
 )help"},
     Topic{"shell", R"help(switchyard shell [--on DATABASE] [-- PSQL-ARGUMENTS]
 

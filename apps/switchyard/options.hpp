@@ -78,7 +78,8 @@ struct RouteExplainOptions {
   std::string sql;
 };
 struct SqlExplainOptions {
-  std::string sql;  ///< "-": from standard input
+  std::optional<std::string> on;  ///< without it the text alone is judged
+  std::string sql;                ///< "-": from standard input
 };
 enum class SpoolAction : std::uint8_t { show, list, retry, drop, drain, ddl };
 struct SpoolOptions {

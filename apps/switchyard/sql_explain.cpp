@@ -1,5 +1,8 @@
 #include "commands.hpp"
+#include "engine.hpp"
+#include "fleet_choice.hpp"
 
+#include <switchyard/fleet/catalogue_reading.hpp>
 #include <switchyard/http/json_writer.hpp>
 #include <switchyard/sql/analyse.hpp>
 #include <switchyard/sql/facts_cache.hpp>
@@ -10,6 +13,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace switchyard::cli {
@@ -108,13 +112,31 @@ std::string as_json(const sql::StatementFacts& facts, const sql::Verdict& verdic
 ExitCode run_sql_explain(const GlobalOptions& global, const SqlExplainOptions& options, const Console& console) {
   const auto facts =
       sql::FactsCache::of_process().analyse_now(options.sql == "-" ? read_standard_input() : options.sql);
-  const sql::Verdict verdict = sql::judge(*facts, nullptr);
-  console.print(global.json ? as_json(*facts, verdict) : as_text(*facts, verdict, console.out()));
-  console.note(
-      console.err()(Tone::quiet,
-                    "(from the text alone: what its names mean, and so whether it may share, is decided in a "
-                    "database)"));
-  return ExitCode::ok;
+  const auto tell = [&](const sql::CatalogueSnapshot* catalogue) {
+    const sql::Verdict verdict = sql::judge(*facts, catalogue);
+    console.print(global.json ? as_json(*facts, verdict) : as_text(*facts, verdict, console.out()));
+  };
+  if (!options.on) {
+    tell(nullptr);
+    console.note(console.err()(Tone::quiet,
+                               "(from the text alone; what its names mean, and so whether it may share, "
+                               "is decided in a database: --on)"));
+    return ExitCode::ok;
+  }
+  auto choice = choose_fleet(global);
+  if (!choice.ok()) return fail(console, choice.error());
+  open_lazily(choice->config);
+  const auto ended = with_fleet(std::move(choice->config), [&](Fleet& fleet) -> Task<ExitCode> {
+    auto database = fleet.database(*options.on);
+    if (!database.ok()) co_return fail(console, database.error());
+    // Somebody sits and waits: a server that is away is told at once.
+    Lease lease = co_await database->lease(fleet::OnConnectFailure::fail);
+    const auto reading = co_await fleet::read_catalogue(lease, {});
+    if (!reading.ok()) co_return fail(console, reading.error());
+    tell(reading->snapshot.get());
+    co_return ExitCode::ok;
+  });
+  return ended.ok() ? *ended : fail(console, ended.error());
 }
 
 }  // namespace switchyard::cli
