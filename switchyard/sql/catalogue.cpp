@@ -2,17 +2,17 @@
 
 namespace switchyard::inline v0::sql {
 
-const CatalogueType* CatalogueSnapshot::unfit_type(std::span<const std::uint32_t> used) const noexcept {
-  if (unfit_types_.empty()) return nullptr;
-  for (const std::uint32_t oid : used) {
-    if (const auto found = unfit_types_.find(oid); found != unfit_types_.end()) return &found->second.type;
-  }
-  return nullptr;
+const std::vector<std::uint32_t>* CatalogueSnapshot::types_of(std::uint32_t type) const noexcept {
+  const auto found = own_types_.find(type);
+  return found == own_types_.end() ? nullptr : &found->second;
 }
 
-std::string_view CatalogueSnapshot::type_name(std::uint32_t oid) const noexcept {
-  const auto found = unfit_types_.find(oid);
-  return found == unfit_types_.end() ? std::string_view() : std::string_view(found->second.name);
+std::string CatalogueSnapshot::unfit_type(std::span<const std::uint32_t> types) const {
+  for (const std::uint32_t oid : types) {
+    const auto found = unfit_types_.find(oid);
+    if (found != unfit_types_.end()) return found->second.name + ", " + found->second.refusal;
+  }
+  return {};
 }
 
 }  // namespace switchyard::inline v0::sql

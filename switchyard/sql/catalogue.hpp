@@ -74,9 +74,10 @@ class CatalogueSnapshot {
   [[nodiscard]] std::span<const CatalogueType> types(std::string_view name) const noexcept {
     return find(types_, name);
   }
-  /// Refusals of the types of `used` (a sorted list) end here: the first that has one, or null.
-  [[nodiscard]] const CatalogueType* unfit_type(std::span<const std::uint32_t> used) const noexcept;
-  [[nodiscard]] std::string_view type_name(std::uint32_t oid) const noexcept;
+  /// Of a type that somebody made: as CatalogueType::types. Null when it is not known.
+  [[nodiscard]] const std::vector<std::uint32_t>* types_of(std::uint32_t type) const noexcept;
+  /// The first of these types that does not clear: "app.checked, whose check calls app.valid()". Empty when all do.
+  [[nodiscard]] std::string unfit_type(std::span<const std::uint32_t> types) const;
 
   /// For people: how much it holds.
   [[nodiscard]] std::size_t relation_count() const noexcept { return relation_count_; }
@@ -104,12 +105,11 @@ class CatalogueSnapshot {
   ByName<CatalogueCallable> operators_;
   ByName<CatalogueRelation> relations_;
   ByName<CatalogueType> types_;
-  /// Of types that somebody made and that do not clear: why, with the type's own name.
   struct Unfit {
-    std::string name;
-    CatalogueType type;
+    std::string name, refusal;
   };
   std::unordered_map<std::uint32_t, Unfit> unfit_types_;
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> own_types_;
   std::shared_ptr<const std::vector<TreeRow>> system_views_;  ///< for the next snapshot
   std::size_t relation_count_ = 0;
   std::size_t function_count_ = 0;

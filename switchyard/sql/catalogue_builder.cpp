@@ -133,7 +133,6 @@ RelationRow read_relation(RowReader& in) {
   out.persistence = in.letter();
   out.row_security = in.flag();
   out.row_type = in.oid();
-  out.access_method = in.text();
   return out;
 }
 

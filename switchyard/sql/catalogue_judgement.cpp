@@ -132,6 +132,7 @@ std::string CatalogueJudgement::refuse_operator(Oid oid) const {
 
 void CatalogueJudgement::make_type_nodes() {
   std::unordered_map<Oid, Oid> row_types;  // of relations
+  std::vector<std::pair<Oid, Oid>> arrays;
   for (const TypeRow& row : rows_.types) {
     TypeNode& node = types_[row.oid];
     node.row = &row;
@@ -139,7 +140,11 @@ void CatalogueJudgement::make_type_nodes() {
     node.kind = row.kind;
     node.category = row.category;
     node.preferred = row.preferred;
-    if (row.element != 0) node.leads_to.push_back(row.element);
+    if (row.element != 0) {
+      node.leads_to.push_back(row.element);
+      // array_agg() and its like make arrays that nothing names.
+      if (row.oid >= kFirstUnpinnedOid) arrays.emplace_back(row.element, row.oid);
+    }
     if (row.base != 0) node.leads_to.push_back(row.base);
     if (row.relation != 0) row_types.emplace(row.relation, row.oid);
   }
@@ -151,6 +156,7 @@ void CatalogueJudgement::make_type_nodes() {
     node.category = 'C';
     row_types.emplace(row.oid, row.row_type);
   }
+  for (const auto& [element, array] : arrays) types_[element].leads_to.push_back(array);
   for (const auto& [relation, type] : rows_.columns) {
     if (const auto found = row_types.find(relation); found != row_types.end()) {
       types_[found->second].leads_to.push_back(type);
@@ -428,10 +434,10 @@ void CatalogueJudgement::add_operators() {
 
 void CatalogueJudgement::add_types() {
   for (const auto& [oid, node] : types_) {
-    if (oid < kFirstUnpinnedOid || node.refusal.empty()) continue;
-    out_->unfit_types_[oid] = {
-        .name = node.name,
-        .type = {.schema = {}, .refusal = node.refusal, .oid = oid, .pseudo = false, .types = {}}};
+    if (!node.refusal.empty()) out_->unfit_types_[oid] = {.name = node.name, .refusal = node.refusal};
+    if (oid < kFirstUnpinnedOid) continue;
+    const std::array<Oid, 1> self{oid};
+    out_->own_types_[oid] = type_closure(self);
   }
   for (const TypeRow& row : rows_.types) {
     CatalogueType entry;
@@ -491,7 +497,6 @@ void CatalogueJudgement::make_relation_nodes() {
     if (row.kind == 'f') node.storage_refusal = "a foreign table";
     if (row.kind == 'S') node.storage_refusal = "a sequence";
     if (row.oid == kLargeObjects) node.storage_refusal = "the table of large objects";
-    if (!row.access_method.empty()) node.storage_refusal = "kept by the access method " + row.access_method;
   }
   for (const UseRow& use : rows_.uses) {
     const auto found = relations_.find(use.relation);
@@ -503,7 +508,8 @@ void CatalogueJudgement::make_relation_nodes() {
       const auto own = std::ranges::find(rows_.operator_classes, use.object, &OperatorClassRow::oid);
       if (own != rows_.operator_classes.end()) name = refuse_family(own->family);
     }
-    if (!name.empty()) found->second.storage_refusal = "a table whose indexes or checks call " + name;
+    if (!name.empty())
+      found->second.storage_refusal = "a table whose indexes, checks or access method call " + name;
   }
   judge_trees(*out_->system_views_, "a view that ");
   judge_trees(rows_.views, "a view that ");

@@ -66,12 +66,9 @@ constexpr CatalogueQuery kQueries[] = {
     {CataloguePart::casts, 4,
      "SELECT castsource, casttarget, castfunc, castcontext FROM pg_catalog.pg_cast WHERE oid >= 16384"},
 
-    {CataloguePart::relations, 8,
-     "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relrowsecurity::pg_catalog.int4, "
-     "c.reltype,"
-     " CASE WHEN c.relam >= 10000 THEN a.amname END"
+    {CataloguePart::relations, 7,
+     "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relrowsecurity::pg_catalog.int4, c.reltype"
      " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-     " LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam"
      " WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 'c') AND c.relpersistence <> 't'"
      " AND n.nspname !~ '^pg_(temp|toast)'"},
     // Only of types that somebody made; the others are harmless.
@@ -93,7 +90,8 @@ constexpr CatalogueQuery kQueries[] = {
      "SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid"
      " WHERE c.relkind IN ('r', 'p', 'f')"},
     // Functions, operators and operator classes that somebody made, used by the indexes, checks, partition keys and
-    // extended statistics of a relation: planning may run them. (pg_depend omits built-in objects.)
+    // extended statistics of a relation: planning may run them. (pg_depend omits built-in objects.) And the access
+    // methods of the relation and of its indexes, by their handlers.
     {CataloguePart::relation_uses, 3,
      "SELECT coalesce(i.indrelid, k.conrelid, s.stxrelid, d.objid), d.refclassid, d.refobjid"
      " FROM pg_catalog.pg_depend d"
@@ -101,7 +99,10 @@ constexpr CatalogueQuery kQueries[] = {
      " LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 2606 AND k.oid = d.objid AND k.conrelid <> 0"
      " LEFT JOIN pg_catalog.pg_statistic_ext s ON d.classid = 3381 AND s.oid = d.objid"
      " WHERE d.refclassid IN (1255, 2617, 2616) AND d.classid IN (1259, 2606, 3381) AND d.deptype <> 'e'"
-     " AND d.refobjid >= 10000 AND (d.classid <> 2606 OR k.oid IS NOT NULL)"},
+     " AND d.refobjid >= 10000 AND (d.classid <> 2606 OR k.oid IS NOT NULL)"
+     " UNION ALL SELECT coalesce(i.indrelid, c.oid), 1255, a.amhandler::oid"
+     " FROM pg_catalog.pg_am a JOIN pg_catalog.pg_class c ON c.relam = a.oid"
+     " LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE a.oid >= 16384"},
 
     {CataloguePart::text_search, 2,
      "SELECT pg_catalog.concat('template ', tmplname),"
@@ -129,6 +130,7 @@ constexpr std::string_view kDigest =
     SY_SUM("pg_rewrite", "x.ev_type = '1'") ", "
     SY_SUM("pg_policy", "true") ", "
     SY_SUM("pg_constraint", "x.contypid > 0") ", "
+    SY_SUM("pg_enum", "true") ", "
     SY_MADE("pg_operator") ", "
     SY_MADE("pg_cast") ", "
     SY_MADE("pg_opclass") ", "

@@ -78,7 +78,6 @@ struct RelationRow {
   char kind = 'r', persistence = 'p';
   bool row_security = false;
   Oid row_type = 0;
-  std::string access_method;  ///< only when it is not built in
 };
 
 struct UseRow {

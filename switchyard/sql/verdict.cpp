@@ -13,6 +13,9 @@ namespace {
 /// Of a statement that has many reasons not to share, so many are told.
 constexpr std::size_t kMaxReasons = 8;
 
+/// Types below are built in.
+constexpr std::uint32_t kFirstOwnType = 10'000;
+
 constexpr std::string_view kNotListed = ": not among the functions known to leave nothing behind";
 
 /// Their answer is the same for everybody who shares a session, which has one role and one database.
@@ -83,7 +86,8 @@ std::string words_of(std::string_view schema, std::string_view name) {
 
 class Judge {
  public:
-  Judge(const StatementFacts& facts, const CatalogueSnapshot& catalogue) : facts_(facts), catalogue_(catalogue) {}
+  Judge(const StatementFacts& facts, const CatalogueSnapshot& catalogue, std::span<const std::uint32_t> parameters)
+      : facts_(facts), catalogue_(catalogue), parameters_(parameters) {}
 
   Verdict run() {
     gather_types();
@@ -96,9 +100,7 @@ class Judge {
     for (const std::string& name : facts_.constructs) {
       if (!has(kHarmlessConstructs, name)) refuse("has " + name + ", which can't be judged");
     }
-    if (const CatalogueType* unfit = catalogue_.unfit_type(types_)) {
-      refuse("uses the type " + std::string(catalogue_.type_name(unfit->oid)) + ", " + unfit->refusal);
-    }
+    if (std::string unfit = catalogue_.unfit_type(types_); !unfit.empty()) refuse("uses the type " + unfit);
     Verdict out;
     if (!reasons_.empty()) {
       out.reasons = std::move(reasons_);
@@ -131,6 +133,15 @@ class Judge {
 
   /// The types of which values may be in the statement, as far as somebody made them.
   void gather_types() {
+    for (const std::uint32_t type : parameters_) {
+      types_.push_back(type);
+      if (type < kFirstOwnType) continue;
+      if (const auto* own = catalogue_.types_of(type)) {
+        add_types(*own);
+      } else {
+        refuse("has a parameter of a type that is not known here");
+      }
+    }
     for (const Name& name : facts_.relations) {
       for (const CatalogueRelation& entry : catalogue_.relations(name.name)) {
         if (means(name, entry.schema)) add_types(entry.types);
@@ -268,6 +279,7 @@ class Judge {
 
   const StatementFacts& facts_;
   const CatalogueSnapshot& catalogue_;
+  const std::span<const std::uint32_t> parameters_;
   std::vector<std::uint32_t> types_;  ///< sorted
   std::vector<std::string> reasons_;
   std::string clock_;
@@ -294,7 +306,8 @@ std::vector<std::string> text_reasons(const StatementFacts& facts) {
 
 }  // namespace
 
-Verdict judge(const StatementFacts& facts, const CatalogueSnapshot* catalogue) {
+Verdict judge(const StatementFacts& facts, const CatalogueSnapshot* catalogue,
+              std::span<const std::uint32_t> parameter_types) {
   if (std::vector<std::string> reasons = text_reasons(facts); !reasons.empty()) {
     Verdict out;
     out.reasons = std::move(reasons);
@@ -305,7 +318,7 @@ Verdict judge(const StatementFacts& facts, const CatalogueSnapshot* catalogue) {
   if (!facts.only_ascii && !catalogue->utf8()) {
     return refused("has characters outside ASCII, and the database is not in UTF8");
   }
-  return Judge(facts, *catalogue).run();
+  return Judge(facts, *catalogue, parameter_types).run();
 }
 
 }  // namespace switchyard::inline v0::sql

@@ -5,6 +5,7 @@
 #include <switchyard/sql/statement_facts.hpp>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,10 @@ struct Verdict {
   std::vector<std::string> reasons;
 };
 
-/// Pure and bounded: the text's facts against what the catalogue holds. Without a catalogue nothing may share.
-[[nodiscard]] SWITCHYARD_API Verdict judge(const StatementFacts& facts, const CatalogueSnapshot* catalogue);
+/// Pure and bounded: the text's facts against what the catalogue holds. Without a catalogue nothing may share: that
+/// is not a verdict to remember, unless the text alone rules it out.
+/// `parameter_types` are the OIDs that Parse gives with the text; 0 leaves one to the server.
+[[nodiscard]] SWITCHYARD_API Verdict judge(const StatementFacts& facts, const CatalogueSnapshot* catalogue,
+                                           std::span<const std::uint32_t> parameter_types = {});
 
 }  // namespace switchyard::inline v0::sql

@@ -42,7 +42,7 @@ class SmallCatalogue {
   }
   SmallCatalogue& relation(std::string_view oid, std::string_view schema, std::string_view name,
                            std::string_view kind) {
-    return add(CataloguePart::relations, {oid, schema, name, kind, "p", "0", "0", std::nullopt});
+    return add(CataloguePart::relations, {oid, schema, name, kind, "p", "0", "0"});
   }
   std::shared_ptr<const CatalogueSnapshot> finish() {
     EXPECT_EQ(error_, "");
@@ -239,6 +239,25 @@ TEST(Verdict, ADomainIsItsCheck) {
   facts.types = {{.schema = "app", .name = "checked"}};
   EXPECT_EQ(first_reason(judge(facts, catalogue.get())),
             "uses the type app.checked, whose check calls app.valid()");
+}
+
+TEST(Verdict, AParameterCanHaveATypeThatTheTextDoesNotName) {
+  SmallCatalogue rows;
+  rows.function("16600", "app", "valid", "25", "plpgsql", "");
+  rows.function("16601", "app", "lower", "16701", "sql", "");
+  rows.add(CataloguePart::types,
+           {"16700", "app", "checked", "d", "S", "0", "0", "25", "0", "2597 47 0 0 0 0", "0"});
+  rows.add(CataloguePart::types, {"16701", "app", "plain", "e", "E", "0", "0", "0", "0", "0 0 0 0 0 0", "0"});
+  rows.add(CataloguePart::domain_checks, {"16700", "{FUNCEXPR :funcid 16600}"});
+  const auto catalogue = rows.finish();
+  using Oids = std::vector<std::uint32_t>;
+  EXPECT_TRUE(judge(calling("lower"), catalogue.get(), Oids{0, 25}).may_share);
+  EXPECT_EQ(first_reason(judge(select(), catalogue.get(), Oids{16700})),
+            "uses the type app.checked, whose check calls app.valid()");
+  EXPECT_EQ(first_reason(judge(calling("lower"), catalogue.get(), Oids{16701})),
+            "calls lower(), which may be app.lower(): not among the functions known to leave nothing behind");
+  EXPECT_EQ(first_reason(judge(select(), catalogue.get(), Oids{99999})),
+            "has a parameter of a type that is not known here");
 }
 
 TEST(Verdict, ServersThatReadTextsDifferentlyShareNothing) {
