@@ -27,6 +27,8 @@ std::string_view to_string(Profile profile) noexcept {
   return "";
 }
 
+std::string_view to_string(LaneMode value) noexcept { return value == LaneMode::leased ? "leased" : "auto"; }
+
 std::string_view to_string(WhenDown value) noexcept {
   switch (value) {
     case WhenDown::fail: return "fail";

@@ -25,6 +25,11 @@
 
 namespace switchyard::inline v0 {
 
+/// Whether reads of several callers may share a session.
+enum class LaneMode : std::uint8_t {
+  automatic,  ///< where it is known to be safe; "auto"
+  leased,     ///< never
+};
 /// What happens to a database's work while its endpoint is down.
 enum class WhenDown : std::uint8_t {
   fail,           ///< operations fail at once with a clear error
@@ -41,6 +46,7 @@ enum class RoleFamily : std::uint8_t {
 };
 
 [[nodiscard]] SWITCHYARD_API std::string_view to_string(WhenDown value) noexcept;
+[[nodiscard]] SWITCHYARD_API std::string_view to_string(LaneMode value) noexcept;
 [[nodiscard]] SWITCHYARD_API std::string_view to_string(ServerType value) noexcept;
 [[nodiscard]] SWITCHYARD_API std::string_view to_string(RoleFamily value) noexcept;
 
@@ -181,6 +187,9 @@ struct SWITCHYARD_API DatabaseConfig {
   LimiterConfig limiter;
   Setting<bool> prepared_statements = true;                ///< false for poolers that can't keep them
   Setting<std::uint32_t> statement_cache = 256u;           ///< per session
+  Setting<LaneMode> lane = LaneMode::automatic;
+  Setting<std::vector<std::string>> lane_safe;  ///< "schema.name" of what leaves nothing behind, says its owner
+  Setting<bool> single_flight = false;          ///< identical reads that wait share one execution
   Setting<std::uint64_t> max_result_bytes = 256ull << 20;  ///< of query<T>()
   // Replicas, and who the primary is.
   Setting<Duration> max_lag = Duration(std::chrono::seconds(60));            ///< of replicas, for .read()

@@ -76,6 +76,9 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "limiter.max", database.limiter.max);
   visit(prefix + "prepared_statements", database.prepared_statements);
   visit(prefix + "statement_cache", database.statement_cache);
+  visit(prefix + "lane", database.lane);
+  visit(prefix + "lane_safe", database.lane_safe);
+  visit(prefix + "single_flight", database.single_flight);
   visit(prefix + "max_result", database.max_result_bytes);
   visit(prefix + "max_lag", database.max_lag);
   visit(prefix + "max_lag_bytes", database.max_lag_bytes);

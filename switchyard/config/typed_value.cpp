@@ -145,6 +145,10 @@ Result<void> convert(const RawValue& raw, const KeySpec&, std::vector<std::strin
   return {};
 }
 
+Result<void> convert(const RawValue& raw, const KeySpec& spec, LaneMode& out) {
+  return choice(raw, spec, {LaneMode::automatic, LaneMode::leased}, out);
+}
+
 Result<void> convert(const RawValue& raw, const KeySpec& spec, WhenDown& out) {
   return choice(raw, spec, {WhenDown::fail, WhenDown::read_fallback, WhenDown::spool}, out);
 }
@@ -178,6 +182,7 @@ std::string show(const std::vector<std::string>& value, const KeySpec&, std::str
   for (const std::string& item : value) out += (out.size() > 1 ? ", " : "") + quoted(item);
   return out + "]";
 }
+std::string show(LaneMode value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(WhenDown value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(ServerType value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(RoleFamily value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }

@@ -20,6 +20,7 @@ namespace switchyard::inline v0::config {
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, std::string& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, Secret& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, std::vector<std::string>& out);
+[[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, LaneMode& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, WhenDown& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, ServerType& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, RoleFamily& out);
@@ -33,6 +34,7 @@ namespace switchyard::inline v0::config {
 [[nodiscard]] std::string show(const std::string& value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(const Secret& value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(const std::vector<std::string>& value, const KeySpec& spec, std::string_view path);
+[[nodiscard]] std::string show(LaneMode value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(WhenDown value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(ServerType value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(RoleFamily value, const KeySpec& spec, std::string_view path);

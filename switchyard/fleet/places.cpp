@@ -129,7 +129,9 @@ std::unique_ptr<Endpoint> Places::make_endpoint(EndpointRole role, std::string n
                                                               .breakers_of = std::move(breakers_of)},
                                              connection, config_, pool, permits_);
   endpoint->set_listener(this);
-  endpoint->set_lane({}, lanes_);
+  endpoint->set_lane({.enabled = *config_.lane == LaneMode::automatic && *config_.prepared_statements,
+                      .single_flight = *config_.single_flight},
+                     lanes_);
   return endpoint;
 }
 
