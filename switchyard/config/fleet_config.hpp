@@ -185,8 +185,8 @@ struct SWITCHYARD_API DatabaseConfig {
   RetryConfig retry;
   BreakerConfig breaker;
   LimiterConfig limiter;
-  Setting<bool> prepared_statements = true;                ///< false for poolers that can't keep them
-  Setting<std::uint32_t> statement_cache = 256u;           ///< per session
+  Setting<bool> prepared_statements = true;       ///< false for poolers that can't keep them
+  Setting<std::uint32_t> statement_cache = 256u;  ///< per session
   Setting<LaneMode> lane = LaneMode::automatic;
   Setting<std::vector<std::string>> lane_safe;  ///< "schema.name" of what leaves nothing behind, says its owner
   Setting<bool> single_flight = false;          ///< identical reads that wait share one execution

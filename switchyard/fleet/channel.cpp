@@ -132,7 +132,14 @@ bool Channel::finished(session::OperationState& operation) noexcept {
   if (busy_ == &operation) busy_ = nullptr;
   if (recorder_) return false;  // no endpoint saw it
   const resilience::Verdict verdict = judge_outcome(operation);
-  if (route_->refusal() == nullptr) tell_breaker(verdict, operation);
+  if (route_->refusal() == nullptr) {
+    tell_breaker(verdict, operation);
+    changed_catalogue_ = changed_catalogue_ || operation.changes_catalogue;
+    if (changed_catalogue_ && session_ != nullptr && session_->transaction_status() == 'I') {
+      changed_catalogue_ = false;
+      endpoint_->note_ddl();
+    }
+  }
   route_->record(route_->refusal() == nullptr ? endpoint_ : nullptr, operation);
   return false;
 }

@@ -89,6 +89,7 @@ class Channel final : public session::OperationHost, private session::Session::O
   std::string_view reason_;
   session::Session* session_ = nullptr;
   TimePoint attached_{};
+  bool changed_catalogue_ = false;  ///< in the transaction that is open
   session::OperationState* busy_ = nullptr;
   session::OperationState* pending_ = nullptr;  ///< waits until an abandoned or cancelled one has drained
   std::optional<Error> lost_;

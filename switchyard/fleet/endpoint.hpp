@@ -58,6 +58,10 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
   void set_lane(pool::LaneSettings settings, pool::LaneGuard& guard);
   /// Null where nothing is shared. Opens its pool.
   [[nodiscard]] pool::Lane* lane() { return lane_ || lane_guard_ == nullptr ? lane_.get() : open_lane(); }
+  /// The catalogue was changed through this process.
+  void note_ddl() noexcept {
+    if (lane_guard_ != nullptr) lane_guard_->note_ddl();
+  }
   /// Its sessions go back to the pool.
   void retire_lane() noexcept {
     if (lane_) lane_->retire();

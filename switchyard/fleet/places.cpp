@@ -35,7 +35,10 @@ PoolConfig make_reader_pool(const DatabaseConfig& config, bool limited) {
 }  // namespace
 
 Places::Places(const DatabaseConfig& config, std::string region, SharedPermits& permits)
-    : config_(config), region_(std::move(region)), breakers_(permits.breakers()) {
+    : config_(config),
+      region_(std::move(region)),
+      breakers_(permits.breakers()),
+      lanes_(config, [this] { return primary(); }) {
   for (const ReplicaConfig& replica : config.replicas) {
     if (!replica.endpoint.configured()) continue;
     replicas_.push_back({.config = &replica, .place = 0, .endpoint = nullptr});
@@ -73,7 +76,7 @@ Places::Places(const DatabaseConfig& config, std::string region, SharedPermits& 
   }
 }
 
-Places::~Places() = default;
+Places::~Places() { lanes_.stop(); }
 
 void Places::add_place(WatchedPlace place, const std::vector<HostSpec>& hosts) {
   if (config_.configured()) {
@@ -333,6 +336,7 @@ void Places::stop_watch() noexcept {
 
 void Places::close() noexcept {
   stop_watch();
+  lanes_.stop();
   for (const auto& side : sides_) {
     if (!side) continue;
     for (const auto* endpoint : {&side->primary, &side->writer, &side->reader}) {

@@ -115,8 +115,8 @@ class Places final : private TopologyWatch::Observer, private Endpoint::Listener
   const DatabaseConfig& config_;
   const std::string region_;
   std::shared_ptr<pool::PermitCounter> permits_;
-  LaneKeeper lanes_;  // used by the endpoints
   resilience::SharedBreakers& breakers_;
+  LaneKeeper lanes_;  // used by the endpoints
   PoolConfig reader_pool_;
   std::vector<WatchedPlace> watched_places_;
   /// The configuration's primary first, then one for each place (null where it can't be the primary).

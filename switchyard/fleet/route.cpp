@@ -333,6 +333,7 @@ bool Route::finished(session::OperationState& operation) noexcept {
     if (attempt->place && answered && operation.granted != TimePoint{}) endpoint->limiter().measure(took, now);
     attempt->permit.record(verdict.outcome, took, now, operation.error() ? &*operation.error() : nullptr);
     if (ran) endpoint->recorder().held(took);
+    if (operation.changes_catalogue) endpoint->note_ddl();
     if (ran && attempt->phase == Attempt::Phase::running && operation.shareable && !operation.error()) {
       if (pool::Lane* lane = endpoint->lane()) lane->learn(operation, took, now);
     }

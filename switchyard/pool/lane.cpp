@@ -114,6 +114,11 @@ std::string_view Lane::Impl::refuse(const OperationState& operation) const noexc
 }
 
 std::string_view Lane::Impl::check_shape(LaneShape& shape, TimePoint now) {
+  if (!guard.trusted()) {
+    // Both are looked at, the one beside the other.
+    if (shape.epoch() == LaneShape::kNoEpoch) (void)guard.judge(shape.sql());
+    return kBeingLookedAt;
+  }
   if (const std::uint64_t epoch = guard.epoch(); shape.epoch() != epoch) {
     auto verdict = guard.judge(shape.sql());
     if (!verdict) return kBeingLookedAt;
@@ -128,9 +133,10 @@ Lane::Admission Lane::Impl::submit(LaneRequest& request, OperationState& operati
   LaneShape* shape = shapes.find_or_add(part.sql, part.parameters.types());
   if (shape == nullptr) return {false, "leased: too long, or too many different statements"};
   if (!shape->note_use(now)) return {false, "leased: not used often enough yet"};
+  const bool closed = machine.open() == 0;
+  if (closed && pool.in_use() < settings.opens_from) return {false, "leased: too few callers at one time"};
   if (const std::string_view why = check_shape(*shape, now); !why.empty()) return {false, why};
-  if (machine.open() == 0) {
-    if (pool.in_use() < settings.opens_from) return {false, "leased: too few callers at one time"};
+  if (closed) {
     if (now < may_open_at_) return {false, objection_};
     last_used_ = now;
     open_seats(now);

@@ -34,8 +34,11 @@ class OpenGuard final : public LaneGuard {
     return sql::Verdict{
         .may_share = true, .may_share_sync = shares_sync, .may_intern = true, .reasons = {"trusted"}};
   }
+  bool trusted() noexcept override { return is_trusted; }
+  void note_ddl() noexcept override {}
   std::uint64_t epoch() noexcept override { return the_epoch; }
   std::uint64_t generation() noexcept override { return the_generation; }
+  bool is_trusted = true;
   bool shares_sync = true;
   std::uint64_t the_epoch = 1;
   std::uint64_t the_generation = 1;
@@ -420,6 +423,18 @@ TEST_F(LaneOnServer, ChangedColumnsAreNeverReadAsTheOldOnes) {
       EXPECT_EQ(rows.at(0).to_json(), R"({"a":41,"b":"x"})");
     }
     EXPECT_GE(site.lane.stats().exits[static_cast<std::size_t>(LaneExit::columns)], 1U);
+  });
+}
+
+TEST_F(LaneOnServer, WhileTheCatalogueIsNotKnownEverythingIsLeased) {
+  run([this](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 1);
+    guard.is_trusted = false;
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, 2), 2);
+    EXPECT_EQ(site.caller.reason, kBeingLookedAt);
+    guard.is_trusted = true;
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, 3), 3);
+    EXPECT_EQ(site.caller.reason, "shared lane");
   });
 }
 

@@ -58,6 +58,7 @@ void OperationState::note_error(Error error) noexcept {
 void OperationState::restart() noexcept {
   error_.reset();
   affected = 0;
+  changes_catalogue = false;
   saw_row_ = false;
   follow_up_answer.clear();
   clear_result();
@@ -86,6 +87,7 @@ void OperationState::reset() noexcept {
   deadline_source = route = lane_reason = database = follow_up = {};
   follow_up_answer.clear();
   affected = 0;
+  changes_catalogue = false;
   error_.reset();
   waiter_ = nullptr;
   timer_.disarm();
@@ -139,7 +141,11 @@ void OperationState::on_lost(const Error& error) noexcept {
   if (error_->session_alive()) replace_error(error_->with_session_lost());
 }
 
-void OperationState::on_command_complete(std::string_view tag) noexcept { affected += rows_in_tag(tag); }
+void OperationState::on_command_complete(std::string_view tag) noexcept {
+  affected += rows_in_tag(tag);
+  changes_catalogue =
+      changes_catalogue || tag.starts_with("CREATE ") || tag.starts_with("ALTER ") || tag.starts_with("DROP ");
+}
 
 Error out_of_memory() { return Error(ErrorKind::Mapping, "out of memory while receiving rows", ErrorStage::sent); }
 

@@ -151,6 +151,8 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
 
   /// Rows affected, from the command tag (last statement of a script, sum of a batch).
   std::uint64_t affected = 0;
+  /// A command of it was CREATE, ALTER or DROP something.
+  bool changes_catalogue = false;
 
   [[nodiscard]] Phase phase() const noexcept { return phase_; }
   void set_phase(Phase phase) noexcept { phase_ = phase; }
