@@ -516,18 +516,22 @@ void CatalogueJudgement::make_relation_nodes() {
   judge_trees(rows_.policies, "a table with a policy that ");
   judge_trees(rows_.generated_columns, "a table with a generated column that ");
   for (const auto& [parent, child] : rows_.inheritance) {
-    if (const auto found = relations_.find(parent); found != relations_.end())
-      found->second.children.push_back(child);
+    const auto found = relations_.find(parent);
+    if (found == relations_.end()) continue;
+    found->second.children.push_back(child);
+    const auto part = relations_.find(child);
+    if (found->second.row->kind == 'p' && part != relations_.end()) part->second.partition_of.push_back(parent);
   }
 }
 
 // Children are read as a part of their parent: their own policies do not count, their storage does.
 void CatalogueJudgement::close_relation(CatalogueRelation& out, Oid root) const {
+  enum class As : std::uint8_t { itself, child, partitioned };
   struct Visit {
     Oid oid;
-    bool as_child;
+    As as;
   };
-  std::vector<Visit> todo{{root, false}};
+  std::vector<Visit> todo{{root, As::itself}};
   std::unordered_set<std::uint64_t> seen;
   std::vector<Oid> types;
   const auto note = [&](const RelationNode& node, const std::string& why) {
@@ -539,22 +543,27 @@ void CatalogueJudgement::close_relation(CatalogueRelation& out, Oid root) const 
   while (!todo.empty()) {
     const Visit visit = todo.back();
     todo.pop_back();
-    if (!seen.insert(std::uint64_t{visit.oid} << 1 | (visit.as_child ? 1 : 0)).second) continue;
+    if (!seen.insert(std::uint64_t{visit.oid} << 2 | static_cast<std::uint64_t>(visit.as)).second) continue;
     const RelationNode* node = find(relations_, visit.oid);
     if (node == nullptr) {
       if (out.refusal.empty()) out.refusal = "and with it something that is not known";
+      continue;
+    }
+    for (const Oid parent : node->partition_of) todo.push_back({parent, As::partitioned});
+    if (visit.as == As::partitioned) {
+      if (!node->declared_safe) note(*node, node->storage_refusal);
       continue;
     }
     if (node->row->persistence != 'p') out.replica_safe = false;
     if (visit.oid == root && node->row->row_type != 0) types.push_back(node->row->row_type);
     if (node->declared_safe) continue;
     note(*node, node->storage_refusal);
-    for (const Oid child : node->children) todo.push_back({child, true});
-    if (visit.as_child) continue;
+    for (const Oid child : node->children) todo.push_back({child, As::child});
+    if (visit.as == As::child) continue;
     note(*node, node->access_refusal);
     out.clock = out.clock || node->clock;
     types.insert(types.end(), node->types.begin(), node->types.end());
-    for (const Oid relation : node->reads) todo.push_back({relation, false});
+    for (const Oid relation : node->reads) todo.push_back({relation, As::itself});
   }
   out.types = type_closure(types);
 }

@@ -42,7 +42,8 @@ class CatalogueJudgement {
     bool clock = false;
     bool declared_safe = false;
     std::vector<Oid> children, reads;
-    std::vector<Oid> types;  ///< of the values in its view and policies
+    std::vector<Oid> partition_of;  ///< whose key planning may compute (constraint_exclusion)
+    std::vector<Oid> types;         ///< of the values in its view and policies
   };
 
   void judge_functions();

@@ -147,6 +147,8 @@ CREATE TABLE partly_indexed (id int);
 CREATE INDEX ON partly_indexed (id) WHERE app.sneaky(1) = 1;
 CREATE TABLE checked_rows (id int CHECK (app.sneaky(id) > 0));
 CREATE TABLE partitioned_by (id int) PARTITION BY RANGE (app.sneaky(id));
+CREATE TABLE part_of_it PARTITION OF partitioned_by FOR VALUES FROM (1) TO (2) PARTITION BY LIST (id);
+CREATE TABLE part_of_part PARTITION OF part_of_it DEFAULT;
 CREATE TABLE statistics_of (a int, b int);
 CREATE STATISTICS statistics_of_both ON (app.sneaky(a)), b FROM statistics_of;
 CREATE FUNCTION app.compare_ints(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
