@@ -229,9 +229,13 @@ class Pool::Impl {
       return;
     }
     seat.use = Use::idle;
-    const Disposition left = seat.session->needs_reset() ? Disposition::dirty : Disposition::reusable;
-    machine_.release(seat.slot, left, now(), actions_);
+    machine_.release(seat.slot, disposition_of(*seat.session), now(), actions_);
     work_off();
+  }
+
+  static Disposition disposition_of(const Session& session) noexcept {
+    if (!session.needs_reset()) return Disposition::reusable;
+    return session.must_close() ? Disposition::close : Disposition::dirty;
   }
 
   void on_attempt_ended(SlotRef slot, TimePoint started, Result<std::unique_ptr<Session>> result) noexcept {

@@ -154,6 +154,35 @@ TEST_F(PoolOnServer, SettingsOfOneCallerDoNotReachTheNext) {
   });
 }
 
+TEST_F(PoolOnServer, ASessionThatCannotBeResetIsNotLentAgain) {
+  run(sizes(0, 1), [](Pool& pool) -> Task<void> {
+    Autocommit db(pool);
+    for (int round = 0; round < 3; ++round) {
+      const auto pid = co_await db.query_value<std::int32_t>("SELECT pg_backend_pid()");
+      co_await db.execute("PREPARE mine AS SELECT 1");
+      EXPECT_EQ(co_await db.query_value<std::int64_t>("SELECT count(*) FROM pg_prepared_statements WHERE from_sql"),
+                0);
+      EXPECT_NE(co_await db.query_value<std::int32_t>("SELECT pg_backend_pid()"), pid);
+    }
+    // The first time the text was not understood yet: the session ended after its reset, instead of one.
+    const auto stats = pool.stats();
+    EXPECT_EQ(stats.closed_by(CloseReason::released) + stats.closed_by(CloseReason::reset_failed), 3U);
+    EXPECT_GE(stats.closed_by(CloseReason::released), 2U);
+  });
+}
+
+TEST_F(PoolOnServer, PlainStatementsGoOnWithoutAReset) {
+  database.execute("CREATE SEQUENCE s; CREATE TABLE t (id int)");
+  run(sizes(0, 1), [](Pool& pool) -> Task<void> {
+    Autocommit db(pool);
+    (void)co_await db.query_value<std::int64_t>("SELECT nextval('s')");
+    co_await db.execute("INSERT INTO t (id) VALUES ($1)", 1);
+    (void)co_await db.query_value<std::int64_t>("SELECT count(*) FROM t WHERE id IN (1, 2)");
+    // A reset would have discarded it.
+    EXPECT_EQ(co_await db.query_value<std::int64_t>("SELECT lastval()"), 1);
+  });
+}
+
 TEST_F(PoolOnServer, AnAbandonedStatementIsCancelledAndItsSessionIsUsedAgain) {
   run(sizes(0, 1), [](Pool& pool) -> Task<void> {
     Autocommit db(pool);

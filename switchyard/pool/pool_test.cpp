@@ -25,6 +25,7 @@ struct Double {
   bool busy = false;
   bool closed = false;
   bool dirty = false;
+  bool spoilt = false;  ///< a reset does not help
   bool destroyed = false;
   int pings = 0;
   int resets = 0;
@@ -97,7 +98,8 @@ bool Session::pristine() const noexcept { std::abort(); }
 std::int32_t Session::server_pid() const noexcept { std::abort(); }
 bool Session::idle() const noexcept { return !impl_->state->busy && !impl_->state->closed; }
 bool Session::closed() const noexcept { return impl_->state->closed; }
-bool Session::needs_reset() const noexcept { return impl_->state->dirty; }
+bool Session::needs_reset() const noexcept { return impl_->state->dirty || impl_->state->spoilt; }
+bool Session::must_close() const noexcept { return impl_->state->spoilt; }
 
 Task<Result<std::unique_ptr<Session>>> Session::open(std::shared_ptr<const ConnectPlan>, TimePoint) {
   struct Watch {
@@ -255,6 +257,17 @@ TEST_F(PoolDriver, ADirtySessionIsResetBeforeItIsLentAgain) {
   EXPECT_EQ(second.session, nullptr);
   session.end();
   EXPECT_NE(second.session, nullptr);
+}
+
+TEST_F(PoolDriver, ASpoiltSessionIsClosedInsteadOfReset) {
+  open(sizes(0, 1));
+  Caller caller;
+  Double& session = lent(caller);
+  session.spoilt = true;
+  pool->release(*caller.session);
+  EXPECT_EQ(session.resets, 0);
+  EXPECT_TRUE(session.destroyed);
+  EXPECT_EQ(pool->stats().closed_by(CloseReason::released), 1U);
 }
 
 TEST_F(PoolDriver, AResetThatIsNotAnsweredCostsTheSession) {

@@ -96,11 +96,6 @@ bool may_affect_session(string_view sql) noexcept {
                              [&](string_view w) { return contains_folded(rest, w, Boundary::whole_word); });
 }
 
-bool script_may_affect_session(string_view sql) noexcept {
-  while (!sql.empty() && (is_space(sql.back()) || sql.back() == ';')) sql.remove_suffix(1);
-  return sql.find(';') != string_view::npos || may_affect_session(sql);
-}
-
 bool forgets_prepared_statements(std::string_view sql) noexcept {
   return contains_folded(sql, "discard", Boundary::anywhere) ||
          contains_folded(sql, "deallocate", Boundary::anywhere);

@@ -1,5 +1,5 @@
-// Does a statement change the session it runs on? A cautious look at the text alone: only what is known to leave
-// nothing behind is "clean"; everything else makes the session be reset before its next user.
+// What a text may do beside giving an answer: a cautious look at the text alone, where only what is recognised is
+// trusted. What stays on the session for its next user is told by residue.hpp.
 #pragma once
 
 #include <switchyard/base/export.hpp>
@@ -10,11 +10,8 @@ namespace switchyard::inline v0::session {
 
 /// True when `sql` may leave something on its session: SET, temporary tables, LISTEN, PREPARE, DECLARE, advisory
 /// locks, set_config, LOAD, DO, CALL, transaction control and whatever is not recognised. Functions of the user
-/// that change the session can't be seen here; code that calls such functions takes a lease, which is always reset.
+/// that change the session can't be seen here.
 [[nodiscard]] SWITCHYARD_API bool may_affect_session(std::string_view sql) noexcept;
-
-/// The same for a text that may hold several statements: yes for every text that holds more than one.
-[[nodiscard]] SWITCHYARD_API bool script_may_affect_session(std::string_view sql) noexcept;
 
 /// True when `sql` may drop statements that were prepared on its session: it mentions DISCARD or DEALLOCATE.
 [[nodiscard]] SWITCHYARD_API bool forgets_prepared_statements(std::string_view sql) noexcept;

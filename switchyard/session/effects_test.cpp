@@ -24,16 +24,6 @@ TEST(Effects, WhateverMayStayOnTheSessionIsSeen) {
   }
 }
 
-TEST(Effects, AScriptOfOneStatementIsSeenAsThatStatement) {
-  for (const char* sql : {"COPY t FROM STDIN (FORMAT binary)", "SELECT 1;", "TRUNCATE t ; \n"}) {
-    EXPECT_FALSE(script_may_affect_session(sql)) << sql;
-  }
-  for (const char* sql : {"SET a.b = 'c'", "COPY t FROM STDIN; SET a.b = 'c'", "SELECT 1; SELECT 2", "SELECT ';'",
-                          "", ";", "COPY (SELECT set_config('a.b', 'c', false)) TO STDOUT"}) {
-    EXPECT_TRUE(script_may_affect_session(sql)) << sql;
-  }
-}
-
 TEST(Effects, DroppingPreparedStatementsIsSeenWhereverItStands) {
   EXPECT_TRUE(forgets_prepared_statements("Discard All"));
   EXPECT_TRUE(forgets_prepared_statements("SELECT 1; DEALLOCATE x"));

@@ -3,6 +3,7 @@
 #include <switchyard/session/canceller.hpp>
 #include <switchyard/session/effects.hpp>
 #include <switchyard/session/session_impl.hpp>
+#include <switchyard/sql/facts_cache.hpp>
 #include <switchyard/values/row.hpp>
 
 #include <algorithm>
@@ -29,9 +30,17 @@ constexpr std::string_view kPing = ";";
 constexpr Duration kInternalPatience = std::chrono::seconds(5);
 
 constexpr std::string_view kInvalidStatementName = "26000";
+constexpr std::string_view kSyntaxError = "42601";
 constexpr std::string_view kFeatureNotSupported = "0A000";
 /// The routine that reports "cached plan must not change result type".
 constexpr std::string_view kRevalidate = "RevalidateCachedQuery";
+
+/// Texts whose residue is asked again; with more of them a session is given up.
+constexpr std::size_t kMaxUnjudged = 64;
+
+/// After a reset a text that is not understood yet is asked for so often, at such intervals.
+constexpr unsigned kMostLooks = 1000;
+constexpr Duration kLookAgain = std::chrono::milliseconds(1);
 
 /// COPY data of this size is worth a write of its own: the server works on it while more is made.
 constexpr std::size_t kFlushCopyAt = 56 << 10;
@@ -78,11 +87,7 @@ void Session::flush() noexcept {
   if (!impl_->closed_) impl_->stream_->flush_now();
 }
 bool Session::pristine() const noexcept { return impl_->pristine_ && !needs_reset(); }
-void Session::start_reset() noexcept {
-  impl_->pristine_ = false;
-  impl_->start_internal(impl_->pipeline_.transaction_status() == 'I' ? kReset : kRollbackAndReset);
-  impl_->dirty_ = false;
-}
+void Session::start_reset() noexcept { impl_->start_reset(); }
 void Session::start_ping() noexcept { impl_->start_internal(kPing); }
 void Session::close() noexcept { impl_->close(); }
 void Session::abort(const Error& reason) noexcept {
@@ -99,7 +104,8 @@ std::size_t Session::unsent() const noexcept { return impl_->unsent(); }
 bool Session::idle() const noexcept { return impl_->idle(); }
 bool Session::closed() const noexcept { return impl_->closed_; }
 char Session::transaction_status() const noexcept { return impl_->pipeline_.transaction_status(); }
-bool Session::needs_reset() const noexcept { return impl_->dirty_ || impl_->pipeline_.transaction_status() != 'I'; }
+bool Session::needs_reset() const noexcept { return impl_->needs_reset(); }
+bool Session::must_close() const noexcept { return impl_->must_close(); }
 void Session::mark_dirty() noexcept { impl_->dirty_ = true; }
 std::int32_t Session::server_pid() const noexcept { return impl_->key_.process_id; }
 std::string_view Session::endpoint() const noexcept { return impl_->endpoint_; }
@@ -190,17 +196,21 @@ void Session::Impl::submit(OperationState& operation) noexcept {
   preparing_.clear();
   preparing_at_ = 0;
   used_cached_ = false;
+  residue_before_ = residue_;
+  unjudged_before_ = unjudged_.size();
   describing_ = false;
   followed_up_ = answered_ = false;
   measured_ = nullptr;
   guess_ = 0;
   Submitted submitted = Submitted::ok;
   if (operation.script) {
-    if (!operation.keeps_session_clean && script_may_affect_session(operation.parts.front().sql)) {
-      dirty_ = true;
-      forgets_statements_ = forgets_prepared_statements(operation.parts.front().sql);
+    const std::string& sql = operation.parts.front().sql;
+    if (!operation.keeps_session_clean) {
+      const std::optional<Residue> residue = judge(sql);
+      note_residue(sql, residue);
+      if (residue != Residue::none) forgets_statements_ = forgets_prepared_statements(sql);
     }
-    submitted = pipeline_.query(operation.parts.front().sql, &query_sink_);
+    submitted = pipeline_.query(sql, &query_sink_);
   } else {
     if (operation.parts.size() == 1 && !fits(operation)) return;
     const auto missing = std::ranges::count_if(operation.parts, [&](const StatementPart& part) {
@@ -288,6 +298,15 @@ Submitted Session::Impl::make_room(std::size_t wanted) noexcept {
   return Submitted::ok;
 }
 
+/// Closes all statements of the cache, one by one: those that the caller has PREPAREd are his.
+void Session::Impl::drop_statements() noexcept {
+  evicted_.clear();
+  cache_.make_room(cache_.capacity(), evicted_);
+  cache_.clear();
+  for (const std::string& name : evicted_) (void)pipeline_.close_statement(name, nullptr);
+  if (!evicted_.empty()) (void)pipeline_.sync(nullptr);
+}
+
 Submitted Session::Impl::prepare(const StatementPart& part, PreparedStatement*& prepared) {
   const std::span<const Oid> types = part.parameters.types();
   prepared = cache_.find(part.sql, types);
@@ -301,7 +320,8 @@ Submitted Session::Impl::prepare(const StatementPart& part, PreparedStatement*& 
     if (in_this_group && cache_.capacity() != 0) return Submitted::ok;
   } else {
     prepared = &cache_.add(part.sql, types);
-    prepared->has_session_effects = may_affect_session(part.sql);
+    prepared->residue = judge(part.sql);
+    prepared->forgets_statements = prepared->residue != Residue::none && forgets_prepared_statements(part.sql);
   }
   preparing_.push_back(prepared);
   const Submitted parsed = pipeline_.parse(prepared->name, part.sql, types, &prepare_sink_);
@@ -312,9 +332,10 @@ Submitted Session::Impl::prepare(const StatementPart& part, PreparedStatement*& 
 Submitted Session::Impl::submit_part(OperationState& operation, const StatementPart& part) {
   PreparedStatement* prepared = nullptr;
   if (const Submitted submitted = prepare(part, prepared); submitted != Submitted::ok) return submitted;
-  if (prepared->has_session_effects) {
-    dirty_ = true;
-    forgets_statements_ = forgets_statements_ || forgets_prepared_statements(part.sql);
+  if (prepared->residue != Residue::none) {
+    if (!prepared->residue) prepared->residue = judge(part.sql);
+    note_residue(part.sql, prepared->residue);
+    forgets_statements_ = forgets_statements_ || prepared->forgets_statements;
   }
   if (operation.format == RowFormat::native && !prepared->described) {
     // Which columns can be rendered from binary is known only once they are described.
@@ -385,9 +406,87 @@ void Session::Impl::on_cancel_settled() noexcept {
 
 void Session::Impl::on_patience(void* impl) noexcept {
   auto& session = *static_cast<Impl*>(impl);
+  if (session.looks_ != 0) return session.on_reset_answered();
   const char* reason = session.internal_ ? "the server did not answer a reset or ping within 5s"
                                          : "the server did not answer a cancel request within 1s";
   session.lose(Error(ErrorKind::Unavailable, reason).with_session_lost());
+}
+
+// ---- what stays on the session ----
+
+std::optional<Residue> Session::Impl::judge(std::string_view sql) {
+  if (leaves_nothing(sql)) return Residue::none;
+  sql::FactsCache& cache = sql::FactsCache::of_process();
+  if (const auto facts = cache.find(sql)) return residue_of(*facts, plan_->settings.harmless_functions);
+  cache.want(sql);
+  return std::nullopt;
+}
+
+void Session::Impl::note_residue(std::string_view sql, std::optional<Residue> known) {
+  if (known) {
+    residue_ = std::max(residue_, *known);
+    return;
+  }
+  if (std::ranges::find(unjudged_, sql) != unjudged_.end()) return;
+  if (unjudged_.size() >= kMaxUnjudged) judge_again();
+  if (unjudged_.size() >= kMaxUnjudged) {
+    residue_ = Residue::lasting;
+  } else {
+    unjudged_.emplace_back(sql);
+  }
+}
+
+void Session::Impl::judge_again() noexcept {
+  std::erase_if(unjudged_, [this](const std::string& sql) {
+    const std::optional<Residue> known = judge(sql);
+    if (known) residue_ = std::max(residue_, *known);
+    return known.has_value();
+  });
+  unjudged_before_ = std::min(unjudged_before_, unjudged_.size());
+}
+
+void Session::Impl::forget_residue() noexcept {
+  residue_ = residue_before_;
+  if (unjudged_.size() > unjudged_before_) unjudged_.resize(unjudged_before_);
+}
+
+bool Session::Impl::needs_reset() noexcept {
+  if (!unjudged_.empty()) judge_again();
+  return dirty_ || residue_ != Residue::none || !unjudged_.empty() || pipeline_.transaction_status() != 'I';
+}
+
+bool Session::Impl::must_close() noexcept {
+  if (!unjudged_.empty()) judge_again();
+  return residue_ == Residue::lasting;
+}
+
+void Session::Impl::start_reset() noexcept {
+  pristine_ = false;
+  resetting_ = true;
+  start_internal(pipeline_.transaction_status() == 'I' ? kReset : kRollbackAndReset);
+}
+
+/// What ran is understood by now, as a rule: the parser had the time of a round trip. Else the session waits for
+/// it; nobody gets it before.
+void Session::Impl::on_reset_answered() noexcept {
+  const bool hopeless = must_close() || looks_ == kMostLooks;
+  if (!hopeless && !unjudged_.empty()) {
+    ++looks_;
+    internal_ = resetting_ = true;
+    patience_.arm(deadline_after(runtime::now(), kLookAgain));
+    return;
+  }
+  internal_ = resetting_ = false;
+  looks_ = 0;
+  if (hopeless) {
+    say_goodbye();
+    lose(Error(ErrorKind::Closed, "the session was closed: a reset does not undo what ran on it")
+             .with_session_lost());
+    return;
+  }
+  dirty_ = false;
+  residue_ = Residue::none;
+  if (owner != nullptr) owner->on_idle(self);
 }
 
 void Session::Impl::start_internal(std::string_view sql) noexcept {
@@ -472,7 +571,7 @@ void Session::Impl::lose(const Error& error) noexcept {
     if (!refused_.scheduled() && !answered_) current_->OperationState::on_lost(error);
     finish_operation();
   }
-  internal_ = false;
+  internal_ = resetting_ = false;
   if (tenant_ != nullptr) {
     std::exchange(tenant_, nullptr)->on_lost(error);
     return;
@@ -552,6 +651,7 @@ void Session::Impl::on_group_ready() noexcept {
       lose(Error(ErrorKind::Closed, "the session could not be reset").with_session_lost());
       return;
     }
+    if (resetting_) return on_reset_answered();
     if (owner != nullptr) owner->on_idle(self);
     return;
   }
@@ -570,8 +670,7 @@ void Session::Impl::on_group_ready() noexcept {
       (fields->sqlstate == kInvalidStatementName || fields->routine == kRevalidate)) {
     // The server's statement is gone or changed its result: nothing of the cache is trusted any more.
     const bool again = should_run_again(operation);
-    cache_.clear();
-    (void)pipeline_.query("DEALLOCATE ALL", nullptr);
+    drop_statements();
     if (again) {
       ran_again_ = true;
       operation.restart();
@@ -579,6 +678,10 @@ void Session::Impl::on_group_ready() noexcept {
       return;
     }
     stream_->flush_soon();
+  }
+  if (fields != nullptr && fields->sqlstate == kSyntaxError && fields->where.empty() &&
+      fields->internal_query.empty() && operation.parts.size() == 1) {
+    forget_residue();
   }
   if (forgets_statements_) {
     cache_.clear();

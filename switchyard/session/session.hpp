@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace switchyard::inline v0::protocol {
 class Pipeline;
@@ -30,6 +31,9 @@ inline constexpr Duration kCancelPatience = std::chrono::seconds(1);
 struct SessionSettings {
   /// Prepared statements kept per session; 0 sends every statement unnamed (for poolers that can't prepare).
   std::size_t statement_cache_size = 256;
+  /// Functions of the user after which a session is as before, as "schema.name"; one that calls others is given up
+  /// (residue.hpp).
+  std::vector<std::string> harmless_functions;
 };
 
 class SWITCHYARD_API Session {
@@ -121,7 +125,8 @@ class SWITCHYARD_API Session {
   void resume_reading() noexcept;
 
   /// Puts the session into its initial state, keeping prepared statements (open transaction rolled back, roles,
-  /// settings, cursors, LISTEN, advisory locks, temporary tables). on_idle follows; a failure closes the session.
+  /// settings, cursors, LISTEN, advisory locks, temporary tables). on_idle follows; a failure closes the session,
+  /// and so does what a reset does not undo, or what is not understood by then.
   void start_reset() noexcept;
   /// One empty round trip. on_idle follows; a failure closes the session.
   void start_ping() noexcept;
@@ -135,6 +140,8 @@ class SWITCHYARD_API Session {
   [[nodiscard]] char transaction_status() const noexcept;
   /// Something may be left on the session: it must be reset before another caller gets it.
   [[nodiscard]] bool needs_reset() const noexcept;
+  /// What is left on it ends with the session only (residue.hpp): nobody else may get it.
+  [[nodiscard]] bool must_close() const noexcept;
   /// The next release resets the session whatever ran.
   void mark_dirty() noexcept;
 

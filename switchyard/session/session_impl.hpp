@@ -9,6 +9,7 @@
 #include <switchyard/session/canceller.hpp>
 #include <switchyard/session/connect_plan.hpp>
 #include <switchyard/session/operation_state.hpp>
+#include <switchyard/session/residue.hpp>
 #include <switchyard/session/session.hpp>
 #include <switchyard/session/statement_cache.hpp>
 
@@ -53,6 +54,9 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   void abandon(OperationState& operation) noexcept;
   void cancel() noexcept;
   void start_internal(std::string_view sql) noexcept;
+  void start_reset() noexcept;
+  [[nodiscard]] bool needs_reset() noexcept;
+  [[nodiscard]] bool must_close() noexcept;
   void say_goodbye() noexcept;
   void close() noexcept;
 
@@ -134,11 +138,21 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   void submit(OperationState& operation) noexcept;
   [[nodiscard]] bool fits(OperationState& operation) noexcept;
   [[nodiscard]] protocol::Pipeline::Submitted make_room(std::size_t wanted) noexcept;
+  void drop_statements() noexcept;
   [[nodiscard]] protocol::Pipeline::Submitted submit_part(OperationState& operation, const StatementPart& part);
   [[nodiscard]] protocol::Pipeline::Submitted prepare(const StatementPart& part, PreparedStatement*& prepared);
   [[nodiscard]] protocol::Pipeline::Submitted submit_follow_up(const OperationState& operation) noexcept;
   /// ReadyForQuery of the operation's own group.
   void on_own_ready() noexcept;
+  /// The text runs on this session: what does it leave? Nothing if that is not known yet.
+  [[nodiscard]] std::optional<Residue> judge(std::string_view sql);
+  /// The same, remembered; what is not known is asked again.
+  void note_residue(std::string_view sql, std::optional<Residue> known);
+  /// Asks again for what was not known.
+  void judge_again() noexcept;
+  /// The text had an error of syntax: nothing of it ran.
+  void forget_residue() noexcept;
+  void on_reset_answered() noexcept;
   void refuse(Error error) noexcept;
   static void on_refused(void* impl) noexcept;
   [[nodiscard]] std::optional<Error> check(const OperationState& operation) const;
@@ -183,13 +197,19 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   bool describing_ = false;   ///< the group only prepares: the statement itself follows
   bool ran_again_ = false;
   bool used_cached_ = false;
-  bool dirty_ = false;
-  bool pristine_ = true;  ///< was never reset
+  bool pristine_ = true;    ///< was never reset
+  bool dirty_ = false;      ///< to be reset whatever ran
+  bool resetting_ = false;  ///< what runs internally is a reset
   bool forgets_statements_ = false;
   bool settling_ = false;  ///< the answer is complete, the cancel request is not
   bool closed_ = false;
   bool paused_ = false;
-  bool* destroyed_ = nullptr;  ///< set while on_data runs: tells it that the owner destroyed the session
+  bool* destroyed_ = nullptr;          ///< set while on_data runs: tells it that the owner destroyed the session
+  Residue residue_ = Residue::none;    ///< of all that ran since the last reset
+  std::vector<std::string> unjudged_;  ///< what of it is not understood yet
+  unsigned looks_ = 0;                 ///< at those since a reset was answered
+  Residue residue_before_ = Residue::none;  ///< both before the current operation
+  std::size_t unjudged_before_ = 0;
   runtime::TurnEnd refused_{&Impl::on_refused, this};
   PreparedStatement* measured_ = nullptr;  ///< the statement whose answer is measured for its forecast
   std::size_t answer_bytes_ = 0;

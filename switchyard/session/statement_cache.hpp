@@ -6,10 +6,12 @@
 #include <switchyard/base/export.hpp>
 #include <switchyard/protocol/row.hpp>
 #include <switchyard/session/answer_forecast.hpp>
+#include <switchyard/session/residue.hpp>
 
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,9 +27,10 @@ struct PreparedStatement {
   std::vector<Oid> parameter_types;                             ///< as sent in Parse
   std::shared_ptr<const protocol::RowDescription> description;  ///< null when it returns no rows
   std::shared_ptr<const protocol::RowDescription>
-      native;                        ///< the same with the formats of untyped rows; made when asked
-  bool described = false;            ///< the server has confirmed it
-  bool has_session_effects = false;  ///< see session/effects.hpp
+      native;                       ///< the same with the formats of untyped rows; made when asked
+  bool described = false;           ///< the server has confirmed it
+  std::optional<Residue> residue;   ///< none = not known yet
+  bool forgets_statements = false;  ///< it may drop prepared statements
   AnswerForecast answer;
 };
 
