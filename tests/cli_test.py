@@ -277,6 +277,10 @@ def demonstration(cases, machine):
         facts = json.loads(machine.run("sql", "explain", "--on", "reference", "--json",
                                        "SELECT now(), code FROM countries").stdout)
         p.want(facts["may_share"] and not facts["may_share_sync"] and facts["reasons"], facts)
+        p.ended(machine.run("query", "CREATE FUNCTION explained() RETURNS int LANGUAGE sql AS 'SELECT 1'"), OK)
+        for setting, shares in ((), False), (("--set", "database.main.lane_safe=public.explained"), True):
+            result = machine.run("sql", "explain", "--on", "main", "--json", "SELECT explained()", *setting)
+            p.want(json.loads(result.stdout)["may_share"] is shares, setting, result.stdout, result.stderr)
         result = machine.run("sql", "explain", "--on", "mian", "SELECT 1")
         p.ended(result, USAGE)
         p.want("main" in result.stderr and not result.stdout, result.stderr, result.stdout)

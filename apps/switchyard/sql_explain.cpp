@@ -7,6 +7,7 @@
 #include <switchyard/sql/analyse.hpp>
 #include <switchyard/sql/facts_cache.hpp>
 #include <switchyard/sql/facts_text.hpp>
+#include <switchyard/sql/safe_names.hpp>
 #include <switchyard/sql/verdict.hpp>
 
 #include <iostream>
@@ -125,13 +126,17 @@ ExitCode run_sql_explain(const GlobalOptions& global, const SqlExplainOptions& o
   }
   auto choice = choose_fleet(global);
   if (!choice.ok()) return fail(console, choice.error());
+  const auto known = choice->config.resolve(*options.on);
+  if (!known.ok()) return fail(console, known.error().with_kind(ErrorKind::Usage));
+  auto safe = sql::parse_safe_names(*known->database->lane_safe);
+  if (!safe.ok()) return fail(console, safe.error());
   open_lazily(choice->config);
   const auto ended = with_fleet(std::move(choice->config), [&](Fleet& fleet) -> Task<ExitCode> {
     auto database = fleet.database(*options.on);
     if (!database.ok()) co_return fail(console, database.error());
     // Somebody sits and waits: a server that is away is told at once.
     Lease lease = co_await database->lease(fleet::OnConnectFailure::fail);
-    const auto reading = co_await fleet::read_catalogue(lease, {});
+    const auto reading = co_await fleet::read_catalogue(lease, std::move(*safe));
     if (!reading.ok()) co_return fail(console, reading.error());
     tell(reading->snapshot.get());
     co_return ExitCode::ok;
