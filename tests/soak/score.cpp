@@ -40,6 +40,12 @@ void Score::merge(const Score& other) {
     for (int i = 0; i < 4; ++i) counts_[shape].of[i] += counts.of[i];
   }
   for (const auto& [kind, count] : other.errors_) errors_[kind] += count;
+  for (const auto& [what, count] : other.extra_) extra_[what] += count;
+}
+
+std::uint64_t Score::counted(const std::string& what) const {
+  const auto at = extra_.find(what);
+  return at == extra_.end() ? 0 : at->second;
 }
 
 void Score::print() const {
@@ -51,6 +57,9 @@ void Score::print() const {
   }
   for (const auto& [kind, count] : errors_) {
     std::printf("  %10llu  %s\n", static_cast<unsigned long long>(count), kind.c_str());
+  }
+  for (const auto& [what, count] : extra_) {
+    std::printf("  %10llu  lane: %s\n", static_cast<unsigned long long>(count), what.c_str());
   }
 }
 

@@ -31,6 +31,9 @@ class Score {
 
   void note(const char* shape, Outcome outcome) { ++counts_[shape].of[static_cast<int>(outcome)]; }
   void note_error(const switchyard::Error& error);
+  /// Something that happened so often beside: what the shared lane did.
+  void count(const std::string& what, std::uint64_t times) { extra_[what] += times; }
+  [[nodiscard]] std::uint64_t counted(const std::string& what) const;
   /// The first one counts; it is printed at once, with the seed. Any thread.
   void fail(const std::string& what);
   [[nodiscard]] bool failed() const { return failed_; }
@@ -49,6 +52,7 @@ class Score {
   std::uint64_t seed_;
   std::map<std::string, Counts> counts_;
   std::map<std::string, std::uint64_t> errors_;
+  std::map<std::string, std::uint64_t> extra_;
   std::atomic<bool> failed_{false};
   mutable std::mutex mutex_;
   std::string failure_;

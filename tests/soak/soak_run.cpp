@@ -45,9 +45,13 @@ sy::Task<void> run_callers(Common& common, sy::FleetConfig config, int callers, 
     std::string busy;
     for (const auto& database : fleet->status().databases) {
       for (const auto& endpoint : database.endpoints) {
-        if (endpoint.pool && (endpoint.pool->active != 0 || endpoint.pool->waiting != 0)) {
-          busy += endpoint.name + ": " + std::to_string(endpoint.pool->active) + " sessions in use, " +
-                  std::to_string(endpoint.pool->waiting) + " waiting; ";
+        // Those of a lane are in use as long as it is open.
+        const std::uint32_t shared = endpoint.lane ? endpoint.lane->sessions : 0;
+        const std::uint32_t under_way = endpoint.lane ? endpoint.lane->outstanding + endpoint.lane->queued : 0;
+        if (endpoint.pool && (endpoint.pool->active > shared || endpoint.pool->waiting + under_way != 0)) {
+          busy += endpoint.name + ": " + std::to_string(endpoint.pool->active - shared) + " sessions in use, " +
+                  std::to_string(endpoint.pool->waiting) + " waiting, " + std::to_string(under_way) +
+                  " in the lane; ";
         }
       }
     }
@@ -58,6 +62,18 @@ sy::Task<void> run_callers(Common& common, sy::FleetConfig config, int callers, 
     }
     co_await sy::sleep(10ms);
   }
+  for (const auto& database : fleet->status().databases) {
+    for (const auto& endpoint : database.endpoints) {
+      if (!endpoint.lane) continue;
+      common.score.count("statements", endpoint.lane->statements);
+      common.score.count("groups", endpoint.lane->syncs);
+      common.score.count("moved away from a slow one", endpoint.lane->reissued);
+      common.score.count("cancel requests", endpoint.lane->cancels);
+      common.score.count("alarms", endpoint.lane->alarms);
+      for (const auto& exit : endpoint.lane->exits) common.score.count(exit.why, exit.count);
+    }
+  }
+  if (common.score.counted("alarms") != 0) common.score.fail("a tripwire of the lane did not hold");
   co_await fleet->close(10s);
 }
 
