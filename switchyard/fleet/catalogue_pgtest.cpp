@@ -140,8 +140,8 @@ TEST(CatalogueVerdicts, AreThoseOfTheTables) {
 }
 
 // What runs for callers who share a session, tried on the server: a statement that may share has no transaction
-// number, takes no advisory lock, changes no setting of the functions in the fixture and can run where only reads
-// may.
+// number, takes no advisory lock, calls no function that somebody made, changes no setting of the functions in the
+// fixture and can run where only reads may.
 TEST(CatalogueVerdicts, StatementsThatShareLeaveNothingBehind) {
   TestDatabase database = fixture();
   const std::string before = database.query_value("SELECT concat_ws(' ', last_value, is_called) FROM app.counter");
@@ -150,8 +150,10 @@ TEST(CatalogueVerdicts, StatementsThatShareLeaveNothingBehind) {
     for (const Case& one : read_cases(entry.path())) {
       if (one.statement.find('$') != std::string::npos) continue;  // needs parameters
       const auto result = database.server().execute(
-          "SET default_transaction_read_only = on; BEGIN; " + one.statement +
+          "SET default_transaction_read_only = on; SET track_functions = 'all'; BEGIN; " + one.statement +
               "; SELECT concat_ws(' ', pg_current_xact_id_if_assigned()::text, "
+              "(SELECT string_agg(funcname, ',') FROM pg_stat_xact_user_functions WHERE schemaname <> "
+              "'pg_catalog'), "
               "(SELECT nullif(count(*), 0) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'), "
               "current_setting('app.x', true), current_setting('app.y', true), current_setting('app.z', true), "
               "current_setting('app.d', true), current_setting('app.c', true), current_setting('app.r', true), "

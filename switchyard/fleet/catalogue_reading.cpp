@@ -3,7 +3,9 @@
 #include <switchyard/session/operation.hpp>
 #include <switchyard/sql/catalogue_builder.hpp>
 
+#include <algorithm>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -25,9 +27,15 @@ void copy_fields(protocol::RowView row, Row& out) {
   }
 }
 
+std::span<const sql::CatalogueQuery> questions(bool without_system) {
+  const auto all = sql::catalogue_queries();
+  const auto first = std::ranges::find(all, sql::CatalogueOwner::anybody, &sql::CatalogueQuery::owner);
+  return without_system ? std::span(first, all.end()) : all;
+}
+
 CatalogueDigest digest_of(const Row& row) {
   const auto text = [&](std::size_t i) { return std::string(i < row.size() ? row[i].value_or("") : ""); };
-  return {.catalogue = text(0), .system_views = text(1), .settings = text(2)};
+  return {.catalogue = text(0), .system = text(1), .settings = text(2)};
 }
 
 class DigestState final : public session::ResultState<CatalogueDigest> {
@@ -50,9 +58,7 @@ class DigestState final : public session::ResultState<CatalogueDigest> {
 class ReadingState final : public session::ResultState<CatalogueReading> {
  public:
   ReadingState(sql::SafeNames safe, std::shared_ptr<const sql::CatalogueSnapshot> former)
-      : safe_(std::move(safe)),
-        former_(std::move(former)),
-        queries_(sql::catalogue_queries().subspan(former_ ? 1 : 0)) {
+      : safe_(std::move(safe)), former_(std::move(former)), queries_(questions(former_ != nullptr)) {
     std::string& sql = parts.front().sql;
     sql = sql::kCatalogueBegin;
     sql.append("; ").append(sql::catalogue_digest_sql());
@@ -70,7 +76,7 @@ class ReadingState final : public session::ResultState<CatalogueReading> {
     if (results_ == 1) {
       reading_.digest = digest_of(fields_);
     } else if (results_ >= 2 && results_ - 2 < queries_.size() && !error()) {
-      const Result<void> added = builder_->add(queries_[results_ - 2].part, fields_);
+      const Result<void> added = builder_->add(queries_[results_ - 2], fields_);
       if (!added.ok()) note_error(added.error());
     }
   }

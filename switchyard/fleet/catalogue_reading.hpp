@@ -16,7 +16,7 @@ namespace switchyard::inline v0::fleet {
 
 /// See sql::catalogue_digest_sql().
 struct CatalogueDigest {
-  std::string catalogue, system_views, settings;
+  std::string catalogue, system, settings;
   friend bool operator==(const CatalogueDigest&, const CatalogueDigest&) = default;
 };
 
@@ -28,8 +28,8 @@ struct CatalogueReading {
 /// One round trip.
 [[nodiscard]] Task<Result<CatalogueDigest>> ask_catalogue_digest(session::OperationHost& session);
 
-/// One round trip and one transaction. `former`, if not null, spares the system views; the caller knows from the
-/// digests whether they are still the same.
+/// One round trip and one transaction. `former`, if not null, spares the system's objects; the caller knows from
+/// the digests whether they are still the same.
 [[nodiscard]] Task<Result<CatalogueReading>> read_catalogue(session::OperationHost& session, sql::SafeNames safe,
                                                             std::shared_ptr<const sql::CatalogueSnapshot> former);
 

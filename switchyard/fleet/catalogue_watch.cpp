@@ -54,9 +54,13 @@ Task<void> CatalogueWatch::run() {
     const TimePoint begun = runtime::now();
     const std::uint64_t ddl = ddl_noted_;
     const bool was_read = co_await look();
-    if (ddl != ddl_noted_) continue;  // committed while the look was under way: it may not have seen it
+    const Duration took = runtime::now() - begun;
+    if (ddl != ddl_noted_) {  // committed while the look was under way: it may not have seen it
+      if (was_read) co_await sleep(took);
+      continue;
+    }
     Duration rest = kLookEvery;
-    if (was_read) rest = std::max<Duration>(rest, kRestPerReading * (runtime::now() - begun));
+    if (was_read) rest = std::max<Duration>(rest, kRestPerReading * took);
     timer_.arm(deadline_after(runtime::now(), rest));
     co_await wake_.wait();
   }
@@ -108,19 +112,18 @@ Task<Result<void>> CatalogueWatch::ask(bool& was_read) {
     const Result<CatalogueDigest> digest = co_await ask_catalogue_digest(*holder.get());
     if (!digest.ok()) co_return digest.error();
     note_settings(digest->settings);
-    if (digest->catalogue == seen_digest_.catalogue && digest->system_views == seen_digest_.system_views)
-      co_return {};
+    if (digest->catalogue == seen_digest_.catalogue && digest->system == seen_digest_.system) co_return {};
     // Nothing is judged by the old one from here on, whether the new one can be read or not.
     ++epoch_;
-    if (digest->system_views == seen_digest_.system_views) former = snapshot_;
+    if (digest->system == seen_digest_.system) former = snapshot_;
     snapshot_.reset();
   }
   was_read = true;
   holder.get()->call.deadline = deadline_after(runtime::now(), kReadLimit);
   Result<CatalogueReading> reading = co_await read_catalogue(*holder.get(), safe_, former);
   if (!reading.ok()) co_return reading.error();
-  if (former && reading->digest.system_views != seen_digest_.system_views) {
-    co_return Error(ErrorKind::Unavailable, "the system views changed while the catalogue was read");
+  if (former && reading->digest.system != seen_digest_.system) {
+    co_return Error(ErrorKind::Unavailable, "built-in functions or views changed while the catalogue was read");
   }
   if (epoch_ == 0) ++epoch_;
   note_settings(reading->digest.settings);

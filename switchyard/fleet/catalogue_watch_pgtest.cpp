@@ -140,6 +140,24 @@ TEST_F(CatalogueWatchTest, NoticesAChangeThatNobodyTold) {
   EXPECT_FALSE(watch->snapshot()->relations("somewhere_else").empty());
 }
 
+TEST_F(CatalogueWatchTest, ABuiltInFunctionThatIsReplacedClearsNoLonger) {
+  const auto clears = [this](std::string_view name) {
+    const runtime::Shard::Scope scope(shard);
+    for (const sql::CatalogueCallable& entry : watch->snapshot()->functions(name)) {
+      if (!entry.clears) return false;
+    }
+    return true;
+  };
+  until_read();
+  EXPECT_TRUE(clears("initcap"));
+  database.execute(
+      "CREATE OR REPLACE FUNCTION pg_catalog.initcap(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS 'SELECT "
+      "$1'");
+  until_epoch(2);
+  EXPECT_FALSE(clears("initcap"));
+  EXPECT_TRUE(clears("lower"));
+}
+
 TEST_F(CatalogueWatchTest, WhatIsNoChangeKeepsTheEpoch) {
   database.execute("CREATE TABLE t (id int PRIMARY KEY, name text)");
   until_read();

@@ -49,7 +49,7 @@ struct CatalogueType {
   std::vector<std::uint32_t> types;
 };
 
-struct TreeRow;
+struct CatalogueRows;
 
 class CatalogueSnapshot {
  public:
@@ -110,7 +110,7 @@ class CatalogueSnapshot {
   };
   std::unordered_map<std::uint32_t, Unfit> unfit_types_;
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> own_types_;
-  std::shared_ptr<const std::vector<TreeRow>> system_views_;  ///< for the next snapshot
+  std::shared_ptr<const CatalogueRows> system_;  ///< for the next snapshot
   std::size_t relation_count_ = 0;
   std::size_t function_count_ = 0;
 };

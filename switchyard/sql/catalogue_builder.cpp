@@ -139,7 +139,6 @@ RelationRow read_relation(RowReader& in) {
 // The members of a brace-enclosed list are initialised from left to right, as the fields come.
 void read_row(CatalogueRows& rows, CataloguePart part, RowReader& in) {
   switch (part) {
-    case CataloguePart::system_views: rows.system_views.push_back(read_tree(in)); break;
     case CataloguePart::server:
       rows.server_encoding = in.text();
       rows.client_encoding = in.text();
@@ -180,7 +179,8 @@ class CatalogueBuilder::Impl {
   SafeNames safe;
   CatalogueLimits limits;
   CatalogueRows rows;
-  std::shared_ptr<const std::vector<TreeRow>> system_views;
+  CatalogueRows system_rows;
+  std::shared_ptr<const CatalogueRows> former_system;
   std::size_t row_count = 0, byte_count = 0;
 };
 
@@ -188,9 +188,9 @@ CatalogueBuilder::CatalogueBuilder(SafeNames safe, CatalogueLimits limits)
     : impl_(std::make_unique<Impl>(std::move(safe), limits)) {}
 CatalogueBuilder::~CatalogueBuilder() = default;
 
-void CatalogueBuilder::reuse(const CatalogueSnapshot& former) { impl_->system_views = former.system_views_; }
+void CatalogueBuilder::reuse(const CatalogueSnapshot& former) { impl_->former_system = former.system_; }
 
-Result<void> CatalogueBuilder::add(CataloguePart part, std::span<const Field> row) {
+Result<void> CatalogueBuilder::add(const CatalogueQuery& query, std::span<const Field> row) {
   ++impl_->row_count;
   for (const Field& field : row) impl_->byte_count += field ? field->size() : 0;
   if (impl_->row_count > impl_->limits.rows) {
@@ -202,24 +202,23 @@ Result<void> CatalogueBuilder::add(CataloguePart part, std::span<const Field> ro
                  "the catalogue is longer than CatalogueLimits::bytes = " + std::to_string(impl_->limits.bytes));
   }
   RowReader reader(row);
-  read_row(impl_->rows, part, reader);
+  read_row(query.owner == CatalogueOwner::system ? impl_->system_rows : impl_->rows, query.part, reader);
   if (!reader.ok()) {
-    return Error(ErrorKind::Protocol, "a row of the catalogue (part " + std::to_string(static_cast<int>(part)) +
+    return Error(ErrorKind::Protocol, "a row of the catalogue (part " +
+                                          std::to_string(static_cast<int>(query.part)) +
                                           ") is not what its question gives");
   }
   return {};
 }
 
 Result<std::shared_ptr<const CatalogueSnapshot>> CatalogueBuilder::finish() {
-  if (impl_->rows.functions.empty() || impl_->rows.operators.empty() || impl_->rows.types.empty() ||
+  auto system = impl_->former_system;
+  if (!system) system = std::make_shared<const CatalogueRows>(std::move(impl_->system_rows));
+  if (system->functions.empty() || system->operators.empty() || impl_->rows.types.empty() ||
       impl_->rows.server_encoding.empty()) {
     return Error(ErrorKind::Usage, "the catalogue was not read to its end");
   }
-  auto system_views = impl_->system_views;
-  if (!system_views) {
-    system_views = std::make_shared<const std::vector<TreeRow>>(std::move(impl_->rows.system_views));
-  }
-  return CatalogueJudgement(std::move(impl_->rows), std::move(system_views), impl_->safe).make();
+  return CatalogueJudgement(std::move(impl_->rows), std::move(system), impl_->safe).make();
 }
 
 }  // namespace switchyard::inline v0::sql

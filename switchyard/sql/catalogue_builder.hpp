@@ -29,11 +29,11 @@ class SWITCHYARD_API CatalogueBuilder {
   CatalogueBuilder(const CatalogueBuilder&) = delete;
   CatalogueBuilder& operator=(const CatalogueBuilder&) = delete;
 
-  /// The system views are those of a former snapshot of this database: their question need not be asked.
+  /// The system's objects are those of a former snapshot of this database: their questions need not be asked.
   void reuse(const CatalogueSnapshot& former);
   /// A row of the answer to that question, as text; null is nullopt. Fails when a limit is passed (the error names
   /// it) or when the row is not what the question gives.
-  Result<void> add(CataloguePart part, std::span<const std::optional<std::string_view>> row);
+  Result<void> add(const CatalogueQuery& query, std::span<const std::optional<std::string_view>> row);
   Result<std::shared_ptr<const CatalogueSnapshot>> finish();
 
  private:

@@ -34,13 +34,16 @@ const typename Map::mapped_type* find(const Map& map, Oid oid) noexcept {
 
 }  // namespace
 
-CatalogueJudgement::CatalogueJudgement(CatalogueRows rows, std::shared_ptr<const std::vector<TreeRow>> system_views,
+CatalogueJudgement::CatalogueJudgement(CatalogueRows rows, std::shared_ptr<const CatalogueRows> system,
                                        const SafeNames& safe)
     : rows_(std::move(rows)),
       safe_(safe),
       safe_objects_(safe.objects.begin(), safe.objects.end()),
       out_(std::make_shared<CatalogueSnapshot>()) {
-  out_->system_views_ = std::move(system_views);
+  // Copies, for what is found out about them is this snapshot's.
+  rows_.functions.insert(rows_.functions.end(), system->functions.begin(), system->functions.end());
+  rows_.operators.insert(rows_.operators.end(), system->operators.begin(), system->operators.end());
+  out_->system_ = std::move(system);
 }
 
 std::shared_ptr<const CatalogueSnapshot> CatalogueJudgement::make() {
@@ -78,7 +81,7 @@ void CatalogueJudgement::judge_functions() {
   // A built-in function in SQL is as harmless as what its body calls now.
   for (bool changed = true; changed;) {
     changed = false;
-    for (const TreeRow& body : rows_.function_bodies) {
+    for (const TreeRow& body : out_->system_->function_bodies) {
       const auto found = functions_.find(body.owner);
       if (found == functions_.end() || !found->second->clears) continue;
       const bool clears = body.tree.problem.empty() && std::ranges::all_of(body.tree.functions, [&](Oid oid) {
@@ -511,7 +514,7 @@ void CatalogueJudgement::make_relation_nodes() {
     if (!name.empty())
       found->second.storage_refusal = "a table whose indexes, checks or access method call " + name;
   }
-  judge_trees(*out_->system_views_, "a view that ");
+  judge_trees(out_->system_->views, "a view that ");
   judge_trees(rows_.views, "a view that ");
   judge_trees(rows_.policies, "a table with a policy that ");
   judge_trees(rows_.generated_columns, "a table with a generated column that ");

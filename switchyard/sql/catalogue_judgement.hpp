@@ -20,8 +20,7 @@ namespace switchyard::inline v0::sql {
 /// One use: make() takes the rows apart.
 class CatalogueJudgement {
  public:
-  CatalogueJudgement(CatalogueRows rows, std::shared_ptr<const std::vector<TreeRow>> system_views,
-                     const SafeNames& safe);
+  CatalogueJudgement(CatalogueRows rows, std::shared_ptr<const CatalogueRows> system, const SafeNames& safe);
   [[nodiscard]] std::shared_ptr<const CatalogueSnapshot> make();
 
  private:

@@ -12,7 +12,6 @@
 namespace switchyard::inline v0::sql {
 
 enum class CataloguePart : std::uint8_t {
-  system_views,  ///< nine tenths of all bytes, and the same until the server gets a new version
   server,
   functions,
   function_bodies,
@@ -34,22 +33,27 @@ enum class CataloguePart : std::uint8_t {
   conversions,
 };
 
+/// Whose objects are asked for. Those of the system are nine tenths of all bytes, and the same until the server
+/// gets another version or a superuser replaces one.
+enum class CatalogueOwner : std::uint8_t { system, anybody };
+
 struct CatalogueQuery {
   CataloguePart part;
+  CatalogueOwner owner;
   std::size_t columns;
   std::string_view sql;  ///< results as text
 };
 
-/// All of them; the first is that of system_views, which CatalogueBuilder::reuse() makes unnecessary.
+/// All of them; those of the system come first, and CatalogueBuilder::reuse() makes them unnecessary.
 [[nodiscard]] SWITCHYARD_API std::span<const CatalogueQuery> catalogue_queries() noexcept;
 
 /// Opens the transaction of the questions above; COMMIT ends it.
 inline constexpr std::string_view kCatalogueBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 /// One row of three texts that say whether anything has changed since: the catalogue, as far as a snapshot holds
-/// it, the system views in it, and the settings of roles, databases and the server. Sums over (oid, xmin): a row
-/// that is written in place (the statistics of VACUUM) does not count, one that is made, altered or removed does.
-/// Temporary tables of sessions and their types are left out, here and in the snapshot.
+/// it, the system's functions and views in it, and the settings of roles, databases and the server. Sums over (oid,
+/// xmin): a row that is written in place (the statistics of VACUUM) does not count, one that is made, altered or
+/// removed does. Temporary tables of sessions and their types are left out, here and in the snapshot.
 [[nodiscard]] SWITCHYARD_API std::string_view catalogue_digest_sql() noexcept;
 
 }  // namespace switchyard::inline v0::sql

@@ -109,7 +109,7 @@ struct CatalogueRows {
   std::vector<CastRow> casts;
   std::vector<RelationRow> relations;
   std::vector<std::pair<Oid, Oid>> columns;  ///< relation, type
-  std::vector<TreeRow> system_views, views, policies, generated_columns;
+  std::vector<TreeRow> views, policies, generated_columns;
   std::vector<std::pair<Oid, Oid>> inheritance;  ///< parent, child
   std::vector<UseRow> uses;
   std::vector<CodeRow> text_search;  ///< "template x", "parser y"

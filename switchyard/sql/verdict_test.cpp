@@ -31,7 +31,10 @@ class SmallCatalogue {
     relation("16500", "public", "customer", "r");
   }
   SmallCatalogue& add(CataloguePart part, const Row& row) {
-    const Result<void> added = builder_.add(part, row);
+    const bool system =
+        part == CataloguePart::operators || (part == CataloguePart::functions && row[1] == "pg_catalog");
+    const CatalogueQuery query{part, system ? CatalogueOwner::system : CatalogueOwner::anybody, row.size(), {}};
+    const Result<void> added = builder_.add(query, row);
     if (!added.ok() && error_.empty()) error_ = added.error().message();
     return *this;
   }
