@@ -17,7 +17,7 @@ namespace {
 
 using Facts = std::shared_ptr<const StatementFacts>;
 
-std::size_t bytes_of(const std::string& text) { return sizeof(text) + text.capacity(); }
+std::size_t bytes_of(const std::string& text) { return sizeof(std::string) + text.capacity(); }
 std::size_t bytes_of(const Name& name) { return bytes_of(name.schema) + bytes_of(name.name); }
 std::size_t bytes_of(Effect) { return sizeof(Effect); }
 
