@@ -22,13 +22,13 @@ void LaneKeeper::stop() noexcept { watch_.reset(); }
 
 bool LaneKeeper::trusted() noexcept { return watch_ && watch_->snapshot() != nullptr; }
 
-std::optional<sql::Verdict> LaneKeeper::judge(std::string_view sql) {
+std::optional<sql::Verdict> LaneKeeper::judge(std::string_view sql, std::span<const std::uint32_t> types) {
   const sql::CatalogueSnapshot* const catalogue = watch_ ? watch_->snapshot() : nullptr;
   sql::FactsCache& cache = sql::FactsCache::of_process();
   const auto facts = cache.find(sql);
   if (!facts) cache.want(sql);
   if (!facts || catalogue == nullptr) return std::nullopt;
-  return sql::judge(*facts, catalogue);
+  return sql::judge(*facts, catalogue, types);
 }
 
 std::uint64_t LaneKeeper::epoch() noexcept { return watch_ ? watch_->epoch() : 0; }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace switchyard::inline v0::fleet {
@@ -28,7 +29,8 @@ class LaneKeeper final : public pool::LaneGuard {
   void stop() noexcept;
 
   [[nodiscard]] bool trusted() noexcept override;
-  [[nodiscard]] std::optional<sql::Verdict> judge(std::string_view sql) override;
+  [[nodiscard]] std::optional<sql::Verdict> judge(std::string_view sql,
+                                                  std::span<const std::uint32_t> types) override;
   [[nodiscard]] std::uint64_t epoch() noexcept override;
   [[nodiscard]] std::uint64_t generation() noexcept override;
   void note_ddl() noexcept override;

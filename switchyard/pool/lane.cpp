@@ -116,11 +116,11 @@ std::string_view Lane::Impl::refuse(const OperationState& operation) const noexc
 std::string_view Lane::Impl::check_shape(LaneShape& shape, TimePoint now) {
   if (!guard.trusted()) {
     // Both are looked at, the one beside the other.
-    if (shape.epoch() == LaneShape::kNoEpoch) (void)guard.judge(shape.sql());
+    if (shape.epoch() == LaneShape::kNoEpoch) (void)guard.judge(shape.sql(), shape.types());
     return kBeingLookedAt;
   }
   if (const std::uint64_t epoch = guard.epoch(); shape.epoch() != epoch) {
-    auto verdict = guard.judge(shape.sql());
+    auto verdict = guard.judge(shape.sql(), shape.types());
     if (!verdict) return kBeingLookedAt;
     shape.judge(std::move(*verdict), epoch);
   }

@@ -30,7 +30,7 @@ using ::testing::HasSubstr;
 
 class OpenGuard final : public LaneGuard {
  public:
-  std::optional<sql::Verdict> judge(std::string_view) override {
+  std::optional<sql::Verdict> judge(std::string_view, std::span<const std::uint32_t>) override {
     return sql::Verdict{
         .may_share = true, .may_share_sync = shares_sync, .may_intern = true, .reasons = {"trusted"}};
   }
