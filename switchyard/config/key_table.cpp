@@ -91,7 +91,7 @@ constexpr std::array kKeys{
     KeySpec{"database.*.prepared_statements", flag, "true", "false for poolers in front that can't keep prepared statements"},
     KeySpec{"database.*.statement_cache", count, "256", "prepared statements kept in a session", 0, 100'000},
     KeySpec{"database.*.lane", choice, "auto", "auto: reads of many callers share sessions where that is safe; leased: none does", 0, 0, "auto|leased"},
-    KeySpec{"database.*.lane_safe", list, "", "your functions, foreign tables and the like that leave nothing behind: schema.name"},
+    KeySpec{"database.*.lane_safe", list, "", "your functions, foreign tables and the like that leave nothing behind: schema.name, or extension:name for all of an extension"},
     KeySpec{"database.*.single_flight", flag, "false", "identical reads that wait at one time share one execution"},
     KeySpec{"database.*.max_result", size, "256MB", "largest result that query() collects"},
     KeySpec{"database.*.max_lag", duration, "60s", "replicas further behind are not read"},

@@ -181,6 +181,35 @@ TEST(CatalogueVerdicts, WhatTheOwnerDeclaresSafeShares) {
   EXPECT_FALSE(judge("SELECT app.sneaky(1)", *declared).may_share);
 }
 
+// What extensions add to names of everybody concerns those who use their types: values of citext and hstore can't
+// come out of statements that name no such type and read no such column.
+TEST(CatalogueVerdicts, AnExtensionConcernsWhoUsesItsTypes) {
+  TestDatabase database;
+  if (database.query_value("SELECT count(*) FROM pg_available_extensions WHERE name IN ('citext', 'hstore')") !=
+      "2") {
+    GTEST_SKIP() << "needs the extensions citext and hstore";
+  }
+  database.execute(
+      "CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE TABLE plain (id int, name text, j jsonb, tags "
+      "text[]);"
+      "CREATE TABLE own (name citext, h hstore)");
+  const auto catalogue = read(database);
+  const auto declared = read(database, {.objects = {}, .extensions = {"citext", "hstore"}});
+  for (const char* statement :
+       {"SELECT max(name), replace(name, 'a', 'b'), strpos(name, $1) FROM plain WHERE name = 'x' AND name ~ 'y'",
+        "SELECT id - 1, j - 'a', j -> 'a', j || '{}', j ? 'a', tags || name, tags @> $1 FROM plain ORDER BY "
+        "name"}) {
+    EXPECT_TRUE(judge(statement, *catalogue).may_share) << text_of(judge(statement, *catalogue));
+  }
+  for (const char* statement :
+       {"SELECT count(*) FROM own", "SELECT name FROM plain WHERE name = 'x'::citext",
+        "SELECT 'a=>1'::hstore -> 'a'", "SELECT citext(name) FROM plain", "SELECT hstore('a', 'b')",
+        "SELECT $1 -> tags FROM plain", "SELECT p.citext FROM (SELECT 'a'::text) p (x)"}) {
+    EXPECT_FALSE(judge(statement, *catalogue).may_share) << statement;
+    EXPECT_TRUE(judge(statement, *declared).may_share) << text_of(judge(statement, *declared));
+  }
+}
+
 TEST(AllowListOnServer, HasTheFunctionsOfThisVersion) {
   TestDatabase database;
   const auto rows = database.execute(

@@ -88,7 +88,7 @@ void CatalogueJudgement::judge_functions() {
                             return refuse_call(oid).empty();
                           });
       if (clears) continue;
-      const_cast<FunctionRow*>(found->second)->clears = false;  // NOLINT: a row of rows_
+      found->second->clears = false;
       changed = true;
     }
   }

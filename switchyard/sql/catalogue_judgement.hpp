@@ -85,7 +85,7 @@ class CatalogueJudgement {
   CatalogueRows rows_;
   const SafeNames& safe_;
   std::unordered_set<std::string_view> safe_objects_;
-  std::unordered_map<Oid, const FunctionRow*> functions_;
+  std::unordered_map<Oid, FunctionRow*> functions_;
   std::unordered_map<Oid, const OperatorRow*> operators_;
   std::unordered_map<Oid, TypeNode> types_;
   std::unordered_map<Oid, RelationNode> relations_;
