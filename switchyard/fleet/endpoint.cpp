@@ -109,6 +109,7 @@ LaneStatus lane_status(const pool::LaneStats& stats) {
     if (stats.exits[i] == 0) continue;
     out.exits.push_back({std::string(pool::lane_exit_text(static_cast<pool::LaneExit>(i))), stats.exits[i]});
   }
+  for (const auto& [why, count] : stats.refusals) out.refusals.push_back({std::string(why), count});
   return out;
 }
 

@@ -108,8 +108,9 @@ struct LaneStatus {
   std::uint64_t syncs = 0;       ///< groups they were sent in
   std::uint64_t reissued = 0;    ///< moved away from a slow statement
   std::uint64_t cancels = 0;
-  std::uint64_t alarms = 0;  ///< sessions closed because something did not fit
-  std::vector<Exit> exits;   ///< statements that went on, on a lease
+  std::uint64_t alarms = 0;    ///< sessions closed because something did not fit
+  std::vector<Exit> exits;     ///< statements that went on, on a lease
+  std::vector<Exit> refusals;  ///< reads that were leased from the start
 };
 
 struct EndpointStatus {

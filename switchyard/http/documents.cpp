@@ -150,6 +150,10 @@ void write_lane(JsonWriter& json, const LaneStatus& lane) {
   for (const LaneStatus::Exit& exit : lane.exits) {
     json.begin_object().member("why", exit.why).member("count", exit.count).end_object();
   }
+  json.end_array().key("refusals").begin_array();
+  for (const LaneStatus::Exit& refusal : lane.refusals) {
+    json.begin_object().member("why", refusal.why).member("count", refusal.count).end_object();
+  }
   json.end_array().end_object();
 }
 

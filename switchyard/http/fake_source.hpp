@@ -51,7 +51,8 @@ inline EndpointStatus open_endpoint(EndpointRole role, std::string name, std::ui
                              .statements = 1000,
                              .syncs = 50,
                              .reissued = 3,
-                             .exits = {{.why = "leased: it waited for a lock in the lane", .count = 2}}};
+                             .exits = {{.why = "leased: it waited for a lock in the lane", .count = 2}},
+                             .refusals = {{.why = "leased: not used often enough yet", .count = 7}}};
   return endpoint;
 }
 

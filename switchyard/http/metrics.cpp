@@ -120,6 +120,8 @@ constexpr Metric kLaneReissued{Kind::counter, "switchyard.lane.reissued", "{stat
                                "Statements moved away from behind a slow one."};
 constexpr Metric kLaneExits{Kind::counter, "switchyard.lane.exits", "{statement}",
                             "Statements that left a lane and ran on a lease."};
+constexpr Metric kLaneRefusals{Kind::counter, "switchyard.lane.refusals", "{statement}",
+                               "Reads that were leased from the start, by reason."};
 constexpr Metric kLaneAlarms{Kind::counter, "switchyard.lane.alarms", "{session}",
                              "Shared sessions closed because something did not fit."};
 constexpr Metric kSpoolEntries{Kind::gauge, "switchyard.spool.entries", "{entry}",
@@ -341,6 +343,10 @@ void add_lane(Families& families, const std::string& pool, const LaneStatus& lan
   families.add(kLaneAlarms, label, lane.alarms);
   for (const LaneStatus::Exit& exit : lane.exits) {
     families.add(kLaneExits, with(label, "reason", exit.why.substr(exit.why.find(' ') + 1)), exit.count);
+  }
+  for (const LaneStatus::Exit& refusal : lane.refusals) {
+    families.add(kLaneRefusals, with(label, "reason", refusal.why.substr(refusal.why.find(' ') + 1)),
+                 refusal.count);
   }
 }
 

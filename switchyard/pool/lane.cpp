@@ -128,6 +128,25 @@ std::string_view Lane::Impl::check_shape(LaneShape& shape, TimePoint now) {
 }
 
 Lane::Admission Lane::Impl::submit(LaneRequest& request, OperationState& operation, TimePoint now) {
+  const Admission admission = admit(request, operation, now);
+  if (!admission.taken) note_refusal(admission.reason);
+  return admission;
+}
+
+/// Reasons of ours are static texts; those of verdicts are as many as there are statements.
+void Lane::Impl::note_refusal(std::string_view why) {
+  if (!why.starts_with("leased: ") || why.data() == objection_.data()) {
+    why = why.data() == objection_.data() ? "leased: no session can be shared" : "leased: the verdict on its text";
+  }
+  for (LaneStats::Refusal& refusal : counters.refusals) {
+    if (refusal.why != why) continue;
+    ++refusal.count;
+    return;
+  }
+  counters.refusals.push_back({why, 1});
+}
+
+Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operation, TimePoint now) {
   if (const std::string_view why = refuse(operation); !why.empty()) return {false, why};
   const session::StatementPart& part = operation.parts.front();
   LaneShape* shape = shapes.find_or_add(part.sql, part.parameters.types());

@@ -82,7 +82,7 @@ void LaneCall::on_command_complete(std::string_view tag) noexcept {
     if (answer != LaneAnswer::discard) lane.lease(*this, LaneExit::columns);
     return let_go();
   }
-  if (state() == State::streaming) shape->bar(runtime::now() + kRowCapBar, "its answers are large");
+  if (state() == State::streaming) shape->bar(runtime::now() + kRowCapBar, "leased: its answers are large");
   if (lane.machine.completed(slot(), runtime::now()) == LaneAnswer::deliver) {
     for (LaneCall* call = this; call != nullptr; call = call->twin) {
       if (call->request != nullptr) call->request->lane_operation->on_command_complete(tag);
@@ -98,7 +98,7 @@ void LaneCall::on_portal_suspended() noexcept {
   --steps;
   if (!on_wire()) return let_go();
   const TimePoint now = runtime::now();
-  shape->bar(now + kRowCapBar, "its answers have more rows than the row cap");
+  shape->bar(now + kRowCapBar, "leased: its answers have more rows than the row cap");
   if (lane.machine.suspended(slot(), now) != LaneAnswer::discard) lane.lease(*this, LaneExit::row_cap);
   let_go();
 }
@@ -113,7 +113,7 @@ void LaneCall::on_error(const ServerFields& fields) noexcept {
     if (exit_of(fields.sqlstate) == LaneExit::columns || exit_of(fields.sqlstate) == LaneExit::name_error) {
       shape->described = false;
     }
-    if (fields.sqlstate == "25006") shape->bar(now + kWriteBar, "it writes");
+    if (fields.sqlstate == "25006") shape->bar(now + kWriteBar, "leased: it writes");
     if (LaneSeat* seat = lane.seat_at(slot()); seat != nullptr && fields.sqlstate != "55P03") {
       seat->forget(shape->id());
     }

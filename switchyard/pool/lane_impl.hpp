@@ -195,6 +195,7 @@ class Lane::Impl {
   ~Impl();
 
   Admission submit(LaneRequest& request, session::OperationState& operation, TimePoint now);
+  void note_refusal(std::string_view why);
   void withdraw(LaneRequest& request) noexcept;
   void learn(const session::OperationState& operation, Duration took, TimePoint now) noexcept;
   [[nodiscard]] std::string_view explain(std::string_view sql, TimePoint now);
@@ -234,6 +235,7 @@ class Lane::Impl {
   bool closing = false;
 
  private:
+  [[nodiscard]] Admission admit(LaneRequest& request, session::OperationState& operation, TimePoint now);
   [[nodiscard]] std::string_view refuse(const session::OperationState& operation) const noexcept;
   [[nodiscard]] std::string_view check_shape(LaneShape& shape, TimePoint now);
   void open_seats(TimePoint now) noexcept;

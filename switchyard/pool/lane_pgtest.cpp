@@ -234,12 +234,12 @@ TEST_F(LaneOnServer, ALaneSessionOnlyReadsAndAWriteRunsOnALease) {
       "'INSERT INTO t VALUES (1) RETURNING id'");
   run([this](Site& site) -> Task<void> {
     int ran = 0;
-    for (; ran < 500 && site.caller.reason != "it writes"; ++ran) {
+    for (; ran < 500 && site.caller.reason != "leased: it writes"; ++ran) {
       EXPECT_EQ(co_await site.caller.query_value<std::int32_t>("SELECT add_one()"), 1);
       if (!site.caller.reason.starts_with("shared")) co_await sleep(1ms);
     }
     EXPECT_EQ(database.query_value("SELECT count(*) FROM t"), std::to_string(ran));
-    EXPECT_EQ(site.caller.reason, "it writes");
+    EXPECT_EQ(site.caller.reason, "leased: it writes");
     EXPECT_GE(site.lane.stats().exits[static_cast<std::size_t>(LaneExit::read_only)], 1U);
   });
 }
@@ -473,7 +473,7 @@ TEST_F(LaneOnServer, LargeAnswersArriveWholeAndAreLeasedNextTime) {
       const auto text = co_await site.caller.query_value<std::string>("SELECT repeat('x', $1::int4)", size);
       EXPECT_EQ(text.size(), static_cast<std::size_t>(size));
     }
-    EXPECT_EQ(site.caller.reason, "its answers are large");
+    EXPECT_EQ(site.caller.reason, "leased: its answers are large");
   });
 }
 
@@ -535,7 +535,7 @@ TEST_F(LaneOnServer, ATextOnWhoseParseTheServerHasSomethingToSayIsNotPreparedFor
       EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(sql), 1);
       co_await sleep(1ms);
     }
-    EXPECT_EQ(site.caller.reason, "the server has something to say of it");
+    EXPECT_EQ(site.caller.reason, "leased: the server has something to say of it");
   });
 }
 

@@ -257,7 +257,7 @@ void LaneSeat::PrepareSink::on_row_description(
 void LaneSeat::PrepareSink::on_no_data() noexcept {
   const std::uint32_t id = seat.preparing_[seat.preparing_at_];
   if (LaneShape* shape = seat.lane_.shapes.by_id(id)) {
-    shape->bar(kNever, "it gives no rows");
+    shape->bar(kNever, "leased: it gives no rows");
   }
 }
 
@@ -266,7 +266,7 @@ void LaneSeat::PrepareSink::on_error(const ServerFields& /*fields*/) noexcept {
   seat.prepared_bytes_ -= seat.prepared_[id].bytes;
   seat.prepared_[id] = {};
   if (LaneShape* shape = seat.lane_.shapes.by_id(id)) {
-    shape->bar(runtime::now() + std::chrono::seconds(1), "it could not be prepared");
+    shape->bar(runtime::now() + std::chrono::seconds(1), "leased: it could not be prepared");
   }
 }
 
@@ -396,7 +396,8 @@ void LaneSeat::on_notice(const ServerFields& /*notice*/) noexcept {
   if (state_ != State::live || pipeline_->head() != &prepare_sink_) return;
   // Whoever parses such a text wants to be told each time.
   const std::uint32_t id = preparing_[preparing_at_];
-  if (LaneShape* shape = lane_.shapes.by_id(id)) shape->bar(kNever, "the server has something to say of it");
+  if (LaneShape* shape = lane_.shapes.by_id(id))
+    shape->bar(kNever, "leased: the server has something to say of it");
 }
 
 // ---- tripwires ----

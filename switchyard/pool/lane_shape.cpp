@@ -9,8 +9,10 @@ namespace {
 constexpr Duration kMaxHalfLife = std::chrono::seconds(10);
 /// Counts of runs are halved at this number: what was long ago fades.
 constexpr std::uint32_t kRunsKept = 64;
-/// One slow run in so many is too many.
-constexpr std::uint32_t kSlowShare = 32;
+/// One slow run in so many is too many. Fewer are left to those who wait behind: they leave. Where the machine is
+/// busy everything is slow now and then, and leases would only make it busier.
+constexpr std::uint32_t kSlowShare = 4;
+constexpr std::uint32_t kLeastSlowRuns = 3;
 constexpr std::uint32_t kQuickRuns = 16;
 constexpr Duration kFaultWindow = std::chrono::seconds(10);
 constexpr Duration kLossBar = std::chrono::minutes(10);
@@ -63,17 +65,16 @@ void LaneShape::note_run(Duration took, std::uint32_t others, TimePoint now) noe
 }
 
 void LaneShape::note_leased_run(Duration took, std::uint32_t others, TimePoint now) noexcept {
-  // Quick ones say little: what it costs others shows in the lane.
-  if (took >= kSlowOnLease + kSlackOnLease * others) count_run(true, now);
+  count_run(took >= kSlowOnLease + kSlackOnLease * others, now);
 }
 
 void LaneShape::count_run(bool slow, TimePoint now) noexcept {
   ++runs_;
   if (slow) ++slow_runs_;
-  if (slow && slow_runs_ >= 2 && slow_runs_ * kSlowShare >= runs_ && now >= barred_until_) {
-    bar(now + next_bar_, "it was slow lately");
+  if (slow && slow_runs_ >= kLeastSlowRuns && slow_runs_ * kSlowShare >= runs_ && now >= barred_until_) {
+    bar(now + next_bar_, "leased: it was slow lately");
     next_bar_ = std::min(next_bar_ * 2, kMostBar);
-    runs_ = slow_runs_ = 1;
+    runs_ = slow_runs_ = kLeastSlowRuns - 1;
   }
   if (runs_ < kRunsKept) return;
   if (slow_runs_ == 0) next_bar_ = kLeastBar;
@@ -85,13 +86,13 @@ void LaneShape::note_fault(TimePoint now) noexcept {
   faults_ = now - last_fault_ < kFaultWindow ? faults_ + 1 : 1;
   last_fault_ = now;
   alone_runs_ = 0;
-  if (faults_ >= 2) bar(now + kFaultWindow, "it needed a lease after all, twice lately");
+  if (faults_ >= 2) bar(now + kFaultWindow, "leased: it needed a lease after all, twice lately");
 }
 
 void LaneShape::note_loss(TimePoint now) noexcept {
   if (++losses_ < 2) return;
   losses_ = 0;
-  bar(now + kLossBar, "two sessions were lost under it");
+  bar(now + kLossBar, "leased: two sessions were lost under it");
 }
 
 void LaneShape::bar(TimePoint until, std::string_view reason) noexcept {

@@ -30,7 +30,7 @@ inline constexpr Duration kSlackOnLease = std::chrono::milliseconds(2);
 inline constexpr Duration kSlowInGroup = std::chrono::milliseconds(1);
 /// A slow statement is leased for this long, and twice as long each time it comes back slow.
 inline constexpr Duration kLeastBar = std::chrono::seconds(5);
-inline constexpr Duration kMostBar = std::chrono::minutes(5);
+inline constexpr Duration kMostBar = std::chrono::minutes(1);
 /// Followers of a statement leave after eight times what it took lately, within these bounds.
 inline constexpr Duration kLeastBudget = std::chrono::milliseconds(8);
 inline constexpr Duration kMostBudget = std::chrono::milliseconds(100);

@@ -72,12 +72,12 @@ TEST_F(LaneShapeTest, AFailureOrASlowGroupPutsItOnItsOwnAgain) {
 }
 
 TEST_F(LaneShapeTest, WhatIsSlowIsLeasedAndLongerEachTime) {
-  run(2, 30ms);
-  EXPECT_EQ(shape.objection(now), "it was slow lately");
+  run(3, 30ms);
+  EXPECT_EQ(shape.objection(now), "leased: it was slow lately");
   EXPECT_EQ(shape.objection(now + kLeastBar), "");
   now += kLeastBar;
-  run(2, 30ms);
-  EXPECT_EQ(shape.objection(now + kLeastBar), "it was slow lately");
+  run(1, 30ms);
+  EXPECT_EQ(shape.objection(now + kLeastBar), "leased: it was slow lately");
   EXPECT_EQ(shape.objection(now + 2 * kLeastBar), "");
 }
 
@@ -87,7 +87,7 @@ TEST_F(LaneShapeTest, RunsTakeLongerWhereManySessionsWork) {
   for (int i = 0; i < 10; ++i) shape.note_leased_run(60ms, 64, now);
   EXPECT_EQ(shape.objection(now), "");
   for (int i = 0; i < 10; ++i) shape.note_leased_run(60ms, 0, now);
-  EXPECT_EQ(shape.objection(now), "it was slow lately");
+  EXPECT_EQ(shape.objection(now), "leased: it was slow lately");
 }
 
 TEST_F(LaneShapeTest, FollowersWaitEightTimesWhatItTookLately) {
@@ -102,13 +102,13 @@ TEST_F(LaneShapeTest, TwoFaultsOrTwoLossesLeaseItForAWhile) {
   shape.note_fault(now);
   EXPECT_EQ(shape.objection(now), "");
   shape.note_fault(now + 1s);
-  EXPECT_EQ(shape.objection(now + 1s), "it needed a lease after all, twice lately");
+  EXPECT_EQ(shape.objection(now + 1s), "leased: it needed a lease after all, twice lately");
   LaneShape other(1, "SELECT 2", {});
   other.judge(cleared(), 1);
   other.note_loss(now);
   EXPECT_EQ(other.objection(now), "");
   other.note_loss(now);
-  EXPECT_EQ(other.objection(now), "two sessions were lost under it");
+  EXPECT_EQ(other.objection(now), "leased: two sessions were lost under it");
 }
 
 TEST_F(LaneShapeTest, ANewEpochForgetsItsColumns) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace switchyard::inline v0::pool {
 
@@ -47,6 +48,12 @@ struct LaneStats {
   std::uint64_t canaries = 0;     ///< tripwires that held
   std::uint64_t alarms = 0;       ///< tripwires that did not: sessions closed because of it
   std::array<std::uint64_t, kLaneExits> exits{};
+  /// Reads that were not taken in, by reason.
+  struct Refusal {
+    std::string_view why;
+    std::uint64_t count = 0;
+  };
+  std::vector<Refusal> refusals;
 };
 
 }  // namespace switchyard::inline v0::pool
