@@ -194,14 +194,9 @@ Halves play(const Site& site, const Load& load, const std::string& kind, LaneUse
     sy::Sources sources;
     sources.file = "lane.toml";
     sources.file_text = fleet_text(site, load, use);
-    auto config = sy::load_config(sources);
-    if (!config.ok()) {
-      run.stop = true;
-      throw Unavailable(config.error().what());
-    }
     sy::runtime::Shard shard;
     try {
-      shard.run_until_complete(play(run, load, std::move(*config), kind, rounds, halves));
+      shard.run_until_complete(play(run, load, sy::load_config(sources).value_or_throw(), kind, rounds, halves));
     } catch (...) {
       run.stop = true;
       throw;
@@ -222,13 +217,7 @@ bool disturb(const Site& site, const Load& load, const std::string& kind, int ro
   bool kept = true;
   for (const LaneUse use : {LaneUse::leased, LaneUse::shared}) {
     std::uint64_t disturbances = 0;
-    Halves halves;
-    try {
-      halves = play(site, load, kind, use, rounds, disturbances);
-    } catch (const Unavailable& reason) {
-      std::fprintf(stderr, "%s is skipped: %s\n", use == LaneUse::leased ? kLeased : kLane, reason.what());
-      continue;
-    }
+    const Halves halves = play(site, load, kind, use, rounds, disturbances);
     const double ratio = median(halves.ratio);
     const bool judged = use == LaneUse::shared;
     if (judged) kept = ratio <= kAllowed && disturbances > 0;

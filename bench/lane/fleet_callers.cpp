@@ -78,10 +78,8 @@ Sample run_fleet(const Site& site, const Load& load, LaneUse use) {
   sy::Sources sources;
   sources.file = "lane.toml";
   sources.file_text = fleet_text(site, load, use);
-  auto config = sy::load_config(sources);
-  if (!config.ok()) throw Unavailable(config.error().what());
   sy::runtime::Shard shard;
-  return shard.run_until_complete(measure(site, load, std::move(*config)));
+  return shard.run_until_complete(measure(site, load, sy::load_config(sources).value_or_throw()));
 }
 
 }  // namespace lane_bench

@@ -33,6 +33,9 @@ std::vector<pid_t> numbers_in(const std::string& folder) {
   return found;
 }
 
+/// A session that ran for longer than this did more than answer a ping.
+constexpr std::int64_t kWorked = 1'000'000;
+
 /// The fields of /proc/PID/stat behind the name, which may hold spaces: state, ppid, ...
 struct Stat {
   pid_t parent = 0;
@@ -90,17 +93,18 @@ std::int64_t cpu_of_server(pid_t postmaster) {
   return sum;
 }
 
-int sessions_of(pid_t postmaster) {
-  int count = 0;
+std::map<pid_t, std::int64_t> sessions_of(pid_t postmaster) {
+  std::map<pid_t, std::int64_t> found;
   for (const pid_t child : children_of(postmaster)) {
     // "postgres: CLUSTER: ROLE DATABASE ...", as the process title says
     const std::string title = slurp("/proc/" + std::to_string(child) + "/cmdline");
-    if (title.find(std::string(" ") + kRole + " ") != std::string::npos) ++count;
+    if (title.find(std::string(" ") + kRole + " ") != std::string::npos) found[child] = cpu_of_process(child);
   }
-  return count;
+  return found;
 }
 
 Meter::Meter(pid_t postmaster, pid_t client) : postmaster_(postmaster), client_(client) {
+  sessions_ = sessions_of(postmaster_);
   server_cpu_ = cpu_of_server(postmaster_);
   client_cpu_ = client_cpu();
   begun_ = Clock::now();
@@ -112,14 +116,17 @@ void Meter::stop() {
   took_ = Clock::now() - begun_;
   client_cpu_ = client_cpu() - client_cpu_;
   server_cpu_ = cpu_of_server(postmaster_) - server_cpu_;
-  sessions_ = sessions_of(postmaster_);
+  for (const auto& [session, cpu] : sessions_of(postmaster_)) {
+    const auto before = sessions_.find(session);
+    if (cpu - (before == sessions_.end() ? 0 : before->second) > kWorked) ++used_;
+  }
 }
 
 double Meter::seconds() const { return std::chrono::duration<double>(took_).count(); }
 
 Sample Meter::sample(double statements) const {
   Sample out;
-  out.sessions = sessions_;
+  out.sessions = used_;
   if (statements <= 0) return out;
   out.per_second = statements / seconds();
   out.client_cpu = 1e-3 * static_cast<double>(client_cpu_) / statements;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 
 namespace lane_bench {
 
@@ -19,8 +20,8 @@ using Clock = std::chrono::steady_clock;
 /// Of a postmaster and all its children, those that have ended included: what is alive by the scheduler's own
 /// account, what has ended by what the postmaster collected when it waited for it.
 [[nodiscard]] std::int64_t cpu_of_server(pid_t postmaster);
-/// Server processes that work for the benchmark's role.
-[[nodiscard]] int sessions_of(pid_t postmaster);
+/// Server processes of the benchmark's role, and for how long each has run.
+[[nodiscard]] std::map<pid_t, std::int64_t> sessions_of(pid_t postmaster);
 
 /// Runs from construction to stop(). `client` is 0 for this process.
 class Meter {
@@ -35,7 +36,8 @@ class Meter {
   [[nodiscard]] std::int64_t client_cpu() const;
   pid_t postmaster_;
   pid_t client_;
-  int sessions_ = 0;
+  std::map<pid_t, std::int64_t> sessions_;  ///< in the beginning
+  int used_ = 0;
   std::int64_t client_cpu_;
   std::int64_t server_cpu_;
   Clock::time_point begun_;

@@ -171,7 +171,7 @@ Sample run_pgbench(const Site& site, const Load& load) {
 
   Child child(pgbench, std::move(words), output);
   const auto patience = Clock::now() + kConnectPatience;
-  while (sessions_of(site.postmaster()) < load.callers) {
+  while (sessions_of(site.postmaster()).size() < static_cast<std::size_t>(load.callers)) {
     if (child.ended() || Clock::now() > patience) throw std::runtime_error("pgbench: " + slurp(output));
     std::this_thread::sleep_for(5ms);
   }

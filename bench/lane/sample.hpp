@@ -56,7 +56,7 @@ struct Sample {
   double per_second = 0;
   double p50 = 0, p99 = 0, p999 = 0;      ///< microseconds
   double client_cpu = 0, server_cpu = 0;  ///< microseconds a statement
-  int sessions = 0;                       ///< open on the server during the slice
+  int sessions = 0;                       ///< of the server that did something during the slice
   std::string note;                       ///< for people: what else there is to know; empty = nothing
 
   [[nodiscard]] double cpu() const { return client_cpu + server_cpu; }

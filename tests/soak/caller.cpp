@@ -4,9 +4,11 @@
 
 #include <switchyard/runtime/task_tools.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
 
 namespace soak {
@@ -87,6 +89,11 @@ void Caller::require_own(std::string_view got) const {
 }
 
 const Shape& Caller::choose() {
+  if (!common_.only.empty()) {
+    const auto at = std::ranges::find(all_shapes(), common_.only, &Shape::name);
+    if (at == all_shapes().end()) throw std::invalid_argument("no statement is named '" + common_.only + "'");
+    return *at;
+  }
   static const unsigned total =
       std::accumulate(all_shapes().begin(), all_shapes().end(), 0U,
                       [](unsigned sum, const Shape& shape) { return sum + shape.weight; });

@@ -31,6 +31,8 @@ struct Common {
   std::atomic<int> ended{0};
   /// A primary may have been replaced: servers may refuse writes.
   std::atomic<bool> failed_over{false};
+  /// The only shape that is run, by name; empty = all.
+  std::string only;
   /// Tags whose pieces were acknowledged.
   std::vector<std::string> kept;
 };

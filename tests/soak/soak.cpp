@@ -14,13 +14,14 @@ int main(int argc, char** argv) {
       argc, argv,
       "soak: no row, error or setting reaches anybody but its caller.\n"
       "An epoch has a cluster of its own; with replicas its primary is killed and replaced on the way.\n"
-      "--lane default or leased, --misfortunes all or none.",
+      "--lane default or leased, --misfortunes all or none, --only a statement's name as in the table at the end.",
       {{"callers", "2000"},
        {"seconds", "60"},
        {"seed", "1"},
        {"replicas", "0"},
        {"epoch-seconds", "60"},
        {"misfortunes", "all"},
+       {"only", "all"},
        {"lane", "default"}});
   soak::SoakOptions options;
   options.callers = words.count("callers");
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
   options.epoch_seconds = words.number("epoch-seconds");
   options.misfortunes = words.text("misfortunes") == "all";
   if (words.text("lane") != "default") options.fleet_keys = "lane = \"" + words.text("lane") + "\"\n";
+  if (words.text("only") != "all") options.only = words.text("only");
   options.verbose = true;
   try {
     const soak::SoakReport report = soak::run_soak(options);

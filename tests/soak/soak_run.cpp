@@ -126,6 +126,7 @@ std::string judge_sessions(Site& site) {
 void run_epoch(const SoakOptions& options, std::uint64_t seed, double seconds, SoakReport& report) {
   Site site({.callers = options.callers, .replicas = options.replicas, .fleet_keys = options.fleet_keys});
   Common common(seed, options.callers);
+  common.only = options.only;
   Misfortunes misfortunes(common, site, seed ^ 0x5EED);
   sy::Random random(seed + 1);
   std::exception_ptr broken;

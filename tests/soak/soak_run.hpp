@@ -18,6 +18,7 @@ struct SoakOptions {
   double epoch_seconds = 60;
   bool misfortunes = true;
   std::string fleet_keys;  ///< more lines for [database.main], such as `lane = "leased"`
+  std::string only;        ///< one shape, by its name; empty = all
   bool verbose = false;
 };
 
