@@ -331,6 +331,10 @@ void Lane::Impl::again(LaneCall& call) noexcept {
 }
 
 void Lane::Impl::reissue(LaneCall& call) noexcept {
+  // Between the look at the clock and now its caller may have gone: the ghost's answer is all there is to come.
+  bool wanted = false;
+  for (const LaneCall* one = &call; one != nullptr; one = one->twin) wanted = wanted || one->request != nullptr;
+  if (!wanted) return;
   if (call.reissued() || machine.open() == 0) {
     lease(call, LaneExit::head_of_line);
     return;
