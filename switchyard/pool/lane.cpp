@@ -135,9 +135,8 @@ Lane::Admission Lane::Impl::submit(LaneRequest& request, OperationState& operati
 
 /// Reasons of ours are static texts; those of verdicts are as many as there are statements.
 void Lane::Impl::note_refusal(std::string_view why) {
-  if (!why.starts_with("leased: ") || why.data() == objection_.data()) {
-    why = why.data() == objection_.data() ? "leased: no session can be shared" : "leased: the verdict on its text";
-  }
+  if (why.data() == objection_.data()) why = "leased: no session can be shared";
+  if (refused_by_verdict_) why = "leased: the verdict on its text";
   for (LaneStats::Refusal& refusal : counters.refusals) {
     if (refusal.why != why) continue;
     ++refusal.count;
@@ -147,6 +146,7 @@ void Lane::Impl::note_refusal(std::string_view why) {
 }
 
 Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operation, TimePoint now) {
+  refused_by_verdict_ = false;
   if (const std::string_view why = refuse(operation); !why.empty()) return {false, why};
   const session::StatementPart& part = operation.parts.front();
   LaneShape* shape = shapes.find_or_add(part.sql, part.parameters.types());
@@ -154,7 +154,10 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
   if (!shape->note_use(now)) return {false, "leased: not used often enough yet"};
   const bool closed = machine.open() == 0;
   if (closed && pool.in_use() < settings.opens_from) return {false, "leased: too few callers at one time"};
-  if (const std::string_view why = check_shape(*shape, now); !why.empty()) return {false, why};
+  if (const std::string_view why = check_shape(*shape, now); !why.empty()) {
+    refused_by_verdict_ = why != kBeingLookedAt && !shape->may_share();
+    return {false, why};
+  }
   if (closed) {
     if (now < may_open_at_) return {false, objection_};
     last_used_ = now;

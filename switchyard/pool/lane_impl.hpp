@@ -255,6 +255,7 @@ class Lane::Impl {
   std::vector<std::unique_ptr<LaneCall>> calls_;
   std::vector<LaneCall*> free_calls_;
   std::vector<LaneCall*> waiting_;  // queued ones of this turn that may have twins
+  bool refused_by_verdict_ = false;
   TimePoint last_used_{};
   TimePoint may_open_at_{};
   std::string objection_;

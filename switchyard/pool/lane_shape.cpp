@@ -17,7 +17,7 @@ constexpr std::uint32_t kQuickRuns = 16;
 constexpr Duration kFaultWindow = std::chrono::seconds(10);
 constexpr Duration kLossBar = std::chrono::minutes(10);
 
-constexpr std::string_view kJudging = "not judged yet";
+constexpr std::string_view kJudging = "leased: not judged yet";
 
 }  // namespace
 
@@ -29,8 +29,10 @@ void LaneShape::judge(sql::Verdict verdict, std::uint64_t epoch) {
   may_share_ = verdict.may_share && verdict.may_intern;
   may_share_sync_ = verdict.may_share_sync;
   refusal_.clear();
-  if (!may_share_ && !verdict.reasons.empty()) refusal_ = std::move(verdict.reasons.front());
-  if (!may_share_ && refusal_.empty()) refusal_ = "its constants would be read once for ever";
+  if (!may_share_) {
+    refusal_ = "leased: ";
+    refusal_ += verdict.reasons.empty() ? "nobody knows what it does" : verdict.reasons.front();
+  }
   described = false;
   description.reset();
   native.reset();

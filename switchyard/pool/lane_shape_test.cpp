@@ -25,15 +25,15 @@ struct LaneShapeTest : testing::Test {
 
 TEST_F(LaneShapeTest, IsLeasedUntilItWasJudgedAndSaysWhyAfterwards) {
   LaneShape unknown(1, "SELECT f()", {});
-  EXPECT_EQ(unknown.objection(now), "not judged yet");
+  EXPECT_EQ(unknown.objection(now), "leased: not judged yet");
   unknown.judge({.reasons = {"calls f()"}}, 1);
-  EXPECT_EQ(unknown.objection(now), "calls f()");
+  EXPECT_EQ(unknown.objection(now), "leased: calls f()");
   EXPECT_EQ(shape.objection(now), "");
 }
 
 TEST_F(LaneShapeTest, WhatMayNotBeInternedMayNotShare) {
   shape.judge({.may_share = true, .may_share_sync = true, .may_intern = false, .reasons = {"says 'now'"}}, 2);
-  EXPECT_EQ(shape.objection(now), "says 'now'");
+  EXPECT_EQ(shape.objection(now), "leased: says 'now'");
 }
 
 TEST_F(LaneShapeTest, IsWorthAPlaceFromTheThirdUseWithinAMinute) {
