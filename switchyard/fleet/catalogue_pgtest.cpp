@@ -169,6 +169,18 @@ TEST(CatalogueVerdicts, StatementsThatShareLeaveNothingBehind) {
   EXPECT_EQ(database.query_value("SELECT concat_ws(' ', last_value, is_called) FROM app.counter"), before);
 }
 
+TEST(CatalogueVerdicts, AnUnloggedTableIsForThePrimaryOnly) {
+  TestDatabase database = fixture();
+  database.execute("CREATE VIEW over_scratch AS SELECT * FROM scratch");
+  const auto catalogue = read(database);
+  for (const char* statement : {"SELECT * FROM scratch", "SELECT * FROM over_scratch"}) {
+    EXPECT_TRUE(judge(statement, *catalogue).may_share) << statement;
+    EXPECT_FALSE(judge(statement, *catalogue).replica_safe) << statement;
+  }
+  EXPECT_TRUE(judge("SELECT * FROM customer", *catalogue).replica_safe);
+  EXPECT_FALSE(judge("SELECT nextval('app.counter')", *catalogue).replica_safe);
+}
+
 TEST(CatalogueVerdicts, WhatTheOwnerDeclaresSafeShares) {
   const TestDatabase database = fixture();
   const auto plain = read(database);

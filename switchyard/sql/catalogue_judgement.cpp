@@ -319,21 +319,22 @@ bool CatalogueJudgement::reachable_anywhere(Oid root) const noexcept {
 }
 
 std::vector<Oid> CatalogueJudgement::type_closure(std::span<const Oid> from) const {
-  std::vector<Oid> todo(from.begin(), from.end());
-  std::unordered_set<Oid> seen(from.begin(), from.end());
-  std::vector<Oid> out;
-  while (!todo.empty()) {
-    const Oid type = todo.back();
-    todo.pop_back();
-    if (type >= kFirstUnpinnedOid) out.push_back(type);
-    const TypeNode* node = find(types_, type);
-    if (node == nullptr) continue;
-    for (const Oid next : node->leads_to) {
-      if (seen.insert(next).second) todo.push_back(next);
-    }
+  // Most closures have a handful of types: they are searched as they stand.
+  constexpr std::size_t kFew = 32;
+  std::vector<Oid> seen;
+  std::unordered_set<Oid> many;
+  const auto add = [&](Oid type) {
+    if (many.empty() && seen.size() >= kFew) many.insert(seen.begin(), seen.end());
+    const bool known = many.empty() ? std::ranges::find(seen, type) != seen.end() : !many.insert(type).second;
+    if (!known) seen.push_back(type);
+  };
+  std::ranges::for_each(from, add);
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (const TypeNode* node = find(types_, seen[i])) std::ranges::for_each(node->leads_to, add);
   }
-  make_set(out);
-  return out;
+  std::erase_if(seen, [](Oid type) { return type < kFirstUnpinnedOid; });
+  std::ranges::sort(seen);
+  return seen;
 }
 
 std::vector<Oid> CatalogueJudgement::own_types(std::span<const Oid> types) const {

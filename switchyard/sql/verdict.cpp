@@ -110,6 +110,7 @@ class Judge {
     out.may_intern = !facts_.has_clock_constant;
     if (facts_.has_clock_constant && clock_.empty()) clock_ = "a constant that may mean now";
     out.may_share_sync = clock_.empty();
+    out.replica_safe = replica_safe_;
     out.reasons.emplace_back("only reads, and all that it calls is known to leave nothing behind");
     if (!clock_.empty()) out.reasons.push_back("has a Sync of its own: " + clock_);
     if (!out.may_intern) out.reasons.emplace_back("is parsed anew each time: it has a constant that may mean now");
@@ -248,6 +249,7 @@ class Judge {
                entry.refusal);
       }
       if (entry.clock) note_clock(words_of(entry.schema, name.name) + " looks at the clock");
+      replica_safe_ = replica_safe_ && entry.replica_safe;
     }
     if (!known) refuse("reads " + words_of(name) + ", which is not known here (temporary, or new)");
   }
@@ -283,6 +285,7 @@ class Judge {
   std::vector<std::uint32_t> types_;  ///< sorted
   std::vector<std::string> reasons_;
   std::string clock_;
+  bool replica_safe_ = true;
 };
 
 Verdict refused(std::string reason) {

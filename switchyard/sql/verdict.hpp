@@ -20,6 +20,9 @@ struct Verdict {
   bool may_share_sync = false;
   /// One Parse of it may serve everybody; else it is parsed anew each time.
   bool may_intern = false;
+  /// It may share, and reads nothing that only the primary has right: unlogged tables. (Sequences, statistics,
+  /// numbers of transactions and positions in the WAL share nowhere.)
+  bool replica_safe = false;
   /// Why not, or why: for people, most important first. Never empty.
   std::vector<std::string> reasons;
 };
