@@ -186,6 +186,7 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
   ++counters.statements;
   if (LaneCall* first = settings.single_flight ? find_twin(*shape, operation) : nullptr) {
     call.twin = first->twin;
+    call.lead = first;
     first->twin = &call;
     ++counters.twins;
     return {true, "shared lane: answered by the execution of another caller"};
@@ -217,13 +218,12 @@ void Lane::Impl::withdraw(LaneRequest& request) noexcept {
   request.lane_operation = nullptr;
   if (call == nullptr) return;
   call->request = nullptr;
-  // Others may wait for the same answer.
-  for (const LaneCall* other = call->twin; other != nullptr; other = other->twin) {
-    if (other->request != nullptr) return;
+  LaneCall& lead = call->lead != nullptr ? *call->lead : *call;
+  if (lead.wanted()) return;  // others wait for the same answer
+  if (machine.withdraw(lead)) {
+    finish(lead);
+    lead.let_go();
   }
-  // One that waits for another call's answer is in no queue: its turn to go comes with that.
-  if (call->state() == LaneEntry::State::free && call->steps == 0) return;
-  if (machine.withdraw(*call)) finish(*call), call->let_go();
   stir();
 }
 
@@ -257,7 +257,7 @@ LaneCall& Lane::Impl::take_call() {
 
 void Lane::Impl::give_call(LaneCall& call) noexcept {
   call.request = nullptr;
-  call.twin = nullptr;
+  call.twin = call.lead = nullptr;
   if (call.shape != nullptr) --call.shape->calls;
   call.shape = nullptr;
   call.columns.reset();
@@ -316,6 +316,7 @@ void Lane::Impl::move(LaneCall& from, LaneCall& to) noexcept {
   to.expected = from.expected;
   to.budget = from.budget;
   for (LaneCall* one = &to; one != nullptr; one = one->twin) {
+    if (one != &to) one->lead = &to;
     if (one->request == nullptr) continue;
     one->request->lane_operation->restart();
     one->request->lane_operation->set_phase(OperationState::Phase::queued);
@@ -335,9 +336,7 @@ void Lane::Impl::again(LaneCall& call) noexcept {
 
 void Lane::Impl::reissue(LaneCall& call) noexcept {
   // Between the look at the clock and now its caller may have gone: the ghost's answer is all there is to come.
-  bool wanted = false;
-  for (const LaneCall* one = &call; one != nullptr; one = one->twin) wanted = wanted || one->request != nullptr;
-  if (!wanted) return;
+  if (!call.wanted()) return;
   if (call.reissued() || machine.open() == 0) {
     lease(call, LaneExit::head_of_line);
     return;
@@ -453,7 +452,8 @@ void Lane::Impl::on_tick(void* self) noexcept {
     return;
   }
   lane.machine.tick(now, lane.actions);
-  lane.stir();
+  // At once: until it is told, an entry that leaves has a caller who may go away.
+  lane.turn();
 }
 
 void Lane::Impl::second() noexcept {

@@ -42,6 +42,13 @@ void LaneCall::let_go() noexcept {
   if (steps == 0 && state() == State::free && request == nullptr) lane.give_call(*this);
 }
 
+bool LaneCall::wanted() const noexcept {
+  for (const LaneCall* call = this; call != nullptr; call = call->twin) {
+    if (call->request != nullptr) return true;
+  }
+  return false;
+}
+
 bool LaneCall::compare_columns() noexcept {
   described = true;
   const LaneSeat* seat = lane.seat_at(slot());

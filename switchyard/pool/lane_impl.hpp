@@ -27,12 +27,15 @@ class LaneCall final : public LaneEntry, public protocol::ResponseSink {
  public:
   explicit LaneCall(Lane::Impl& owner) noexcept : lane(owner) {}
 
+  /// Somebody waits for its answer.
+  [[nodiscard]] bool wanted() const noexcept;
   /// Becomes free once nobody waits for it and the server has nothing more to say of it.
   void let_go() noexcept;
 
   Lane::Impl& lane;
   LaneRequest* request = nullptr;  ///< null: nobody's
   LaneCall* twin = nullptr;        ///< who waits for the same answer; a list
+  LaneCall* lead = nullptr;        ///< the one whose answer this twin waits for; null: it has its own
   LaneShape* shape = nullptr;
   std::uint32_t steps = 0;                                  ///< whose end has not come
   bool described = false;                                   ///< the columns have been compared

@@ -13,6 +13,7 @@
 #include <switchyard/session/connect_plan.hpp>
 #include <switchyard/session/querier.hpp>
 
+#include <bit>
 #include <memory>
 #include <optional>
 #include <string>
@@ -492,6 +493,29 @@ TEST_F(LaneOnServer, IdenticalStatementsThatWaitShareOneExecution) {
     co_await all(std::move(callers));
     EXPECT_EQ(right, 40);
     EXPECT_EQ(site.lane.stats().twins, 38U);
+  });
+}
+
+TEST_F(LaneOnServer, TwinsMayGoAwayInAnyOrder) {
+  settings.single_flight = true;
+  run([](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 0);
+    for (int round = 0; round < 200; ++round) {
+      auto ask = [](Site& on, int& right, int go) -> Task<void> {
+        auto operation = on.caller.query_value<std::int32_t>(kTag, 5);
+        if (go == 0) {
+          (void)co_await as_result(with_timeout(
+              [](auto what) -> Task<void> { (void)co_await std::move(what); }(std::move(operation)), 0ms));
+        } else if (co_await std::move(operation) == 5) {
+          ++right;
+        }
+      };
+      int right = 0;
+      std::vector<Task<void>> callers;
+      for (int i = 0; i < 4; ++i) callers.push_back(ask(site, right, (round >> i) & 1));
+      co_await all(std::move(callers));
+      EXPECT_EQ(right, std::popcount(static_cast<unsigned>(round) & 15U));
+    }
   });
 }
 
