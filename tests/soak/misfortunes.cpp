@@ -11,6 +11,10 @@ using namespace std::chrono_literals;
 /// DDL that can't have its lock gives up, so that nobody queues behind it for long.
 constexpr const char* kPatience = "SET lock_timeout = '2s'; ";
 
+/// While the catalogue changes, lanes stand aside until they have seen it: so it rests for most of the time.
+constexpr auto kPhase = 1500ms;
+constexpr auto kCalm = 1000ms;
+
 }  // namespace
 
 void Misfortunes::execute(const std::string& what, const std::string& sql) {
@@ -20,7 +24,10 @@ void Misfortunes::execute(const std::string& what, const std::string& sql) {
 
 void Misfortunes::strike() {
   const std::string patience = kPatience;
-  switch (below(11)) {
+  const int which = below(11);
+  const bool changes_catalogue = which >= 2 && which <= 7;
+  if (changes_catalogue && (std::chrono::steady_clock::now() - begun_) % kPhase < kCalm) return;
+  switch (which) {
     case 0:
     case 1: {
       const int most = below(10) == 0 ? 100 : 1 + below(3);

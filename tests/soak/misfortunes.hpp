@@ -4,6 +4,7 @@
 #include "caller.hpp"
 #include "site.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -30,6 +31,7 @@ class Misfortunes {
   Common& common_;
   Site& site_;
   sy::Random random_;
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   int version_ = 1;
   bool extra_ = false;
   bool wide_ = false;

@@ -14,6 +14,7 @@ TEST(Soak, NoRowReachesAnybodyButItsCallerWhileEverythingMovesUnderneath) {
   EXPECT_GT(report.score->total(Outcome::dropped), 0U);
   EXPECT_GT(report.score->total(Outcome::timed_out), 0U);
   EXPECT_FALSE(report.misfortunes.empty());
+  EXPECT_GT(report.score->counted("statements"), 0U) << "nothing was shared";
 }
 
 TEST(Soak, NoRowReachesAnybodyButItsCallerWhileAReplicaTakesOver) {

@@ -71,6 +71,8 @@ sy::Task<void> run_callers(Common& common, sy::FleetConfig config, int callers, 
       common.score.count("cancel requests", endpoint.lane->cancels);
       common.score.count("alarms", endpoint.lane->alarms);
       for (const auto& exit : endpoint.lane->exits) common.score.count(exit.why, exit.count);
+      for (const auto& refusal : endpoint.lane->refusals)
+        common.score.count("not taken in, " + refusal.why, refusal.count);
     }
   }
   if (common.score.counted("alarms") != 0) common.score.fail("a tripwire of the lane did not hold");
