@@ -104,6 +104,34 @@ class CommitMarkers : public ::testing::Test {
   runtime::Shard shard;
 };
 
+TEST_F(CommitMarkers, WhatWeAskWithinATransactionIsNotLookedUpAlongItsSearchPath) {
+  database.execute("CREATE TABLE written (id int)");
+  database.execute("CREATE SCHEMA evil");
+  for (const char* function :
+       {"gen_random_uuid() RETURNS uuid", "pg_current_xact_id() RETURNS xid8", "pg_backend_pid() RETURNS int",
+        "now() RETURNS timestamptz", "pg_current_wal_insert_lsn() RETURNS pg_lsn",
+        "pg_walfile_name(pg_lsn) RETURNS text", "substr(text, int, int) RETURNS text",
+        "both(text, text) RETURNS text", "to_regclass(text) RETURNS regclass", "pg_is_in_recovery() RETURNS bool",
+        "pg_advisory_xact_lock(bigint) RETURNS void"}) {
+    database.execute(std::string("CREATE FUNCTION evil.") + function +
+                     " LANGUAGE plpgsql AS $$BEGIN RAISE 'deceived'; END$$");
+  }
+  database.execute("CREATE OPERATOR evil.|| (FUNCTION = evil.both, LEFTARG = text, RIGHTARG = text)");
+  database.execute("CREATE DOMAIN evil.uuid AS text; CREATE DOMAIN evil.xid8 AS text");
+  database.execute("ALTER DATABASE \"" + database.name() + "\" SET search_path = evil, public, pg_catalog");
+  run(direct(), [](Fleet& fleet) -> Task<void> {
+    Request request = fleet.request();
+    std::string marker;
+    co_await request[main_db].transaction({.marker = true}, [&marker](Transaction& tx) -> Task<void> {
+      marker = tx.marker();
+      co_await tx.execute("INSERT INTO written VALUES (1)");
+    });
+    EXPECT_EQ((co_await fleet.resolve(marker)).value_or_throw(), CommitOutcome::committed);
+    co_await request[main_db].execute("INSERT INTO written VALUES (2)");
+    EXPECT_NE(request.tokens(), "") << "where the write is was asked for";
+  });
+}
+
 TEST_F(CommitMarkers, ATransactionWithAMarkerMakesTheTableAndLeavesItsRow) {
   run(direct(), [&](Fleet& fleet) -> Task<void> {
     std::string marker;

@@ -22,19 +22,24 @@ constexpr std::int64_t kDdlLock = 0x7379'6d61'726b'6572;
 
 constexpr std::string_view kDdl = R"(CREATE SCHEMA IF NOT EXISTS switchyard;
 CREATE TABLE IF NOT EXISTS switchyard.commit_marker (
-  id uuid PRIMARY KEY,
-  written_at timestamptz NOT NULL DEFAULT now());
+  id pg_catalog.uuid PRIMARY KEY,
+  written_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now());
 CREATE INDEX IF NOT EXISTS commit_marker_written_at ON switchyard.commit_marker (written_at);
 )";
 
 /// An hour longer than a marker may be asked for, so that its absence means something for all that time.
 constexpr std::string_view kRemoveOld =
-    "DELETE FROM switchyard.commit_marker WHERE id IN (SELECT id FROM switchyard.commit_marker WHERE written_at < "
-    "now() - interval '25 hours' LIMIT 10000 FOR UPDATE SKIP LOCKED)";
+    "DELETE FROM switchyard.commit_marker WHERE id OPERATOR(pg_catalog.=) ANY (SELECT id FROM "
+    "switchyard.commit_marker WHERE written_at OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) "
+    "interval '25 hours') LIMIT 10000 FOR UPDATE SKIP LOCKED)";
 static_assert(CommitMarker::kept_for == std::chrono::hours(24));
 constexpr std::uint32_t kRemoveEvery = 1000;  // transactions with a marker
 
-constexpr std::string_view kTimeline = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)";
+// Within transactions of the caller's: nothing here is looked up along his search_path.
+constexpr std::string_view kTimeline =
+    "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)";
+constexpr std::string_view kSystem =
+    "(SELECT pg_catalog.concat(system_identifier) FROM pg_catalog.pg_control_system())";
 
 constexpr Duration kFirstPause = std::chrono::milliseconds(10);
 constexpr Duration kLongestPause = std::chrono::milliseconds(500);
@@ -52,10 +57,10 @@ Statement repeatable(std::string_view sql) { return {.sql = sql, .idempotent = t
 /// One look at the primary. Errors of the connection are thrown.
 Task<MarkerAnswer> ask(RouteQuerier& primary, const CommitMarker& marker) {
   using Place = std::tuple<bool, std::string, std::optional<std::string>, std::int64_t>;
-  static const std::string place_sql =
-      "SELECT pg_is_in_recovery(), (SELECT system_identifier::text FROM pg_control_system()), CASE WHEN NOT "
-      "pg_is_in_recovery() THEN " +
-      std::string(kTimeline) + " END, extract(epoch FROM now())::bigint";
+  static const std::string place_sql = "SELECT pg_catalog.pg_is_in_recovery(), " + std::string(kSystem) +
+                                       ", CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN " +
+                                       std::string(kTimeline) +
+                                       " END, extract(epoch FROM pg_catalog.now())::bigint";
   MarkerAnswer answer;
   const auto place = co_await primary.query_one<Place>(repeatable(place_sql));
   answer.in_recovery = std::get<0>(place);
@@ -66,20 +71,25 @@ Task<MarkerAnswer> ask(RouteQuerier& primary, const CommitMarker& marker) {
   // In this order: a transaction that has ended before the first question shows its row to the second.
   const auto status =
       co_await primary
-          .query_value<std::optional<std::string>>(repeatable("SELECT pg_xact_status($1::text::xid8)"), marker.xid)
+          .query_value<std::optional<std::string>>(
+              repeatable("SELECT pg_catalog.pg_xact_status($1::pg_catalog.text::pg_catalog.xid8)"), marker.xid)
           .result();
   // A number that the server has not given out yet: what it knew of the transaction was lost in a crash.
   if (!status.ok() && status.error().sqlstate() != kInvalidParameterValue) throw status.error();
   answer.under_way = status.ok() && *status == "in progress";
   answer.row = co_await primary.query_value<bool>(
-      repeatable("SELECT EXISTS (SELECT FROM switchyard.commit_marker WHERE id = $1::text::uuid)"), marker.id);
+      repeatable("SELECT EXISTS (SELECT FROM switchyard.commit_marker WHERE id OPERATOR(pg_catalog.=) "
+                 "$1::pg_catalog.text::pg_catalog.uuid)"),
+      marker.id);
   co_return answer;
 }
 
 Task<void> end_transaction(RouteQuerier& primary, const CommitMarker& marker) {
-  co_await primary.query(repeatable("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND "
-                                    "backend_xid = $2::text::xid8::xid"),
-                         marker.process, marker.xid);
+  co_await primary.query(
+      repeatable("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid "
+                 "OPERATOR(pg_catalog.=) $1 AND backend_xid OPERATOR(pg_catalog.=) "
+                 "$2::pg_catalog.text::pg_catalog.xid8::pg_catalog.xid"),
+      marker.process, marker.xid);
 }
 
 }  // namespace
@@ -90,12 +100,12 @@ Task<void> prepare_markers(std::shared_ptr<Route> route, TimePoint deadline) {
   RouteQuerier querier(route, deadline);
   if (route->markers_written == 0) {
     const bool there = co_await querier.query_value<bool>(
-        repeatable("SELECT to_regclass('switchyard.commit_marker') IS NOT NULL"));
+        repeatable("SELECT pg_catalog.to_regclass('switchyard.commit_marker') IS NOT NULL"));
     std::optional<Error> refused;
     if (!there) {
       try {
         co_await querier.transaction([](Transaction& tx) -> Task<void> {
-          co_await tx.execute("SELECT pg_advisory_xact_lock($1)", kDdlLock);
+          co_await tx.execute("SELECT pg_catalog.pg_advisory_xact_lock($1)", kDdlLock);
           co_await tx.script(kDdl);
         });
       } catch (const Error& error) {
@@ -118,9 +128,10 @@ Task<void> prepare_markers(std::shared_ptr<Route> route, TimePoint deadline) {
 Task<CommitMarker> write_marker(Querier& transaction, std::string_view database) {
   using Written = std::tuple<std::string, std::string, std::string, std::string, std::int32_t, std::int64_t>;
   static const std::string sql =
-      "INSERT INTO switchyard.commit_marker (id) VALUES (gen_random_uuid()) RETURNING id::text, "
-      "pg_current_xact_id()::text, (SELECT system_identifier::text FROM pg_control_system()), " +
-      std::string(kTimeline) + ", pg_backend_pid(), extract(epoch FROM now())::bigint";
+      "INSERT INTO switchyard.commit_marker (id) VALUES (pg_catalog.gen_random_uuid()) RETURNING "
+      "pg_catalog.concat(id), pg_catalog.concat(pg_catalog.pg_current_xact_id()), " +
+      std::string(kSystem) + ", " + std::string(kTimeline) +
+      ", pg_catalog.pg_backend_pid(), extract(epoch FROM pg_catalog.now())::bigint";
   CommitMarker marker;
   marker.database = database;
   std::string timeline;

@@ -5,10 +5,11 @@
 namespace switchyard::inline v0::fleet {
 namespace {
 
+// On a session of the caller's, behind his statement: nothing here is looked up along his search_path.
 constexpr std::string_view kPosition =
-    "SELECT l::text || ' ' || pg_catalog.pg_walfile_name(l) FROM pg_catalog.pg_current_wal_insert_lsn() l";
+    "SELECT pg_catalog.concat(l, ' ', pg_catalog.pg_walfile_name(l)) FROM pg_catalog.pg_current_wal_insert_lsn() l";
 constexpr std::string_view kPositionAndCluster =
-    "SELECT l::text || ' ' || pg_catalog.pg_walfile_name(l) || ' ' || s.system_identifier::text "
+    "SELECT pg_catalog.concat(l, ' ', pg_catalog.pg_walfile_name(l), ' ', s.system_identifier) "
     "FROM pg_catalog.pg_current_wal_insert_lsn() l, pg_catalog.pg_control_system() s";
 
 /// A WAL file's name begins with its timeline, in hexadecimal.
