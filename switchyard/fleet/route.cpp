@@ -271,6 +271,12 @@ bool Route::enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noex
   return true;
 }
 
+void Route::teach_lane(const session::OperationState& operation, Endpoint& endpoint, Duration took,
+                       TimePoint now) const noexcept {
+  if (!operation.shareable) return;
+  if (pool::Lane* lane = endpoint.lane()) lane->learn(operation, took, now);
+}
+
 void Attempt::on_sent(TimePoint now) noexcept {
   if (operation->granted == TimePoint{}) {
     endpoint->recorder().acquired(route.access_, now - operation->started, route.limits_.slow);
@@ -297,7 +303,11 @@ void Route::abandon(session::OperationState& operation) noexcept {
   const Attempt::Phase phase = attempt.phase;
   if (phase == Attempt::Phase::queued) attempt.endpoint->pool().abandon(attempt);
   if (attempt.in_lane()) attempt.endpoint->lane()->withdraw(attempt);
-  if (phase == Attempt::Phase::running && !refusal_) forget(operation, *attempt.endpoint);
+  if (phase == Attempt::Phase::running && !refusal_) {
+    forget(operation, *attempt.endpoint);
+    const TimePoint now = runtime::now();
+    teach_lane(operation, *attempt.endpoint, now - operation.granted, now);
+  }
   give_attempt(attempt);
   if (phase == Attempt::Phase::running) {
     if (operation.session != nullptr) operation.session->abandon(operation);
@@ -334,9 +344,8 @@ bool Route::finished(session::OperationState& operation) noexcept {
     attempt->permit.record(verdict.outcome, took, now, operation.error() ? &*operation.error() : nullptr);
     if (ran) endpoint->recorder().held(took);
     if (operation.changes_catalogue) endpoint->note_ddl();
-    if (ran && attempt->phase == Attempt::Phase::running && operation.shareable && !operation.error()) {
-      if (pool::Lane* lane = endpoint->lane()) lane->learn(operation, took, now);
-    }
+    const bool timely = !operation.error() || operation.error()->kind() == ErrorKind::Deadline;
+    if (ran && attempt->phase == Attempt::Phase::running && timely) teach_lane(operation, *endpoint, took, now);
     if (first_elsewhere && rescued(*attempt, *other)) return true;
     if (operation.error() && run_again(*attempt, verdict)) {
       endpoint->recorder().retried(access_);

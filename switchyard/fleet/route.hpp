@@ -126,6 +126,9 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   [[nodiscard]] bool take_place(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept;
   /// Into the shared lane of the endpoint, if that takes it.
   [[nodiscard]] bool enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept;
+  /// It had a session to itself for so long: what that says of its statement.
+  void teach_lane(const session::OperationState& operation, Endpoint& endpoint, Duration took,
+                  TimePoint now) const noexcept;
   /// After a failed attempt: will there be another? Then it waits for its time.
   [[nodiscard]] bool run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept;
   /// "primary, attempt 2"; lives as long as the route.

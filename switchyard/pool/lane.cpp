@@ -390,7 +390,17 @@ void Lane::Impl::retire() noexcept {
   stir();
 }
 
-void Lane::Impl::perform(TimePoint /*now*/) noexcept {
+/// It may never end: its caller may go away, and the server be asked to cancel it.
+void Lane::Impl::note_slow(LaneCall& call, bool alone, TimePoint now) noexcept {
+  if (call.shape == nullptr) return;
+  if (alone) {
+    call.shape->note_run(call.budget, pool.in_use(), now);
+  } else {
+    call.shape->suspect();
+  }
+}
+
+void Lane::Impl::perform(TimePoint now) noexcept {
   // Actions may cause others: they come behind.
   for (std::size_t i = 0; i < actions.size(); ++i) {
     const LaneAction action = actions[i];
@@ -398,6 +408,7 @@ void Lane::Impl::perform(TimePoint /*now*/) noexcept {
     switch (action.kind) {
       case LaneAction::Kind::send: seat->send(static_cast<LaneCall&>(*action.entry), action.sync); break;
       case LaneAction::Kind::reissue: reissue(static_cast<LaneCall&>(*action.entry)); break;
+      case LaneAction::Kind::slow: note_slow(static_cast<LaneCall&>(*action.entry), action.sync, now); break;
       case LaneAction::Kind::cancel: seat->cancel(); break;
       case LaneAction::Kind::close:
         if (seat != nullptr) {

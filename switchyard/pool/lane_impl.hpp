@@ -244,6 +244,7 @@ class Lane::Impl {
   void open_seats(TimePoint now) noexcept;
   void bring_columns(LaneShape& shape) noexcept;
   void perform(TimePoint now) noexcept;
+  void note_slow(LaneCall& call, bool alone, TimePoint now) noexcept;
   void reissue(LaneCall& call) noexcept;
   void move(LaneCall& from, LaneCall& to) noexcept;
   [[nodiscard]] LaneCall* find_twin(const LaneShape& shape, const session::OperationState& operation) noexcept;

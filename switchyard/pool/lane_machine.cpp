@@ -263,6 +263,11 @@ void LaneMachine::tick(TimePoint now, LaneActions& actions) noexcept {
     const bool again = slot.state == State::stuck;
     slot.state = State::stuck;
     slot.looked = now;
+    for (LaneEntry* entry = slot.wire.front(); !again && entry != nullptr; entry = LaneList::next(*entry)) {
+      if (entry->group_ != slot.wire.front()->group_) break;
+      if (!entry->bound)
+        actions.push_back({LaneAction::Kind::slow, index_of(slot), entry, alone(*slot.wire.front())});
+    }
     leave(slot, actions);
     bool wanted = false;
     for (const LaneEntry* entry = slot.wire.front(); entry != nullptr; entry = LaneList::next(*entry)) {

@@ -65,13 +65,14 @@ struct LaneAction {
     send,     ///< `entry` goes to `slot`; a Sync behind it if `sync`
     reissue,  ///< `entry` has become a ghost: its statement goes on as another entry, by submit_again(), or on a
               ///< lease if this one was reissued() already
+    slow,     ///< `entry` is the first on `slot` and has been for longer than its budget, alone or with its group
     cancel,   ///< ask the server to cancel what runs on `slot`, then cancel_settled()
     close,    ///< end the session of `slot`, then lost()
   };
   Kind kind{};
   LaneSlot slot = kNoLaneSlot;
   LaneEntry* entry = nullptr;
-  bool sync = false;
+  bool sync = false;  ///< of slow: it is the only one of its group
 };
 using LaneActions = std::vector<LaneAction>;
 

@@ -45,6 +45,7 @@ struct LaneMachineTest : testing::Test {
       switch (action.kind) {
         case LaneAction::Kind::send: text = "send " + number(action.entry) + (action.sync ? " sync" : ""); break;
         case LaneAction::Kind::reissue: text = "reissue " + number(action.entry); break;
+        case LaneAction::Kind::slow: text = "slow " + number(action.entry) + (action.sync ? " alone" : ""); break;
         case LaneAction::Kind::cancel: text = "cancel"; break;
         case LaneAction::Kind::close: text = "close"; break;
       }
@@ -184,7 +185,7 @@ TEST_F(LaneMachineTest, BehindAStatementThatTakesTooLongEverybodyLeavesOnce) {
   now += 9ms;
   EXPECT_THAT(tick(), IsEmpty());
   now += 1ms;
-  EXPECT_THAT(tick(), ElementsAre("reissue 1 @0"));
+  EXPECT_THAT(tick(), ElementsAre("slow 0 alone @0", "reissue 1 @0"));
   EXPECT_EQ(slow.state(), LaneEntry::State::held);
   EXPECT_EQ(behind.state(), LaneEntry::State::ghost);
   EXPECT_FALSE(machine->takes(0));
@@ -192,7 +193,7 @@ TEST_F(LaneMachineTest, BehindAStatementThatTakesTooLongEverybodyLeavesOnce) {
   EXPECT_THAT(plan(), ElementsAre("send 2 sync @1"));
   // The slow one is answered all the same, and the session goes on once its wire is empty.
   now += 1s;
-  EXPECT_THAT(tick(), IsEmpty());
+  EXPECT_THAT(tick(), ElementsAre("slow 2 alone @1"));
   EXPECT_EQ(machine->completed(0, now), LaneAnswer::deliver);
   machine->synced(0, now, actions);
   EXPECT_FALSE(machine->takes(0));
@@ -207,7 +208,8 @@ TEST_F(LaneMachineTest, OfAGroupThatTakesTooLongEverybodyLeavesForItsAnswersMayW
   for (int i = 0; i < 4; ++i) submitted();
   (void)plan();
   now += 10ms;
-  EXPECT_THAT(tick(), ElementsAre("reissue 0 @0", "reissue 1 @0", "reissue 2 @1", "reissue 3 @1"));
+  EXPECT_THAT(tick(), ElementsAre("slow 0 @0", "slow 1 @0", "reissue 0 @0", "reissue 1 @0", "slow 2 @1",
+                                  "slow 3 @1", "reissue 2 @1", "reissue 3 @1"));
 }
 
 TEST_F(LaneMachineTest, ACancelIsAskedForOnlyWhereNobodysStatementIsLeft) {
@@ -218,7 +220,7 @@ TEST_F(LaneMachineTest, ACancelIsAskedForOnlyWhereNobodysStatementIsLeft) {
   machine->put(0, behind, now);
   EXPECT_FALSE(machine->withdraw(slow));
   now += 10ms;
-  EXPECT_THAT(tick(), ElementsAre("reissue 1 @0"));
+  EXPECT_THAT(tick(), ElementsAre("slow 0 alone @0", "reissue 1 @0"));
   now += 10ms;
   EXPECT_THAT(tick(), ElementsAre("cancel @0"));
   EXPECT_FALSE(machine->takes(0));
@@ -305,7 +307,7 @@ TEST_F(LaneMachineTest, TheLanesOwnQuestionStaysWhereItIs) {
   machine->put(0, question, now);
   (void)machine->withdraw(slow);
   now += 10ms;
-  EXPECT_THAT(tick(), IsEmpty());
+  EXPECT_THAT(tick(), ElementsAre("slow 1 alone @0"));
   now += 10ms;
   EXPECT_THAT(tick(), ElementsAre("cancel @0"));
 }

@@ -224,6 +224,9 @@ class World {
           }
           break;
         }
+        case LaneAction::Kind::slow:
+          if (action.sync) EXPECT_EQ(wires_[action.slot].front().entry, action.entry) << trace_;
+          break;
         case LaneAction::Kind::cancel:
           for (const Sent& sent : wires_[action.slot]) {
             const Caller& caller = callers_[owner_.at(sent.entry)];
