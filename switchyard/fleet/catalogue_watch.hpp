@@ -4,9 +4,10 @@
 //
 // The window that remains: between the COMMIT of a change by somebody else and the next look's answer, a second and
 // a round trip at most, statements are judged by what was. After a look that failed the former answer counts until
-// kTrustFor; DDL that went through this process is looked for at once. What no look sees: renamed columns (no
-// verdict depends on them), the expression of a virtual generated column (it can call nothing that somebody made),
-// temporary tables of sessions, and what a superuser writes into the catalogues by hand.
+// kTrustFor; at a replica that lags a change comes later than at the primary, which is the one looked at. DDL that
+// went through this process is looked for at once. What no look sees: renamed columns (no verdict depends on them),
+// the expression of a virtual generated column (it can call nothing that somebody made), temporary tables of
+// sessions, and what a superuser writes into the catalogues by hand.
 #pragma once
 
 #include <switchyard/base/time.hpp>

@@ -57,6 +57,9 @@ Places::Places(const DatabaseConfig& config, std::string region, SharedPermits& 
     // A replica that is promoted takes writes: what is called a read must not become one.
     replica.endpoint =
         make_endpoint(EndpointRole::replica, of.name, of.endpoint.connection, of.pool, /*read_only=*/true);
+    // What may share was found out in the catalogue of the primary's database: a logical replica has its own.
+    if (!*of.logical && of.endpoint.connection.dbname == config.primary.connection.dbname)
+      give_lane(*replica.endpoint);
   }
   if (config.configured()) {
     permits_ = permits.get(config.name, *config.pool.max, config.primary, /*primary=*/true);
@@ -132,10 +135,14 @@ std::unique_ptr<Endpoint> Places::make_endpoint(EndpointRole role, std::string n
                                                               .breakers_of = std::move(breakers_of)},
                                              connection, config_, pool, permits_);
   endpoint->set_listener(this);
-  endpoint->set_lane({.enabled = *config_.lane == LaneMode::automatic && *config_.prepared_statements,
-                      .single_flight = *config_.single_flight},
-                     lanes_);
+  if (role != EndpointRole::replica) give_lane(*endpoint);
   return endpoint;
+}
+
+void Places::give_lane(Endpoint& endpoint) {
+  endpoint.set_lane({.enabled = *config_.lane == LaneMode::automatic && *config_.prepared_statements,
+                     .single_flight = *config_.single_flight},
+                    lanes_);
 }
 
 void Places::open_side(std::size_t index) {

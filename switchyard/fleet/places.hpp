@@ -111,6 +111,7 @@ class Places final : private TopologyWatch::Observer, private Endpoint::Listener
   void open_side(std::size_t index);
   std::unique_ptr<Endpoint> make_endpoint(EndpointRole role, std::string name, const ConnectionOptions& connection,
                                           const PoolConfig& pool, bool read_only, std::string breakers_of = {});
+  void give_lane(Endpoint& endpoint);
 
   const DatabaseConfig& config_;
   const std::string region_;

@@ -332,6 +332,23 @@ TEST_F(ReplicasTest, ReadsThatNoReplicaServesTakeAShareOfThePrimary) {
   });
 }
 
+// What may share is known of the primary's database; a logical replica has a catalogue of its own.
+TEST_F(ReplicasTest, NothingIsSharedAtALogicalReplica) {
+  start({"api"});
+  (void)primary->execute("CREATE DATABASE copy").value_or_throw();
+  const std::string dsn = primary->endpoint("copy").uri();
+  const std::string copy = "[[database.main.replica]]\nname = \"copy\"\nlogical = true\ndsn = \"" + dsn + "\"\n";
+  run(config("", copy), [&](Fleet& fleet) -> Task<void> {
+    constexpr const char* kNothing = "leased: nothing is shared there";
+    const auto at_copy =
+        (co_await fleet.explain_route("main", {.read = true, .replica = "copy", .sql = "SELECT 1"}))
+            .value_or_throw();
+    EXPECT_TRUE(at_copy.candidates.size() == 3 && at_copy.lane == kNothing) << at_copy.lane;
+    const auto at_primary = (co_await fleet.explain_route("main", {.sql = "SELECT 1"})).value_or_throw();
+    EXPECT_NE(at_primary.lane, kNothing);
+  });
+}
+
 TEST_F(ReplicasTest, ARouteIsExplained) {
   start({"api", "jobs"});
   run(config("replica_wait = \"0s\"\n"), [&](Fleet& fleet) -> Task<void> {
