@@ -20,7 +20,6 @@ using session::OperationState;
 constexpr Duration kShapesKept = std::chrono::minutes(5);
 /// After a reason not to open sessions it is asked again so much later.
 constexpr Duration kObjectionKept = std::chrono::seconds(5);
-constexpr Duration kAuditEvery = std::chrono::seconds(10);
 /// Twins are looked for among so many of the last ones.
 constexpr std::size_t kMostTwins = 64;
 
@@ -483,7 +482,7 @@ void Lane::Impl::second() noexcept {
       continue;
     }
     seat.send_canary(now);
-    if (machine.outstanding(seat.slot()) <= 1 && now - seat.audited() >= kAuditEvery) seat.send_audit(now);
+    if (machine.outstanding(seat.slot()) <= 1 && now - seat.audited() >= settings.audit_every) seat.send_audit(now);
   }
   if (shapes.size() > kMaxLaneShapes / 2) {
     std::vector<std::uint32_t> forgotten;

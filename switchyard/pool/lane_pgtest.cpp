@@ -540,6 +540,20 @@ TEST_F(LaneOnServer, TripwiresHoldWhileNothingIsWrong) {
   });
 }
 
+TEST_F(LaneOnServer, ASettingChangedInALaneIsFoundAndTheSessionIsClosed) {
+  settings.audit_every = 0s;
+  expects_no_alarm = false;
+  run([this](Site& site) -> Task<void> {
+    // Not reported by the server, and against what the verdict lets in.
+    co_await warm<std::string>(site, "SELECT set_config('work_mem', '77MB', false)");
+    for (int i = 0; i < 1000 && alarms.heard.empty(); ++i) co_await sleep(5ms);
+    EXPECT_THAT(alarms.heard, ::testing::Contains("settings or role of a lane session are not as they were"));
+    EXPECT_GE(site.lane.stats().alarms, 1U);
+    co_await warm<std::string>(site, "SELECT current_setting('work_mem')");
+    EXPECT_NE(co_await site.caller.query_value<std::string>("SELECT current_setting('work_mem')"), "77MB");
+  });
+}
+
 TEST_F(LaneOnServer, ASettingChangedBehindItsBackRetiresASession) {
   run([](Site& site) -> Task<void> {
     // Reported by the server, and against what the verdict lets in.

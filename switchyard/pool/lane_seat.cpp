@@ -20,6 +20,12 @@ constexpr std::size_t kPreparedBytes = 12 << 10;
 constexpr std::size_t kPreparedBytesPerByte = 24;
 constexpr std::size_t kMostPreparedBytes = 24 << 20;
 
+/// What must stay as it was when the session was set up: its settings and its role.
+constexpr std::string_view kAudit =
+    "SELECT pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.md5(pg_catalog.string_agg("
+    "pg_catalog.concat(name, '=', setting), ',' ORDER BY name)), ' ', session_user, ' ', current_user) "
+    "FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'session'";
+
 bool lane_may_read(std::string_view encoding) noexcept {
   static constexpr std::array<std::string_view, 6> kKnown{"UTF8", "LATIN", "ISO_8859", "WIN", "KOI8", "SQL_ASCII"};
   return std::ranges::any_of(kKnown, [&](std::string_view known) { return encoding.starts_with(known); });
@@ -80,12 +86,23 @@ void LaneSeat::set_up() noexcept {
           "; SELECT pg_catalog.current_setting('default_transaction_isolation'), "
           "pg_catalog.current_setting('standard_conforming_strings'), "
           "pg_catalog.current_setting('client_encoding'), "
-          "coalesce(pg_catalog.current_setting('transaction_timeout', true), '0')";
+          "coalesce(pg_catalog.current_setting('transaction_timeout', true), '0'), pg_catalog.pg_backend_pid(); ";
+  text_ += kAudit;
   check(pipeline_->query(text_, &setup_sink_));
   session_->flush();
 }
 
 void LaneSeat::SetupSink::on_row(protocol::RowView row) noexcept {
+  if (row.count() == 1) {
+    try {
+      seat.audit_.expected.assign(row[0].bytes());
+    } catch (const std::exception&) {
+      objection = "memory is short";
+    }
+    return;
+  }
+  // Behind a pooler the next statement may find another session, without these settings.
+  if (row[4].bytes() != std::to_string(seat.server_pid())) objection = "a pooler stands in front of the server";
   if (row[0].bytes() != "read committed") objection = "transactions are not READ COMMITTED by default";
   if (row[1].bytes() != "on") objection = "standard_conforming_strings is off";
   if (!lane_may_read(row[2].bytes())) objection = "the client encoding is not UTF8 or single-byte";
@@ -425,14 +442,8 @@ void LaneSeat::send_canary(TimePoint now) noexcept {
 
 void LaneSeat::send_audit(TimePoint now) noexcept {
   audited_ = now;
-  audit_.expected = "0 t on";
   audit_.is_canary = false;
-  ask(audit_,
-      "SELECT pg_catalog.concat(pg_catalog.count(*), ' ', current_user OPERATOR(pg_catalog.=) session_user, ' ', "
-      "pg_catalog.current_setting('default_transaction_read_only')) FROM pg_catalog.pg_settings "
-      "WHERE source OPERATOR(pg_catalog.=) 'session' "
-      "AND name OPERATOR(pg_catalog.<>) ALL ('{default_transaction_read_only,lock_timeout}')",
-      now);
+  ask(audit_, kAudit, now);
 }
 
 void LaneSeat::TripwireSink::on_row(protocol::RowView row) noexcept { held = row[0].bytes() == expected; }

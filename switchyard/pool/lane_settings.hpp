@@ -25,6 +25,8 @@ struct LaneSettings {
   std::int32_t row_cap = 1000;
   /// Without statements for this long a lane gives its sessions back.
   Duration idle_timeout = std::chrono::seconds(10);
+  /// An idle session is asked for its settings and its role this often.
+  Duration audit_every = std::chrono::seconds(10);
   /// Age at which a session is replaced. 0: never.
   Duration max_lifetime = std::chrono::minutes(55);
   /// Identical statements that wait to be sent share one execution.
