@@ -96,6 +96,7 @@ Lane::Impl::~Impl() {
 /// What kind of operation it is.
 std::string_view Lane::Impl::refuse(const OperationState& operation) const noexcept {
   if (!settings.enabled) return "leased: lane = \"leased\" for this database";
+  if (closing) return lane_exit_text(LaneExit::closing);
   if (operation.lane == LaneUse::leased) return "leased: the statement asks for it";
   if (operation.parts.size() != 1 || !operation.repeats.empty() || operation.script) {
     return "leased: not a single statement";
@@ -149,7 +150,11 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
   if (const std::string_view why = refuse(operation); !why.empty()) return {false, why};
   const session::StatementPart& part = operation.parts.front();
   LaneShape* shape = shapes.find_or_add(part.sql, part.parameters.types());
-  if (shape == nullptr) return {false, "leased: too long, or too many different statements"};
+  if (shape == nullptr) {
+    // While the lane is open this is done each second.
+    if (now - shapes_looked_at_ >= std::chrono::seconds(1)) forget_shapes(now);
+    return {false, "leased: too long, or too many different statements"};
+  }
   if (!shape->note_use(now)) return {false, "leased: not used often enough yet"};
   const bool closed = machine.open() == 0;
   if (closed && pool.in_use() < settings.opens_from) return {false, "leased: too few callers at one time"};
@@ -174,6 +179,8 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
     operation.restart();
     return {false, "leased: its columns do not fit the type asked for"};
   }
+  // What may fail for want of memory comes before what can't be taken back.
+  if (settings.single_flight && waiting_.size() == waiting_.capacity()) waiting_.reserve(2 * waiting_.size() + 16);
   LaneCall& call = take_call();
   call.request = &request;
   call.shape = shape;
@@ -206,8 +213,13 @@ LaneCall* Lane::Impl::find_twin(const LaneShape& shape, const OperationState& op
   for (std::size_t i = from; i < waiting_.size(); ++i) {
     LaneCall& other = *waiting_[i];
     if (other.shape != &shape || other.state() != LaneEntry::State::queued || other.request == nullptr) continue;
+    if (other.columns != shape.description) continue;  // it was told of other columns
     const OperationState& theirs = *other.request->lane_operation;
-    if (theirs.format == operation.format && theirs.parts.front().parameters.value_bytes() == values) return &other;
+    const Parameters& given = theirs.parts.front().parameters;
+    if (theirs.format == operation.format && given.value_bytes() == values &&
+        std::ranges::equal(given.formats(), operation.parts.front().parameters.formats())) {
+      return &other;
+    }
   }
   return nullptr;
 }
@@ -218,11 +230,11 @@ void Lane::Impl::withdraw(LaneRequest& request) noexcept {
   if (call == nullptr) return;
   call->request = nullptr;
   LaneCall& lead = call->lead != nullptr ? *call->lead : *call;
-  if (lead.wanted()) return;  // others wait for the same answer
-  if (machine.withdraw(lead)) {
-    finish(lead);
-    lead.let_go();
-  }
+  // Free: its end is being told, to one after the other.
+  if (lead.state() == LaneEntry::State::free || lead.wanted()) return;
+  const bool unsent = machine.withdraw(lead);
+  finish(lead);  // of nobody: the places of its twins are free
+  if (unsent) lead.let_go();
   stir();
 }
 
@@ -260,12 +272,19 @@ void Lane::Impl::give_call(LaneCall& call) noexcept {
   if (call.shape != nullptr) --call.shape->calls;
   call.shape = nullptr;
   call.columns.reset();
+  call.actual.reset();
   call.steps = 0;
-  call.described = call.mismatch = call.shares_sync = false;
+  call.described = call.mismatch = call.unnamed = call.shares_sync = false;
   free_calls_.push_back(&call);
 }
 
+/// Nobody can be withdrawn from a list that is being worked off.
+void Lane::Impl::close_list(LaneCall& lead) noexcept {
+  for (LaneCall* one = lead.twin; one != nullptr; one = one->twin) one->lead = nullptr;
+}
+
 void Lane::Impl::finish(LaneCall& call) noexcept {
+  close_list(call);
   for (LaneCall* one = &call; one != nullptr;) {
     LaneCall* const next = std::exchange(one->twin, nullptr);
     if (LaneRequest* request = std::exchange(one->request, nullptr)) {
@@ -289,6 +308,7 @@ void Lane::Impl::fail(LaneCall& call, const Error& error) noexcept {
 }
 
 void Lane::Impl::lease(LaneCall& call, LaneExit why) noexcept {
+  close_list(call);
   for (LaneCall* one = &call; one != nullptr;) {
     LaneCall* const next = std::exchange(one->twin, nullptr);
     if (LaneRequest* request = std::exchange(one->request, nullptr)) {
@@ -383,9 +403,7 @@ void Lane::Impl::bring_columns(LaneShape& shape) noexcept {
 }
 
 void Lane::Impl::retire() noexcept {
-  for (LaneSeat& seat : seats_) {
-    if (seat.state() == LaneSeat::State::live) machine.retire(seat.slot(), actions);
-  }
+  for (LaneSeat& seat : seats_) seat.retire();
   stir();
 }
 
@@ -447,7 +465,9 @@ void Lane::Impl::arm() noexcept {
   if (closing) return;
   if (machine.outstanding() > 0) {
     // Looked at when it may matter, not moved with every statement.
-    if (!tick_.armed()) tick_.arm(machine.next_tick());
+    if (!tick_.armed()) {
+      tick_.arm(std::min(machine.next_tick(), deadline_after(runtime::now(), kLeastBudget)));
+    }
   }
   if (machine.sessions() > 0 && !second_.armed()) {
     second_.arm(deadline_after(runtime::now(), std::chrono::seconds(1)));
@@ -458,7 +478,8 @@ void Lane::Impl::on_tick(void* self) noexcept {
   auto& lane = *static_cast<Impl*>(self);
   const TimePoint now = runtime::now();
   if (const TimePoint next = lane.machine.next_tick(); next > now) {
-    if (next != kNever) lane.tick_.arm(next);
+    // Who comes behind this one may have to be looked at sooner.
+    if (next != kNever) lane.tick_.arm(std::min(next, deadline_after(now, kLeastBudget)));
     return;
   }
   lane.machine.tick(now, lane.actions);
@@ -484,15 +505,18 @@ void Lane::Impl::second() noexcept {
     seat.send_canary(now);
     if (machine.outstanding(seat.slot()) <= 1 && now - seat.audited() >= settings.audit_every) seat.send_audit(now);
   }
-  if (shapes.size() > kMaxLaneShapes / 2) {
-    std::vector<std::uint32_t> forgotten;
-    shapes.forget_older_than(now - kShapesKept, forgotten);
-    for (LaneSeat& seat : seats_) {
-      for (const std::uint32_t id : forgotten) seat.forget(id);
-    }
-  }
+  if (shapes.size() > kMaxLaneShapes / 2) forget_shapes(now);
   stir();
   arm();
+}
+
+void Lane::Impl::forget_shapes(TimePoint now) {
+  shapes_looked_at_ = now;
+  std::vector<std::uint32_t> forgotten;
+  shapes.forget_older_than(now - kShapesKept, forgotten);
+  for (LaneSeat& seat : seats_) {
+    for (const std::uint32_t id : forgotten) seat.forget(id);
+  }
 }
 
 LaneStats Lane::Impl::stats() const noexcept {

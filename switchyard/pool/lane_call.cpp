@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace switchyard::inline v0::pool {
 namespace {
@@ -52,10 +53,15 @@ bool LaneCall::wanted() const noexcept {
 bool LaneCall::compare_columns() noexcept {
   described = true;
   const LaneSeat* seat = lane.seat_at(slot());
-  const auto* known = seat != nullptr ? seat->columns_of(*shape) : nullptr;
+  const auto* known = unnamed ? &actual : seat != nullptr ? seat->columns_of(*shape) : nullptr;
   const bool same = known != nullptr && *known && columns && (*known == columns || **known == *columns);
   if (!same) mismatch = true;
   return same;
+}
+
+void LaneCall::on_row_description(std::shared_ptr<const protocol::RowDescription> description) noexcept {
+  --steps;
+  actual = std::move(description);
 }
 
 void LaneCall::on_row(protocol::RowView row) noexcept {
@@ -84,7 +90,8 @@ void LaneCall::on_command_complete(std::string_view tag) noexcept {
   if (!on_wire()) return let_go();
   if (LaneSeat* seat = lane.seat_at(slot())) seat->note_answer(*shape);
   if (mismatch) {
-    shape->described = false;
+    // Unless those who come now are told better already.
+    if (columns == shape->description) shape->described = false;
     const LaneAnswer answer = lane.machine.failed(slot(), LaneFault::lane, runtime::now());
     if (answer != LaneAnswer::discard) lane.lease(*this, LaneExit::columns);
     return let_go();

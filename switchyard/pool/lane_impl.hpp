@@ -41,10 +41,14 @@ class LaneCall final : public LaneEntry, public protocol::ResponseSink {
   bool described = false;                                   ///< the columns have been compared
   bool mismatch = false;                                    ///< they are not what was expected
   std::shared_ptr<const protocol::RowDescription> columns;  ///< expected
+  bool unnamed = false;                                     ///< parsed for itself, and described with its answer
+  std::shared_ptr<const protocol::RowDescription> actual;   ///< of an unnamed one
 
  private:
   void on_bind_complete() noexcept override { --steps; }
   void on_parse_complete() noexcept override { --steps; }
+  void on_row_description(std::shared_ptr<const protocol::RowDescription> description) noexcept override;
+  void on_no_data() noexcept override { --steps; }
   void on_row(protocol::RowView row) noexcept override;
   void on_rows(protocol::RowRun& run) noexcept override;
   void on_command_complete(std::string_view tag) noexcept override;
@@ -68,6 +72,8 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   ~LaneSeat();
 
   void open() noexcept;
+  /// Gives the session back once it has answered; what was on its way into the lane is stopped.
+  void retire() noexcept;
   /// Ends the session, whatever it does.
   void close(const Error& reason) noexcept;
   [[nodiscard]] State state() const noexcept { return state_; }
@@ -82,7 +88,8 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   void send(LaneCall& call, bool sync) noexcept;
   void flush() noexcept;
   void cancel() noexcept;
-  /// Parse and Describe of a shape, unless it is there already.
+  /// Parse and Describe of a shape, unless it is there already and the shape's columns are known. A group in the
+  /// making ends before them: its errors are not theirs.
   void prepare(LaneShape& shape) noexcept;
   /// The server's statement of that number is not to be used any more.
   void forget(std::uint32_t shape) noexcept;
@@ -100,6 +107,7 @@ class LaneSeat final : private Request, private session::Session::Tenant {
  private:
   struct Prepared {
     std::string name;
+    std::uint64_t serial = 0;  // 0: none
     std::uint64_t epoch = 0;
     std::uint64_t used = 0;
     std::size_t bytes = 0;  // estimate of what it costs the server
@@ -110,6 +118,11 @@ class LaneSeat final : private Request, private session::Session::Tenant {
     std::shared_ptr<const protocol::RowDescription> columns;
     bool there = false;
     bool described = false;
+  };
+  /// A Parse on the wire.
+  struct Preparing {
+    std::uint32_t shape = 0;
+    std::uint64_t serial = 0;
   };
   /// Parse and Describe.
   struct PrepareSink final : protocol::ResponseSink {
@@ -163,6 +176,9 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   void give_back() noexcept;
   void alarm(std::string_view what) noexcept;
   [[nodiscard]] Prepared& prepared(const LaneShape& shape);
+  /// What the answers to Parse and Describe are about now; null when it has been forgotten meanwhile.
+  [[nodiscard]] Prepared* being_prepared() noexcept;
+  void end_group() noexcept;
   void make_room(std::size_t bytes) noexcept;
   void check(protocol::Pipeline::Submitted submitted) noexcept;
   void ask(TripwireSink& wire, std::string_view sql, TimePoint now) noexcept;
@@ -181,7 +197,8 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   std::deque<Prepared> prepared_;  // by the shape's number
   std::uint64_t uses_ = 0;
   std::size_t prepared_bytes_ = 0;
-  std::vector<std::uint32_t> preparing_;  // shapes whose Parse is on the wire, in order
+  std::uint64_t last_serial_ = 0;
+  std::vector<Preparing> preparing_;  // in order
   std::size_t preparing_at_ = 0;
   std::vector<std::uint32_t> answered_;  // shapes of the answers since the last ReadyForQuery
   PrepareSink prepare_sink_{*this};
@@ -243,10 +260,12 @@ class Lane::Impl {
   [[nodiscard]] std::string_view check_shape(LaneShape& shape, TimePoint now);
   void open_seats(TimePoint now) noexcept;
   void bring_columns(LaneShape& shape) noexcept;
+  void forget_shapes(TimePoint now);
   void perform(TimePoint now) noexcept;
   void note_slow(LaneCall& call, bool alone, TimePoint now) noexcept;
   void reissue(LaneCall& call) noexcept;
   void move(LaneCall& from, LaneCall& to) noexcept;
+  void close_list(LaneCall& lead) noexcept;
   [[nodiscard]] LaneCall* find_twin(const LaneShape& shape, const session::OperationState& operation) noexcept;
   static void on_turn_end(void* self) noexcept { static_cast<Impl*>(self)->turn(); }
   static void on_tick(void* self) noexcept;
@@ -262,6 +281,7 @@ class Lane::Impl {
   bool refused_by_verdict_ = false;
   TimePoint last_used_{};
   TimePoint may_open_at_{};
+  TimePoint shapes_looked_at_{};
   std::string objection_;
   runtime::TurnEnd turn_end_{&Impl::on_turn_end, this};
   runtime::Timer tick_{&Impl::on_tick, this};

@@ -234,7 +234,8 @@ void LaneMachine::cancel_settled(LaneSlot index, TimePoint now, LaneActions& act
   if (!slot.cancel_pending) return;
   slot.cancel_pending = false;
   slot.fenced_at = now;
-  calm(index, actions);
+  // The last answer may be there and its ReadyForQuery not.
+  if (slot.answered == 0) calm(index, actions);
 }
 
 /// Those behind the head go elsewhere.

@@ -246,6 +246,22 @@ TEST_F(LaneMachineTest, AFenceFallsWhenTheRequestHasSettledAndEveryAnswerHasCome
   }
 }
 
+TEST_F(LaneMachineTest, BetweenTheLastAnswerAndItsReadyForQueryAFenceStands) {
+  (void)machine->add(now);
+  LaneEntry& slow = submitted(false);
+  (void)plan();
+  (void)machine->withdraw(slow);
+  now += 10ms;
+  (void)tick();
+  now += 10ms;
+  EXPECT_THAT(tick(), ElementsAre("cancel @0"));
+  EXPECT_EQ(machine->completed(0, now), LaneAnswer::discard);
+  machine->cancel_settled(0, now, actions);
+  EXPECT_FALSE(machine->takes(0)) << "what is sent now may be cancelled with what was before";
+  machine->synced(0, now, actions);
+  EXPECT_TRUE(machine->takes(0));
+}
+
 TEST_F(LaneMachineTest, ACancelRequestThatNeverSettlesCostsTheSession) {
   (void)machine->add(now);
   LaneEntry& slow = submitted(false);

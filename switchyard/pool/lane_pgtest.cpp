@@ -153,7 +153,7 @@ class LaneOnServer : public ::testing::Test {
   Task<void> with_lane(F story) {
     PoolSettings pooled;
     pooled.database = "main";
-    pooled.max = 8;
+    pooled.max = pool_max;
     auto plan = std::make_shared<session::ConnectPlan>();
     plan->options =
         parse_connection_string(database.endpoint().keywords() + " application_name=lane_pgtest").value_or_throw();
@@ -191,11 +191,16 @@ class LaneOnServer : public ::testing::Test {
   LaneSettings settings;
   OpenGuard guard;
   Alarms alarms;
+  std::uint32_t pool_max = 8;
   bool expects_no_alarm = true;
   runtime::Shard shard;
 };
 
 constexpr char kTag[] = "SELECT $1::int4 AS tag";
+
+Task<std::int32_t> tag_of(Caller& caller, std::int32_t tag) {
+  co_return co_await caller.query_value<std::int32_t>(kTag, tag);
+}
 
 TEST_F(LaneOnServer, ManyCallersShareASessionAndEachGetsItsOwnAnswer) {
   run([](Site& site) -> Task<void> {
@@ -427,6 +432,77 @@ TEST_F(LaneOnServer, ChangedColumnsAreNeverReadAsTheOldOnes) {
   });
 }
 
+/// Planned for its argument it is a scan; planned for any it calls a slow function for each row, which the planner
+/// takes for quick.
+constexpr char kWorseWithAGenericPlan[] = "SELECT shape.* FROM shape WHERE slow() OR $1::int4 = 1";
+
+TEST_F(LaneOnServer, WhatIsParsedForItselfIsReadWithTheColumnsOfItsAnswer) {
+  database.execute(
+      "CREATE TABLE shape (a int4, b int4); INSERT INTO shape VALUES (1, 2); ANALYZE shape; CREATE FUNCTION slow() "
+      "RETURNS bool "
+      "VOLATILE COST 0.0001 LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.002); RETURN false; END'");
+  guard.shares_sync = false;
+  run([this](Site& site) -> Task<void> {
+    co_await warm<Row>(site, kWorseWithAGenericPlan, 1);
+    for (int i = 0; i < 100; ++i) (void)co_await site.caller.query<Row>(kWorseWithAGenericPlan, 1);
+    const auto names = co_await site.caller.query<Row>(kWorseWithAGenericPlan, 1);
+    EXPECT_EQ(names.at(0).to_json(), R"({"a":1,"b":2})");
+    // Nobody has told of it yet.
+    database.execute("ALTER TABLE shape RENAME a TO c; ALTER TABLE shape RENAME b TO a");
+    for (int i = 0; i < 10; ++i) {
+      const auto rows = co_await site.caller.query<Row>(kWorseWithAGenericPlan, 1);
+      EXPECT_EQ(rows.at(0).to_json(), R"({"c":1,"a":2})") << site.caller.reason;
+    }
+  });
+}
+
+TEST_F(LaneOnServer, AfterAnErrorOnOneSessionAStatementIsDescribedAnewAndSharesAgain) {
+  database.execute(
+      "CREATE FUNCTION picky(int4) RETURNS int4 STABLE LANGUAGE plpgsql AS 'BEGIN IF $1 = 13 THEN RAISE EXCEPTION "
+      "USING ERRCODE = ''42501''; END IF; RETURN $1; END'");
+  guard.shares_sync = false;
+  run([](Site& site) -> Task<void> {
+    static constexpr char kSlow[] = "SELECT 1 FROM pg_sleep($1::float8)";
+    static constexpr char kPicky[] = "SELECT picky($1::int4)";
+    co_await warm<std::int32_t>(site, kSlow, 0.0);
+    co_await warm<std::int32_t>(site, kPicky, 1);
+    // While the first session sleeps, the error comes on another one.
+    std::vector<Task<void>> callers;
+    callers.push_back([](Site& on) -> Task<void> {
+      EXPECT_EQ(co_await on.caller.query_value<std::int32_t>(kSlow, 0.02), 1);
+    }(site));
+    callers.push_back([](Site& on) -> Task<void> {
+      const auto refused = co_await on.caller.query_value<std::int32_t>(kPicky, 13).result();
+      EXPECT_FALSE(refused.ok());
+    }(site));
+    co_await all(std::move(callers));
+    co_await warm<std::int32_t>(site, kPicky, 2);
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kPicky, 3), 3);
+    EXPECT_TRUE(site.caller.reason.starts_with("shared lane")) << site.caller.reason;
+  });
+}
+
+TEST_F(LaneOnServer, TextsThatNobodyUsesGiveWayWhileTheLaneIsClosed) {
+  run([](Site& site) -> Task<void> {
+    for (int i = 0; i < 5000; ++i) {
+      (void)site.lane.explain("SELECT " + std::to_string(i), runtime::now());
+    }
+    co_await warm<std::int32_t>(site, kTag, 1);
+  });
+}
+
+TEST_F(LaneOnServer, ALaneThatIsRetiredWhileItOpensOpensNoMore) {
+  run([](Site& site) -> Task<void> {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await tag_of(site.caller, i), i);
+    EXPECT_EQ(site.caller.reason, "leased: the lane is being opened");
+    site.lane.retire();
+    for (int i = 0; i < 20; ++i) {
+      co_await sleep(10ms);
+      EXPECT_EQ(site.lane.stats().sessions, 0U);
+    }
+  });
+}
+
 TEST_F(LaneOnServer, WhileTheCatalogueIsNotKnownEverythingIsLeased) {
   run([this](Site& site) -> Task<void> {
     co_await warm<std::int32_t>(site, kTag, 1);
@@ -602,6 +678,31 @@ TEST_F(LaneOnServer, ASessionThatWasSetUpByACallerIsNotShared) {
     const auto seen =
         co_await site.caller.query<std::string>("SELECT coalesce(current_setting('my.tenant', true), 'never set')");
     EXPECT_THAT(seen, ::testing::ElementsAre("never set"));
+  });
+}
+
+TEST_F(LaneOnServer, NoneOfManySessionsThatWereSetUpByCallersIsShared) {
+  pool_max = 24;
+  run([](Site& site) -> Task<void> {
+    std::vector<Task<void>> callers;
+    for (int i = 0; i < 24; ++i) {
+      callers.push_back([](Site& on) -> Task<void> {
+        co_await on.caller.script("SET my.tenant = 'secret'; SELECT pg_sleep(0.2)");
+      }(site));
+    }
+    co_await all(std::move(callers));
+    constexpr char kTenant[] = "SELECT coalesce(current_setting('my.tenant', true), 'never set')";
+    int shared = 0;
+    for (int i = 0; i < 1500 && shared < 20; ++i) {
+      const auto seen = co_await site.caller.query_value<std::string>(kTenant);
+      if (!site.caller.reason.starts_with("shared lane")) {
+        co_await sleep(10ms);
+        continue;
+      }
+      EXPECT_EQ(seen, "never set");
+      ++shared;
+    }
+    EXPECT_EQ(shared, 20);
   });
 }
 

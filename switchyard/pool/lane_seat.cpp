@@ -13,7 +13,7 @@ namespace {
 
 using Submitted = protocol::Pipeline::Submitted;
 
-/// Sessions that were used before are given back unused; so many at most.
+/// Sessions that were used before are closed for others; so many at one time.
 constexpr unsigned kMostRefused = 8;
 /// What a prepared point read costs a server process, about; texts with many joins and partitions more.
 constexpr std::size_t kPreparedBytes = 12 << 10;
@@ -46,22 +46,42 @@ void LaneSeat::open() noexcept {
   lane_.pool.acquire(*this);
 }
 
+void LaneSeat::retire() noexcept {
+  switch (state_) {
+    case State::empty: break;
+    case State::acquiring:
+      state_ = State::empty;
+      lane_.pool.abandon(*this);
+      break;
+    case State::setting_up:
+      condemned_ = true;
+      lane_.stir();
+      break;
+    case State::live: lane_.machine.retire(slot_, lane_.actions); break;
+  }
+}
+
 void LaneSeat::on_failed(const Error& error) noexcept {
   state_ = State::empty;
   lane_.object("no session for a lane: " + std::string(error.message()), runtime::now());
 }
 
 void LaneSeat::on_granted(session::Session& session, Duration /*waited*/) noexcept {
-  session_ = &session;
-  if (!session.pristine() && ++refused_ <= kMostRefused) {
+  if (!session.pristine()) {
     // What was set on it once may have left traces that no RESET removes.
-    session_ = nullptr;
     state_ = State::empty;
-    session.close();
+    const bool enough = ++refused_ > kMostRefused;
+    if (enough) {
+      refused_ = 0;
+      lane_.object("its sessions were set up by their users before", runtime::now());
+    } else {
+      session.close();
+    }
     lane_.pool.release(session);
-    open();
+    if (!enough) open();
     return;
   }
+  session_ = &session;
   refused_ = 0;
   set_up();
 }
@@ -196,9 +216,6 @@ LaneSeat::Prepared& LaneSeat::prepared(const LaneShape& shape) {
 }
 
 const std::shared_ptr<const protocol::RowDescription>* LaneSeat::columns_of(const LaneShape& shape) const {
-  if (shape.wants_custom_plans && (shape.id() >= prepared_.size() || !prepared_[shape.id()].described)) {
-    return &shape.description;
-  }
   return shape.id() < prepared_.size() ? &prepared_[shape.id()].columns : nullptr;
 }
 
@@ -226,14 +243,29 @@ void LaneSeat::make_room(std::size_t bytes) noexcept {
   }
 }
 
+void LaneSeat::end_group() noexcept {
+  if (!pipeline_->needs_sync()) return;
+  ++lane_.counters.syncs;
+  check(pipeline_->sync(&sync_sink_));
+}
+
+LaneSeat::Prepared* LaneSeat::being_prepared() noexcept {
+  const Preparing& now = preparing_[preparing_at_];
+  Prepared& known = prepared_[now.shape];
+  return known.serial == now.serial ? &known : nullptr;
+}
+
 void LaneSeat::prepare(LaneShape& shape) noexcept {
   try {
     Prepared& known = prepared(shape);
-    if (known.there && known.epoch == shape.epoch()) return;
+    if (known.there && known.epoch == shape.epoch() && (shape.described || !known.described)) return;
+    end_group();
     forget(shape.id());
     const std::size_t bytes = kPreparedBytes + kPreparedBytesPerByte * shape.sql().size();
     make_room(bytes);
-    known.name = lane_.prefix + std::to_string(shape.id()) + "_" + std::to_string(shape.epoch());
+    known = {};
+    known.serial = ++last_serial_;
+    known.name = lane_.prefix + std::to_string(shape.id()) + "_" + std::to_string(known.serial);
     known.epoch = shape.epoch();
     known.used = ++uses_;
     known.bytes = bytes;
@@ -243,7 +275,7 @@ void LaneSeat::prepare(LaneShape& shape) noexcept {
       preparing_.clear();
       preparing_at_ = 0;
     }
-    preparing_.push_back(shape.id());
+    preparing_.push_back({shape.id(), known.serial});
     check(pipeline_->parse(known.name, shape.sql(), shape.types(), &prepare_sink_));
     check(pipeline_->describe_statement(known.name, &prepare_sink_));
     check(pipeline_->sync(&prepare_sink_));
@@ -254,12 +286,12 @@ void LaneSeat::prepare(LaneShape& shape) noexcept {
 
 void LaneSeat::PrepareSink::on_row_description(
     std::shared_ptr<const protocol::RowDescription> description) noexcept {
-  const std::uint32_t id = seat.preparing_[seat.preparing_at_];
-  Prepared& known = seat.prepared_[id];
-  known.columns = description;
-  known.described = true;
-  LaneShape* shape = seat.lane_.shapes.by_id(id);
-  if (shape == nullptr || known.epoch != shape->epoch()) return;
+  Prepared* const known = seat.being_prepared();
+  if (known == nullptr) return;
+  known->columns = description;
+  known->described = true;
+  LaneShape* shape = seat.lane_.shapes.by_id(seat.preparing_[seat.preparing_at_].shape);
+  if (shape == nullptr || known->epoch != shape->epoch()) return;
   if (shape->described && shape->description && *shape->description == *description) return;
   try {
     shape->description = description;
@@ -272,16 +304,16 @@ void LaneSeat::PrepareSink::on_row_description(
 }
 
 void LaneSeat::PrepareSink::on_no_data() noexcept {
-  const std::uint32_t id = seat.preparing_[seat.preparing_at_];
-  if (LaneShape* shape = seat.lane_.shapes.by_id(id)) {
+  if (seat.being_prepared() == nullptr) return;
+  if (LaneShape* shape = seat.lane_.shapes.by_id(seat.preparing_[seat.preparing_at_].shape)) {
     shape->bar(kNever, "leased: it gives no rows");
   }
 }
 
 void LaneSeat::PrepareSink::on_error(const ServerFields& /*fields*/) noexcept {
-  const std::uint32_t id = seat.preparing_[seat.preparing_at_];
-  seat.prepared_bytes_ -= seat.prepared_[id].bytes;
-  seat.prepared_[id] = {};
+  if (seat.being_prepared() == nullptr) return;
+  const std::uint32_t id = seat.preparing_[seat.preparing_at_].shape;
+  seat.forget(id);  // the Parse may have gone well, and the Describe not
   if (LaneShape* shape = seat.lane_.shapes.by_id(id)) {
     shape->bar(runtime::now() + std::chrono::seconds(1), "leased: it could not be prepared");
   }
@@ -306,8 +338,10 @@ void LaneSeat::send(LaneCall& call, bool sync) noexcept {
       prepare(shape);
     }
   } else {
+    call.unnamed = true;
     check(pipeline_->parse({}, shape.sql(), shape.types(), &call));
-    ++call.steps;
+    check(pipeline_->describe_statement({}, &call));
+    call.steps += 2;
   }
   const Parameters& parameters = operation->parts.front().parameters;
   const std::span<const std::int16_t> formats = operation->format == session::RowFormat::native
@@ -412,9 +446,10 @@ void LaneSeat::on_parameter_changed(std::string_view /*name*/) noexcept {
 void LaneSeat::on_notice(const ServerFields& /*notice*/) noexcept {
   if (state_ != State::live || pipeline_->head() != &prepare_sink_) return;
   // Whoever parses such a text wants to be told each time.
-  const std::uint32_t id = preparing_[preparing_at_];
-  if (LaneShape* shape = lane_.shapes.by_id(id))
+  if (being_prepared() == nullptr) return;
+  if (LaneShape* shape = lane_.shapes.by_id(preparing_[preparing_at_].shape)) {
     shape->bar(kNever, "leased: the server has something to say of it");
+  }
 }
 
 // ---- tripwires ----
