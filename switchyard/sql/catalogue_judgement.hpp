@@ -8,6 +8,7 @@
 #include <switchyard/sql/catalogue_rows.hpp>
 #include <switchyard/sql/safe_names.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,19 @@
 #include <vector>
 
 namespace switchyard::inline v0::sql {
+
+/// The entry of an OID, or null.
+template <class Map>
+[[nodiscard]] const typename Map::mapped_type* find_entry(const Map& map, Oid oid) noexcept {
+  const auto found = map.find(oid);
+  return found == map.end() ? nullptr : &found->second;
+}
+
+/// Sorted, without repetition.
+inline void make_set(std::vector<Oid>& list) {
+  std::ranges::sort(list);
+  list.erase(std::ranges::unique(list).begin(), list.end());
+}
 
 /// One use: make() takes the rows apart.
 class CatalogueJudgement {

@@ -100,7 +100,10 @@ class Judge {
     for (const std::string& name : facts_.constructs) {
       if (!has(kHarmlessConstructs, name)) refuse("has " + name + ", which can't be judged");
     }
-    if (std::string unfit = catalogue_.unfit_type(types_); !unfit.empty()) refuse("uses the type " + unfit);
+    if (const std::string unfit = catalogue_.unfit_type(types_); !unfit.empty()) {
+      const auto says_so = [&](const std::string& reason) { return reason.ends_with(unfit); };
+      if (std::ranges::none_of(reasons_, says_so)) refuse("uses the type " + unfit);
+    }
     Verdict out;
     if (!reasons_.empty()) {
       out.reasons = std::move(reasons_);
