@@ -4,6 +4,7 @@
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/telemetry/event_log.hpp>
 
+#include <algorithm>
 #include <initializer_list>
 #include <utility>
 
@@ -161,6 +162,14 @@ pool::Pool& Endpoint::pool() {
 void Endpoint::set_lane(pool::LaneSettings settings, pool::LaneGuard& guard) {
   lane_settings_ = settings;
   lane_guard_ = &guard;
+}
+
+std::uint32_t Endpoint::outstanding() const noexcept {
+  if (!pool_) return 0;
+  const std::uint32_t leased = pool_->in_use() + pool_->waiting();
+  if (!lane_) return leased;
+  const pool::Lane::Load load = lane_->load();
+  return leased - std::min(leased, load.sessions) + load.statements;
 }
 
 pool::Lane* Endpoint::open_lane() {

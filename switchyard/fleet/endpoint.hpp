@@ -68,6 +68,8 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
   }
   /// Out of service on purpose: sessions are closed as they come back, and nobody is warned of anything.
   void set_maintenance(bool on) noexcept;
+  /// Operations that run or wait here.
+  [[nodiscard]] std::uint32_t outstanding() const noexcept;
   /// Ends its sessions at once; whoever uses or waits for one is told.
   void close_pool() noexcept {
     lane_.reset();

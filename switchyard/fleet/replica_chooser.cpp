@@ -151,10 +151,7 @@ Choice ReplicaChooser::choose(const ChoiceInput& input) noexcept {
   for (std::size_t place = 0; place < known.health.size(); ++place) {
     Endpoint* const endpoint = places_.replica_at(place);
     if (endpoint == nullptr) continue;
-    if (const pool::Pool* const pool = endpoint->opened_pool()) {
-      const pool::PoolStats stats = pool->stats();
-      loads[place].outstanding = stats.active + stats.waiting;
-    }
+    loads[place].outstanding = endpoint->outstanding();
     // After a round over all of them it is the primary's turn.
     loads[place].available = endpoint->available(RouteAccess::read, input.now);
     if (endpoint == input.failed || input.attempt >= known.health.size()) asked.avoid |= 1ULL << place;

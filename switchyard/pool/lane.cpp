@@ -72,7 +72,10 @@ void Lane::learn(const OperationState& operation, Duration took, TimePoint now) 
 }
 std::string_view Lane::explain(std::string_view sql, TimePoint now) { return impl_->explain(sql, now); }
 void Lane::retire() noexcept { impl_->retire(); }
-LaneStats Lane::stats() const noexcept { return impl_->stats(); }
+LaneStats Lane::stats() const { return impl_->stats(); }
+Lane::Load Lane::load() const noexcept {
+  return {impl_->machine.sessions(), impl_->machine.outstanding() + impl_->machine.queued()};
+}
 
 Lane::Impl::Impl(LaneSettings wanted, Pool& owner, LaneGuard& catalogue, LaneObserver* watcher)
     : settings(within(std::move(wanted), owner)),
@@ -519,7 +522,7 @@ void Lane::Impl::forget_shapes(TimePoint now) {
   }
 }
 
-LaneStats Lane::Impl::stats() const noexcept {
+LaneStats Lane::Impl::stats() const {
   LaneStats out = counters;
   out.sessions = machine.sessions();
   out.outstanding = machine.outstanding();

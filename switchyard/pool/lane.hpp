@@ -88,7 +88,12 @@ class SWITCHYARD_API Lane {
   /// Gives the sessions back as soon as they have answered; statements that wait take leases. It opens again when
   /// it is used.
   void retire() noexcept;
-  [[nodiscard]] LaneStats stats() const noexcept;
+  [[nodiscard]] LaneStats stats() const;
+  struct Load {
+    std::uint32_t sessions = 0;
+    std::uint32_t statements = 0;  ///< on a wire or waiting for one
+  };
+  [[nodiscard]] Load load() const noexcept;
 
   class Impl;
 

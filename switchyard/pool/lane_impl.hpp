@@ -220,7 +220,7 @@ class Lane::Impl {
   void learn(const session::OperationState& operation, Duration took, TimePoint now) noexcept;
   [[nodiscard]] std::string_view explain(std::string_view sql, TimePoint now);
   void retire() noexcept;
-  [[nodiscard]] LaneStats stats() const noexcept;
+  [[nodiscard]] LaneStats stats() const;
 
   // ---- for calls and seats ----
 

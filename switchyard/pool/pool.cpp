@@ -432,6 +432,7 @@ void Pool::set_end_reason(Error reason) { impl_->end_reason = std::move(reason);
 void Pool::pause() noexcept { impl_->pause(); }
 void Pool::resume() noexcept { impl_->resume(); }
 std::uint32_t Pool::in_use() const noexcept { return impl_->machine().leased(); }
+std::uint32_t Pool::waiting() const noexcept { return impl_->machine().waiting(); }
 bool Pool::crowded() const noexcept { return impl_->machine().crowded(); }
 PoolStats Pool::stats() const noexcept { return impl_->machine().stats(); }
 const PoolSettings& Pool::settings() const noexcept { return impl_->machine().settings(); }

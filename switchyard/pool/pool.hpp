@@ -96,6 +96,8 @@ class SWITCHYARD_API Pool {
   [[nodiscard]] PoolStats stats() const noexcept;
   /// Sessions of this shard that are lent.
   [[nodiscard]] std::uint32_t in_use() const noexcept;
+  /// Callers of this shard without a session.
+  [[nodiscard]] std::uint32_t waiting() const noexcept;
   /// Callers wait, and no further session may be opened.
   [[nodiscard]] bool crowded() const noexcept;
   [[nodiscard]] const PoolSettings& settings() const noexcept;

@@ -89,6 +89,7 @@ class SWITCHYARD_API PoolMachine {
   void close(TimePoint now, Actions& actions) noexcept;
 
   [[nodiscard]] PoolStats stats() const noexcept;
+  [[nodiscard]] std::uint32_t waiting() const noexcept { return waiters_.size(); }
   [[nodiscard]] std::uint32_t leased() const noexcept { return leased_; }
   /// Callers wait here or elsewhere, and no further session may exist.
   [[nodiscard]] bool crowded() const noexcept {
