@@ -243,6 +243,31 @@ TEST(AllowListOnServer, HasTheFunctionsOfThisVersion) {
   EXPECT_GT(found + kOfAnotherVersion, listed.size());
 }
 
+TEST(AllowListOnServer, NoFunctionLeavesAnythingBehindWhenItIsCalled) {
+  TestDatabase database;
+  std::string oids;
+  for (const sql::AllowedFunction& entry : sql::allowed_functions()) {
+    if ((entry.flags & sql::AllowedFunction::type_io) != 0) continue;  // no statement calls it
+    oids += (oids.empty() ? "" : ",") + std::to_string(entry.oid);
+  }
+  std::string calls = text_of_file(kFolder.parent_path() / "allow_list_calls.sql");
+  constexpr std::string_view kPlace = "{@oids@}";
+  calls.replace(calls.find(kPlace), kPlace.size(), "{" + oids + "}");
+  const auto result = database.execute(
+      "BEGIN READ ONLY; " + calls +
+      "; COMMIT; SELECT current_setting('test.bad'), current_setting('test.done')::int > 1500,"
+      " (SELECT count(*) FROM pg_prepared_statements) + (SELECT count(*) FROM pg_cursors WHERE is_holdable) +"
+      " (SELECT count(*) FROM pg_listening_channels()) + (SELECT count(*) FROM pg_locks WHERE locktype = "
+      "'advisory'),"
+      " (SELECT string_agg(name, ' ') FROM pg_settings WHERE source = 'session' AND name NOT IN"
+      " ('transaction_read_only', 'transaction_isolation', 'transaction_deferrable'))");
+  ASSERT_EQ(result.rows.size(), 1u);
+  EXPECT_EQ(result.rows[0][0].value_or(""), "");
+  EXPECT_EQ(result.rows[0][1].value_or(""), "t") << "most calls should give an answer";
+  EXPECT_EQ(result.rows[0][2].value_or(""), "0");
+  EXPECT_EQ(result.rows[0][3].value_or(""), "");
+}
+
 // A superuser may replace a built-in function: the OID stays.
 TEST(AllowListOnServer, AReplacedBuiltInFunctionIsLeased) {
   TestDatabase database;
