@@ -21,6 +21,7 @@ std::shared_ptr<const session::ConnectPlan> make_plan(const EndpointSettings& se
   plan->options = std::move(connection);
   plan->settings.statement_cache_size =
       *database.prepared_statements ? static_cast<std::size_t>(*database.statement_cache) : 0;
+  plan->settings.harmless_functions = *database.lane_safe;
   if (settings.read_only) plan->parameters.emplace_back("default_transaction_read_only", "on");
   if (const Duration limit = *database.command_timeout; limit > Duration::zero()) {
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(limit + kServerTimeoutMargin);

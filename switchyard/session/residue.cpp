@@ -196,6 +196,17 @@ bool is_undone_by_reset(string_view name) noexcept {
   return name == "set_config" || name.starts_with("pg_advisory_") || name.starts_with("pg_try_advisory_");
 }
 
+/// Built-in functions whose traces end with the session.
+bool is_lasting(string_view name) noexcept {
+  constexpr std::array<string_view, 6> kNames{"setseed",
+                                              "pg_backup_start",
+                                              "pg_start_backup",
+                                              "pg_create_logical_replication_slot",
+                                              "pg_create_physical_replication_slot",
+                                              "pg_replication_origin_session_setup"};
+  return is_among(name, kNames) || name.starts_with("pg_copy_");
+}
+
 bool is_declared(const sql::Name& function, std::span<const std::string> harmless) noexcept {
   return std::ranges::any_of(harmless, [&](const std::string& entry) {
     const std::size_t dot = entry.rfind('.');
@@ -211,7 +222,10 @@ Residue residue_of_call(const sql::Name& function, std::span<const std::string> 
     if (is_harmless_built_in(function.name)) return Residue::none;
     if (is_undone_by_reset(function.name)) return Residue::undone_by_reset;
   }
-  return is_declared(function, harmless) ? Residue::none : Residue::lasting;
+  if (is_declared(function, harmless)) return Residue::none;
+  const bool ours = function.schema.empty() || function.schema == "pg_catalog";
+  return (ours && is_lasting(function.name)) || function.name.starts_with("dblink") ? Residue::lasting
+                                                                                    : Residue::unknown_code;
 }
 
 Residue residue_of_effect(sql::Effect effect) noexcept {
@@ -227,8 +241,8 @@ Residue residue_of_effect(sql::Effect effect) noexcept {
     case sql::Effect::locks_rows:
     case sql::Effect::changes_catalogue:
     case sql::Effect::copies: return Residue::none;
+    case sql::Effect::runs_code: return Residue::unknown_code;
     case sql::Effect::prepares:
-    case sql::Effect::runs_code:
     case sql::Effect::anything: return Residue::lasting;
   }
   return Residue::lasting;
@@ -236,12 +250,41 @@ Residue residue_of_effect(sql::Effect effect) noexcept {
 
 }  // namespace
 
+// Every name is qualified: the login's search_path may begin with anything. The extensions are those whose
+// libraries keep nothing for a session but settings.
+string_view clean_proof_sql() noexcept {
+  return "SELECT pg_catalog.setseed(pg_catalog.float8(pg_catalog.uuid_hash(pg_catalog.gen_random_uuid())) "
+         "OPERATOR(pg_catalog./) 2147483648::pg_catalog.float8); "
+         "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) "
+         "AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) session_user "
+         "AND (rolsuper OR rolreplication)) "
+         "AND NOT EXISTS (SELECT FROM pg_catalog.pg_language WHERE lanname OPERATOR(pg_catalog.<>) ALL "
+         "('{internal,c,sql,plpgsql}'::pg_catalog.name[])) "
+         "AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.<>) ALL "
+         "('{plpgsql,amcheck,bloom,btree_gin,btree_gist,citext,cube,dict_int,earthdistance,fuzzystrmatch,hstore,"
+         "intarray,"
+         "ltree,pg_buffercache,pg_stat_statements,pg_trgm,pgcrypto,pgstattuple,postgis,postgis_raster,postgis_"
+         "topology,"
+         "seg,tsm_system_rows,tsm_system_time,unaccent,uuid-ossp,vector}'::pg_catalog.name[])) "
+         "AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid "
+         "OPERATOR(pg_catalog.=) p.prolang WHERE l.lanname OPERATOR(pg_catalog.=) 'c'::pg_catalog.name "
+         "AND p.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend "
+         "d "
+         "WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid "
+         "OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog.\"char\"))";
+}
+
 bool leaves_nothing(string_view sql) noexcept { return PlainScan(sql).run(); }
 
 Residue residue_of(const sql::StatementFacts& facts, std::span<const std::string> harmless) noexcept {
   if (facts.kind == sql::StatementKind::unknown) return Residue::lasting;
+  // LOAD is among what runs code, and is no code in the database.
+  const bool calls = facts.kind == sql::StatementKind::call;
   Residue worst = Residue::none;
-  for (const sql::Effect effect : facts.effects) worst = std::max(worst, residue_of_effect(effect));
+  for (const sql::Effect effect : facts.effects) {
+    const Residue one = residue_of_effect(effect);
+    worst = std::max(worst, one == Residue::unknown_code && !calls ? Residue::lasting : one);
+  }
   for (const sql::Name& function : facts.functions) worst = std::max(worst, residue_of_call(function, harmless));
   return worst;
 }

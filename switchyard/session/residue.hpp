@@ -20,7 +20,8 @@ namespace switchyard::inline v0::session {
 enum class Residue : std::uint8_t {
   none,
   undone_by_reset,  ///< settings, roles, temporary tables, LISTEN, cursors, session locks, an open transaction
-  lasting,          ///< ends with the session only: PREPARE, LOAD, setseed, DO, CALL, functions that nobody knows
+  unknown_code,     ///< DO, CALL, functions that nobody knows: whatever code in the database can do
+  lasting,          ///< ends with the session only: PREPARE, LOAD, setseed, dblink, a text that is not understood
 };
 
 /// True: `sql` is one plain SELECT, INSERT, UPDATE, DELETE, VALUES, TABLE or WITH that calls nothing but built-in
@@ -31,5 +32,10 @@ enum class Residue : std::uint8_t {
 /// schema.
 [[nodiscard]] SWITCHYARD_API Residue residue_of(const sql::StatementFacts& facts,
                                                 std::span<const std::string> harmless = {}) noexcept;
+
+/// Asked on a session after its reset: one row that is true when code in the database can have left nothing more.
+/// That is so where nothing is PREPAREd, the login is no superuser and may not replicate, and no language or
+/// library is there that keeps something for itself. It also makes random() unforeseeable again.
+[[nodiscard]] SWITCHYARD_API std::string_view clean_proof_sql() noexcept;
 
 }  // namespace switchyard::inline v0::session

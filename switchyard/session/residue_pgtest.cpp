@@ -182,6 +182,86 @@ TEST_F(ResidueOnServer, WhatAResetCannotUndoEndsTheSession) {
   }
 }
 
+/// Somebody who may call functions, and no more.
+class CodeOfTheDatabase : public ResidueOnServer {
+ protected:
+  CodeOfTheDatabase() {
+    database.execute(
+        "DO $$BEGIN CREATE ROLE caller LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END$$;"
+        "ALTER ROLE caller LOGIN NOREPLICATION;"
+        "CREATE FUNCTION changes_settings() RETURNS text LANGUAGE sql AS $$SELECT set_config('work_mem', '77MB', "
+        "false)$$;"
+        "CREATE FUNCTION prepares() RETURNS int LANGUAGE plpgsql AS $$BEGIN EXECUTE 'PREP' || 'ARE his AS SELECT "
+        "1'; "
+        "RETURN 1; END$$");
+  }
+  /// Runs the statement as `caller` and resets; true if the session lives on.
+  bool lives_on(const std::string& sql, const std::string& then_look = {}, std::string* seen = nullptr) {
+    bool lives = false;
+    auto endpoint = database.endpoint();
+    endpoint.user = "caller";
+    run_at(endpoint.keywords(), [&](SingleSession& db) -> Task<void> {
+      co_await db.script(sql);
+      EXPECT_TRUE(db.session().needs_reset()) << sql;
+      co_await reset(db);
+      lives = !db.closed();
+      if (lives) EXPECT_FALSE(db.session().needs_reset()) << sql;
+      if (lives && seen != nullptr) *seen = co_await look(db, then_look);
+    });
+    return lives;
+  }
+};
+
+TEST_F(CodeOfTheDatabase, ThatIsProvenToHaveLeftNothingCostsAReset) {
+  std::string seen;
+  EXPECT_TRUE(lives_on("SELECT changes_settings()", "SELECT current_setting('work_mem')", &seen));
+  EXPECT_EQ(seen, "4MB");
+  EXPECT_TRUE(lives_on("CALL p()"));
+  EXPECT_TRUE(lives_on("DO $$BEGIN PERFORM pg_advisory_lock(42); END$$",
+                       "SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory'", &seen));
+  EXPECT_EQ(seen, "0");
+}
+
+TEST_F(CodeOfTheDatabase, LeavesRandomUnforeseeable) {
+  std::string foreseen;
+  run([&foreseen](SingleSession& db) -> Task<void> {
+    (void)co_await db.query_value<int>("SELECT theirs()");
+    foreseen = co_await look(db, "SELECT random()::text");
+  });
+  std::string seen;
+  EXPECT_TRUE(lives_on("SELECT theirs()", "SELECT random()::text", &seen));
+  EXPECT_NE(seen, foreseen);
+}
+
+TEST_F(CodeOfTheDatabase, ThatPreparedSomethingCostsTheSession) { EXPECT_FALSE(lives_on("SELECT prepares()")); }
+
+TEST_F(CodeOfTheDatabase, OfAnotherLanguageOrLibraryCostsTheSession) {
+  EXPECT_TRUE(lives_on("SELECT theirs()"));
+  database.execute("CREATE FUNCTION in_c(oid) RETURNS void AS '$libdir/plpgsql', 'plpgsql_validator' LANGUAGE C");
+  EXPECT_FALSE(lives_on("SELECT theirs()"));
+  database.execute("DROP FUNCTION in_c");
+  EXPECT_TRUE(lives_on("SELECT theirs()"));
+  database.execute(
+      "CREATE FUNCTION handler() RETURNS language_handler AS '$libdir/plpgsql', 'plpgsql_call_handler' LANGUAGE C;"
+      "CREATE LANGUAGE another HANDLER handler");
+  EXPECT_FALSE(lives_on("SELECT theirs()"));
+}
+
+TEST_F(CodeOfTheDatabase, OfAnExtensionThatKeepsConnectionsCostsTheSession) {
+  if (database.query_value("SELECT count(*) FROM pg_available_extensions WHERE name = 'dblink'") != "1") {
+    GTEST_SKIP() << "dblink is not installed";
+  }
+  database.execute("CREATE EXTENSION dblink");
+  EXPECT_FALSE(lives_on("SELECT theirs()"));
+}
+
+TEST_F(CodeOfTheDatabase, OnBehalfOfAPowerfulRoleCostsTheSession) {
+  database.execute("ALTER ROLE caller REPLICATION");
+  EXPECT_FALSE(lives_on("SELECT theirs()"));
+  database.execute("ALTER ROLE caller NOREPLICATION");
+  EXPECT_TRUE(lives_on("SELECT theirs()"));
+}
+
 TEST_F(ResidueOnServer, ATextThatIsNotUnderstoodIsTakenForTheWorst) {
   run([](SingleSession& db) -> Task<void> {
     // Longer than what is analysed.

@@ -457,11 +457,13 @@ bool Session::Impl::needs_reset() noexcept {
 
 bool Session::Impl::must_close() noexcept {
   if (!unjudged_.empty()) judge_again();
-  return residue_ == Residue::lasting;
+  // The proof would fail for a superuser.
+  return residue_ == Residue::lasting ||
+         (residue_ == Residue::unknown_code && self.parameter("is_superuser") == "on");
 }
 
 void Session::Impl::start_reset() noexcept {
-  pristine_ = false;
+  pristine_ = proven_ = false;
   resetting_ = true;
   start_internal(pipeline_.transaction_status() == 'I' ? kReset : kRollbackAndReset);
 }
@@ -469,7 +471,8 @@ void Session::Impl::start_reset() noexcept {
 /// What ran is understood by now, as a rule: the parser had the time of a round trip. Else the session waits for
 /// it; nobody gets it before.
 void Session::Impl::on_reset_answered() noexcept {
-  const bool hopeless = must_close() || looks_ == kMostLooks;
+  const bool refuted = std::exchange(proving_, false) && !proven_;
+  const bool hopeless = must_close() || looks_ == kMostLooks || refuted;
   if (!hopeless && !unjudged_.empty()) {
     ++looks_;
     internal_ = resetting_ = true;
@@ -478,6 +481,11 @@ void Session::Impl::on_reset_answered() noexcept {
   }
   internal_ = resetting_ = false;
   looks_ = 0;
+  if (!hopeless && residue_ == Residue::unknown_code && !proven_) {
+    resetting_ = proving_ = true;
+    start_internal(clean_proof_sql());
+    return;
+  }
   if (hopeless) {
     say_goodbye();
     lose(Error(ErrorKind::Closed, "the session was closed: a reset does not undo what ran on it")
@@ -571,7 +579,7 @@ void Session::Impl::lose(const Error& error) noexcept {
     if (!refused_.scheduled() && !answered_) current_->OperationState::on_lost(error);
     finish_operation();
   }
-  internal_ = resetting_ = false;
+  internal_ = resetting_ = proving_ = false;
   if (tenant_ != nullptr) {
     std::exchange(tenant_, nullptr)->on_lost(error);
     return;
@@ -742,6 +750,7 @@ void Session::Impl::QuerySink::on_row_description(
   if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_describe(description);
 }
 void Session::Impl::QuerySink::on_row(protocol::RowView row) noexcept {
+  if (impl.internal_) impl.proven_ = impl.proving_ && row[0].bytes() == "t";
   if (impl.current_ != nullptr && !impl.detached_) impl.current_->on_row(row);
 }
 void Session::Impl::QuerySink::on_command_complete(std::string_view tag) noexcept {

@@ -31,8 +31,8 @@ inline constexpr Duration kCancelPatience = std::chrono::seconds(1);
 struct SessionSettings {
   /// Prepared statements kept per session; 0 sends every statement unnamed (for poolers that can't prepare).
   std::size_t statement_cache_size = 256;
-  /// Functions of the user after which a session is as before, as "schema.name"; one that calls others is given up
-  /// (residue.hpp).
+  /// Functions of the user after which a session is as before, as "schema.name"; one that calls others must be
+  /// proven clean, or is given up (residue.hpp).
   std::vector<std::string> harmless_functions;
 };
 

@@ -199,7 +199,9 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   bool used_cached_ = false;
   bool pristine_ = true;    ///< was never reset
   bool dirty_ = false;      ///< to be reset whatever ran
-  bool resetting_ = false;  ///< what runs internally is a reset
+  bool resetting_ = false;  ///< what runs internally is a reset, or the proof behind it
+  bool proving_ = false;    ///< it is the proof
+  bool proven_ = false;     ///< the last row of what runs internally was true
   bool forgets_statements_ = false;
   bool settling_ = false;  ///< the answer is complete, the cancel request is not
   bool closed_ = false;

@@ -256,17 +256,19 @@ sy::Task<void> stream(Caller& me) {
 
 /// What a session must look like for whoever comes to it: nothing of what leases did.
 sy::Task<void> session_as_new(Caller& me) {
-  using RowType = std::tuple<std::string, std::optional<std::string>, std::string, std::string, bool>;
+  using RowType = std::tuple<std::string, std::optional<std::string>, std::string, std::string, bool, std::int64_t>;
   co_await somewhere(me, [&me](auto& from) -> sy::Task<void> {
-    const auto [tag, setting, memory, user, temporary] = co_await from.template query_one<RowType>(
+    const auto [tag, setting, memory, user, temporary, prepared] = co_await from.template query_one<RowType>(
         me.statement("SELECT $1::text, current_setting('soak.tag', true), current_setting('work_mem'), "
-                     "current_user::text, to_regclass('pg_temp.items') IS NOT NULL"),
+                     "current_user::text, to_regclass('pg_temp.items') IS NOT NULL, "
+                     "(SELECT count(*) FROM pg_prepared_statements WHERE from_sql)"),
         me.tag());
     me.require_tag(tag);
     me.require(setting.value_or("").empty(), "a setting of somebody else", setting.value_or(""));
     me.require(memory == kWorkMemory, "work_mem of somebody else", memory);
     me.require(user == kRole, "a role of somebody else", user);
     me.require(!temporary, "a temporary table of somebody else");
+    me.require(prepared == 0, "a prepared statement of somebody else");
   });
 }
 

@@ -29,6 +29,21 @@ sy::Task<void> setting_in_passing(Caller& me) {
   me.require_tag(tag);
 }
 
+/// Functions of the database do what nobody sees.
+sy::Task<void> function_that_sets(Caller& me) {
+  me.require_tag(co_await me.db().query_value<std::string>("SELECT notes($1)", me.tag()));
+}
+
+sy::Task<void> function_that_prepares(Caller& me) {
+  me.require_tag(co_await me.db().query_value<std::string>("SELECT prepares($1)", me.tag()));
+}
+
+sy::Task<void> statement_of_ones_own(Caller& me) {
+  sy::Lease lease = co_await me.db().lease();
+  co_await lease.script("PREPARE soak AS SELECT '" + me.tag() + "'::text");
+  me.require_tag(co_await lease.query_value<std::string>("EXECUTE soak"));
+}
+
 sy::Task<void> own_role(Caller& me) {
   sy::Lease lease = co_await me.db().lease();
   co_await lease.script(std::string("SET ROLE ") + kOtherRole);
@@ -65,7 +80,10 @@ sy::Task<void> open_transaction(Caller& me) {
   if (me.percent(50)) (void)co_await lease.execute("SELECT 1 / 0").result();
 }
 
-constexpr std::array<Shape, 6> kShapes{{{"own setting", 6, own_setting},
+constexpr std::array<Shape, 9> kShapes{{{"own setting", 6, own_setting},
+                                        {"function that sets", 6, function_that_sets},
+                                        {"function that prepares", 2, function_that_prepares},
+                                        {"own prepared", 2, statement_of_ones_own},
                                         {"setting in passing", 6, setting_in_passing},
                                         {"own role", 4, own_role},
                                         {"temporary table", 3, temporary_table},

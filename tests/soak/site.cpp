@@ -25,41 +25,45 @@ Site::Site(SiteOptions options) : options_(std::move(options)) {
   primary_->create_role(kOtherRole).value_or_throw();
   const std::string items = std::to_string(kItems);
   primary_
-      ->execute(std::string("GRANT ") + kOtherRole + " TO " + kRole + "; CREATE SCHEMA shadow;" + "ALTER ROLE " +
-                kRole + " SET search_path = shadow, public;" +
-                "CREATE TABLE items (id int PRIMARY KEY, body text);"
-                "INSERT INTO items SELECT i, 'body of ' || i FROM generate_series(1, " +
-                items +
-                ") i;"
-                "CREATE TABLE altered (id int PRIMARY KEY, body text, amount int);"
-                "INSERT INTO altered SELECT i, 'body of ' || i, i * 3 FROM generate_series(1, " +
-                items +
-                ") i;"
-                "CREATE TABLE lockable (id int PRIMARY KEY, body text);"
-                "INSERT INTO lockable SELECT i, 'body of ' || i FROM generate_series(1, " +
-                items +
-                ") i;"
-                "CREATE TABLE places (id int PRIMARY KEY, body text);"
-                "INSERT INTO places SELECT i, 'body of ' || i FROM generate_series(1, " +
-                items +
-                ") i;"
-                "CREATE VIEW seen AS SELECT id, body, 1 AS version FROM items;"
-                "CREATE TABLE counters (id int PRIMARY KEY, tag text, n bigint) WITH (fillfactor = 50);"
-                "INSERT INTO counters SELECT i, '', 0 FROM generate_series(0, " +
-                std::to_string(options_.callers) +
-                ") i;"
-                "CREATE TABLE pieces (tag text, part int, total int);"
-                "GRANT USAGE ON SCHEMA shadow TO " +
-                kRole + ", " + kOtherRole +
-                ";"
-                "GRANT ALL ON ALL TABLES IN SCHEMA public TO " +
-                kRole + ", " + kOtherRole +
-                ";"
-                "GRANT TEMPORARY ON DATABASE postgres TO " +
-                kRole +
-                ";"
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA shadow GRANT SELECT ON TABLES TO " +
-                kRole + ", " + kOtherRole)
+      ->execute(
+          std::string("GRANT ") + kOtherRole + " TO " + kRole + "; CREATE SCHEMA shadow;" + "ALTER ROLE " + kRole +
+          " SET search_path = shadow, public;" +
+          "CREATE TABLE items (id int PRIMARY KEY, body text);"
+          "INSERT INTO items SELECT i, 'body of ' || i FROM generate_series(1, " +
+          items +
+          ") i;"
+          "CREATE TABLE altered (id int PRIMARY KEY, body text, amount int);"
+          "INSERT INTO altered SELECT i, 'body of ' || i, i * 3 FROM generate_series(1, " +
+          items +
+          ") i;"
+          "CREATE TABLE lockable (id int PRIMARY KEY, body text);"
+          "INSERT INTO lockable SELECT i, 'body of ' || i FROM generate_series(1, " +
+          items +
+          ") i;"
+          "CREATE TABLE places (id int PRIMARY KEY, body text);"
+          "INSERT INTO places SELECT i, 'body of ' || i FROM generate_series(1, " +
+          items +
+          ") i;"
+          "CREATE VIEW seen AS SELECT id, body, 1 AS version FROM items;"
+          "CREATE TABLE counters (id int PRIMARY KEY, tag text, n bigint) WITH (fillfactor = 50);"
+          "INSERT INTO counters SELECT i, '', 0 FROM generate_series(0, " +
+          std::to_string(options_.callers) +
+          ") i;"
+          "CREATE TABLE pieces (tag text, part int, total int);"
+          "CREATE FUNCTION notes(text) RETURNS text LANGUAGE sql AS $$SELECT set_config('soak.tag', $1, false)$$;"
+          "CREATE FUNCTION prepares(text) RETURNS text LANGUAGE plpgsql AS $$BEGIN EXECUTE "
+          "format('PREPARE soak AS SELECT %L', $1); RETURN $1; END$$;"
+          "GRANT USAGE ON SCHEMA shadow TO " +
+          kRole + ", " + kOtherRole +
+          ";"
+          "GRANT ALL ON ALL TABLES IN SCHEMA public TO " +
+          kRole + ", " + kOtherRole +
+          ";"
+          "GRANT TEMPORARY ON DATABASE postgres TO " +
+          kRole +
+          ";"
+          "ALTER DEFAULT PRIVILEGES IN SCHEMA shadow GRANT SELECT ON TABLES TO " +
+          kRole + ", " + kOtherRole)
       .value_or_throw();
   for (int i = 0; i < options_.replicas; ++i) {
     auto* replica = cluster_->add_replica("r" + std::to_string(i)).value_or_throw();
