@@ -2,6 +2,7 @@
 // caught by the lane itself.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <switchyard/base/random.hpp>
 #include <switchyard/config/connection_string.hpp>
 #include <switchyard/embedded/test_cluster.hpp>
 #include <switchyard/pool/lane.hpp>
@@ -736,6 +737,116 @@ TEST_F(LaneOnServer, AClosingLaneLeavesNobodyWaiting) {
     }
     co_await all(std::move(callers));
     EXPECT_EQ(right, 2000);
+  });
+}
+
+TEST_F(LaneOnServer, ALaneThatEndsWithStatementsOnItsWiresLeavesNobodyWaiting) {
+  run([this](Site& site) -> Task<void> {
+    for (int round = 0; round < 10; ++round) {
+      LaneSettings few = settings;
+      few.single_flight = round % 2 == 1;
+      few.limits.least_depth = few.limits.most_depth = 4;  // most of them wait
+      auto lane = std::make_unique<Lane>(few, site.pool, guard, nullptr);
+      Site other(site.pool, *lane);
+      co_await warm<std::int32_t>(other, kTag, 0);
+      std::vector<Task<void>> callers;
+      int right = 0;
+      for (int i = 0; i < 60; ++i) {
+        callers.push_back([](Caller& caller, int tag, int& count) -> Task<void> {
+          if (co_await tag_of(caller, tag) == tag) ++count;
+        }(other.caller, i % 20, right));
+      }
+      callers.push_back([](std::unique_ptr<Lane>& one, int turns) -> Task<void> {
+        for (int i = 0; i < turns; ++i) co_await yield();
+        one.reset();
+      }(lane, round / 2));
+      co_await all(std::move(callers));
+      EXPECT_EQ(right, 60);
+    }
+  });
+}
+
+/// What goes wrong at any time, by chance.
+TEST_F(LaneOnServer, WhateverHappensNobodyGetsAnothersAnswerAndEverybodyGetsOne) {
+  settings.single_flight = true;
+  settings.limits.least_depth = settings.limits.most_depth = 6;
+  database.execute("CREATE TABLE rests (a int4 DEFAULT 1); INSERT INTO rests DEFAULT VALUES");
+  run([this](Site& site) -> Task<void> {
+    static constexpr std::string_view kTexts[] = {
+        "SELECT $1::int4 AS one",
+        "SELECT $1::int4 AS two FROM rests",
+        "SELECT $1::int4 / (CASE WHEN $1::int4 % 50 = 7 THEN 0 ELSE 1 END)",
+        "SELECT $1::int4 FROM pg_sleep(CASE WHEN $1::int4 % 97 = 3 THEN 0.03 ELSE 0 END)",
+        "SELECT max(n) - 2000 + $1::int4 FROM (SELECT generate_series(1, 2000) AS n) AS s",
+        "SELECT rests.*, $1::int4 AS tag FROM rests",
+    };
+    bool over = false;
+    int ended = 0;
+    constexpr int kCallers = 60;
+    constexpr int kEach = 120;
+    auto ask = [](Site& on, std::string_view sql, int tag) -> Task<std::int32_t> {
+      if (sql.find("rests.*") == std::string_view::npos) {
+        co_return co_await on.caller.query_value<std::int32_t>(sql, tag);
+      }
+      const Row row = co_await on.caller.query_one<Row>(sql, tag);
+      co_return row.get<std::int32_t>("tag");
+    };
+    auto caller = [&ask, &ended](Site& on, std::uint64_t seed) -> Task<void> {
+      Random random(seed);
+      for (int i = 0; i < kEach; ++i) {
+        const std::string_view sql = kTexts[random.next() % std::size(kTexts)];
+        const int tag = static_cast<int>(random.next() % 1000);
+        Result<std::int32_t> answer = 0;
+        if (random.next() % 4 == 0) {
+          const Duration patience = std::chrono::microseconds(random.next() % 4000);
+          answer = co_await as_result(with_timeout(ask(on, sql, tag), patience));
+        } else {
+          answer = co_await as_result(ask(on, sql, tag));
+        }
+        if (answer.ok()) {
+          EXPECT_EQ(*answer, tag) << sql << " in " << on.caller.reason;
+        } else if (answer.error().sqlstate() == "22012") {
+          EXPECT_EQ(tag % 50, 7) << sql;
+        }
+        ++ended;
+      }
+    };
+    auto misfortunes = [this, &over](Site& on) -> Task<void> {
+      Random random(3);
+      for (int column = 0; !over; ++column) {
+        co_await sleep(std::chrono::milliseconds(random.next() % 20));
+        switch (random.next() % 4) {
+          case 0: on.lane.retire(); break;
+          case 1: ++guard.the_epoch; break;
+          case 2:
+            database.execute(column % 2 == 0 ? "ALTER TABLE rests RENAME a TO b" : "SELECT 1");
+            database.execute("ALTER TABLE rests ADD IF NOT EXISTS c" + std::to_string(column) +
+                             " text DEFAULT 'x', DROP IF EXISTS b, ADD IF NOT EXISTS a int4 DEFAULT 2");
+            break;
+          default:
+            database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lane_pgtest' "
+                "AND datname = current_database() ORDER BY random() LIMIT 1");
+        }
+      }
+    };
+    for (const std::string_view sql : kTexts) {
+      for (int i = 0; i < 3; ++i) (void)co_await as_result(ask(site, sql, 1));
+    }
+    std::vector<Task<void>> callers;
+    for (int i = 0; i < kCallers; ++i) callers.push_back(caller(site, static_cast<std::uint64_t>(i)));
+    bool bad_luck_ended = false;
+    spawn([](Task<void> luck, bool& flag) -> Task<void> {
+      co_await std::move(luck);
+      flag = true;
+    }(misfortunes(site), bad_luck_ended));
+    co_await all(std::move(callers));
+    over = true;
+    while (!bad_luck_ended) co_await sleep(1ms);
+    EXPECT_EQ(ended, kCallers * kEach);
+    const LaneStats stats = site.lane.stats();
+    EXPECT_GE(stats.statements, 1000U);
+    EXPECT_EQ(stats.queued, 0U);
   });
 }
 
