@@ -264,8 +264,12 @@ bool Route::enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noex
     return false;
   }
   const pool::Lane::Admission admission = lane->submit(attempt, operation, now);
+  if (!admission.taken) {
+    // The statement may run for long, and be judged anew meanwhile.
+    operation.copy_lane_reason(admission.reason);
+    return false;
+  }
   operation.lane_reason = admission.reason;
-  if (!admission.taken) return false;
   attempt.phase = Attempt::Phase::lane;
   operation.read_only = true;  // whatever happens there, nothing is in doubt
   return true;

@@ -73,7 +73,7 @@ class SWITCHYARD_API Lane {
 
   struct Admission {
     bool taken = false;
-    /// For people, static or as long as the lane: why, or why not.
+    /// For people: why, or why not. Of one that was taken static text, else until the lane is used again.
     std::string_view reason;
   };
   /// A single statement outside of any transaction, whose answer is wanted as a whole.

@@ -3,6 +3,7 @@
 #include <switchyard/base/units.hpp>
 
 #include <charconv>
+#include <exception>
 #include <utility>
 
 namespace switchyard::inline v0::session {
@@ -53,6 +54,15 @@ void OperationState::note_error(Error error) noexcept {
   if (error_) return;
   if (error.database().empty() && !database.empty()) error = error.with_database(std::string(database));
   error_.emplace(std::move(error));
+}
+
+void OperationState::copy_lane_reason(std::string_view reason) noexcept {
+  try {
+    lane_reason_text_.assign(reason);
+    lane_reason = lane_reason_text_;
+  } catch (const std::exception&) {
+    lane_reason = "leased";
+  }
 }
 
 void OperationState::restart() noexcept {

@@ -141,7 +141,7 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   std::string follow_up_answer;
   /// Where it went and why, for errors and logs.
   std::string_view route;
-  /// Whether it shared a session, and why or why not.
+  /// Whether it shared a session, and why or why not: static text, or its own copy. See copy_lane_reason().
   std::string_view lane_reason;
   std::string_view database;
   /// The session it runs on; null before and after.
@@ -185,6 +185,9 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   /// Forgets errors and rows of a first try: the session runs the same statement again.
   void restart() noexcept;
 
+  /// Sets lane_reason to a text that may be gone before the operation has ended.
+  void copy_lane_reason(std::string_view reason) noexcept;
+
   /// The columns, before the first row. Sets an error if they don't fit the expected type; called again per part.
   virtual void on_describe(const std::shared_ptr<const protocol::RowDescription>& description) noexcept = 0;
 
@@ -227,6 +230,7 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
  private:
   static void on_deadline(void* self) noexcept;
 
+  std::string lane_reason_text_;
   std::coroutine_handle<> waiter_;
   runtime::ReadyNode ready_;
   runtime::Timer timer_{&OperationState::on_deadline, this};
