@@ -13,6 +13,7 @@
 #include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/session/connect_plan.hpp>
 #include <switchyard/session/querier.hpp>
+#include <switchyard/session/result_states.hpp>
 
 #include <bit>
 #include <memory>
@@ -704,6 +705,77 @@ TEST_F(LaneOnServer, NoneOfManySessionsThatWereSetUpByCallersIsShared) {
       ++shared;
     }
     EXPECT_EQ(shared, 20);
+  });
+}
+
+TEST_F(LaneOnServer, AnErrorThatMayBeTheLanesIsNeverSeen) {
+  database.execute(
+      "CREATE FUNCTION moody(text) RETURNS int4 STABLE LANGUAGE plpgsql AS $f$BEGIN IF $1 <> '' AND "
+      "current_setting('lock_timeout') <> '0' THEN RAISE EXCEPTION USING ERRCODE = $1; END IF; RETURN 1; END$f$");
+  run([](Site& site) -> Task<void> {
+    for (const std::string_view state : {"40001", "40P01", "55P03", "57014", "25006", "26000", "42P05", "42P01",
+                                         "53200", "0A000", "25P02", "XX000"}) {
+      const std::string sql = "SELECT moody($1::text) AS \"" + std::string(state) + "\"";
+      co_await warm<std::int32_t>(site, sql, std::string());
+      const auto exits = site.lane.stats().exits;
+      const auto answer = co_await site.caller.query_value<std::int32_t>(sql, std::string(state)).result();
+      EXPECT_TRUE(answer.ok()) << state;
+      EXPECT_NE(site.lane.stats().exits, exits) << state << " was not given in the lane";
+    }
+  });
+}
+
+TEST_F(LaneOnServer, WhatIsNoSingleReadOfItsOwnIsLeased) {
+  run([](Site& site) -> Task<void> {
+    struct Nobody final : LaneRequest {
+      void on_sent(TimePoint) noexcept override {}
+      void on_lease(LaneExit) noexcept override {}
+    };
+    auto refusal = [&site](auto change) -> std::string {
+      const auto operation = session::AllRowsState<std::int32_t>::create();
+      operation->parts.front().sql = kTag;
+      change(*operation);
+      Nobody request;
+      const Lane::Admission admission = site.lane.submit(request, *operation, runtime::now());
+      EXPECT_FALSE(admission.taken);
+      return std::string(admission.reason);
+    };
+    using State = session::OperationState;
+    EXPECT_EQ(refusal([](State& of) { of.lane = LaneUse::leased; }), "leased: the statement asks for it");
+    EXPECT_EQ(refusal([](State& of) { of.script = true; }), "leased: not a single statement");
+    EXPECT_EQ(refusal([](State& of) { of.parts.resize(2); }), "leased: not a single statement");
+    EXPECT_EQ(refusal([](State& of) { of.repeats.resize(1); }), "leased: not a single statement");
+    EXPECT_EQ(refusal([](State& of) { of.shareable = false; }),
+              "leased: not a read whose answer is wanted as a whole");
+    EXPECT_EQ(refusal([](State& of) { of.in_transaction = true; }), "leased: part of a transaction");
+    EXPECT_EQ(refusal([](State& of) { of.undecided = true; }), "leased: part of a transaction");
+    EXPECT_EQ(refusal([](State& of) { of.format = session::RowFormat::text; }),
+              "leased: its rows are wanted as text");
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>("SELECT length($1::text)", std::string(65 << 10, 'x')),
+              65 << 10);
+    EXPECT_EQ(site.caller.reason, "leased: its arguments are larger than 64 kB");
+  });
+}
+
+TEST_F(LaneOnServer, APoolOfOneSessionHasNoLane) {
+  pool_max = 1;
+  run([](Site& site) -> Task<void> {
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(co_await tag_of(site.caller, i), i);
+    EXPECT_EQ(site.caller.reason, "leased: a pool of fewer than 2 sessions has no lane");
+  });
+}
+
+TEST_F(LaneOnServer, ASessionThatReadsStringsInTheOldWayIsNotShared) {
+  database.execute("ALTER DATABASE " + database.query_value("SELECT quote_ident(current_database())") +
+                   " SET standard_conforming_strings = off");
+  run([](Site& site) -> Task<void> {
+    std::string reason;
+    for (int i = 0; i < 300 && reason.find("standard_conforming_strings") == std::string::npos; ++i) {
+      EXPECT_EQ(co_await tag_of(site.caller, i), i);
+      reason = site.caller.reason;
+      co_await sleep(2ms);
+    }
+    EXPECT_THAT(reason, HasSubstr("standard_conforming_strings is off"));
   });
 }
 
