@@ -15,6 +15,7 @@
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/sql/safe_names.hpp>
 #include <switchyard/telemetry/event_log.hpp>
 #include <switchyard/telemetry/log.hpp>
 
@@ -125,6 +126,11 @@ Result<std::unique_ptr<Fleet>> Fleet::open(FleetConfig config, std::shared_ptr<f
     if (database.when_down != WhenDown::spool || database.spool_key->empty()) continue;
     if (const auto cipher = fleet::SpoolCipher::make(*database.spool_key); !cipher.ok()) {
       return cipher.error().with_database(database.name);
+    }
+  }
+  for (const DatabaseConfig& database : config.databases) {
+    if (const auto safe = sql::parse_safe_names(*database.lane_safe); !safe.ok()) {
+      return safe.error().with_context("database." + database.name + ".lane_safe");
     }
   }
   for (std::string_view name : fleet::used_names()) {

@@ -160,7 +160,8 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
   }
   if (!shape->note_use(now)) return {false, "leased: not used often enough yet"};
   const bool closed = machine.open() == 0;
-  if (closed && pool.in_use() < settings.opens_from) return {false, "leased: too few callers at one time"};
+  if (closed && pool.in_use() + pool.waiting() < settings.opens_from)
+    return {false, "leased: too few callers at one time"};
   if (const std::string_view why = check_shape(*shape, now); !why.empty()) {
     refused_by_verdict_ = why != kBeingLookedAt && !shape->may_share();
     return {false, why};
@@ -391,6 +392,13 @@ void Lane::Impl::open_seats(TimePoint now) noexcept {
   arm();
 }
 
+TimePoint Lane::Impl::generation_since() noexcept {
+  const std::uint64_t generation = guard.generation();
+  if (generation_ && *generation_ != generation) generation_since_ = runtime::now();
+  generation_ = generation;
+  return generation_since_;
+}
+
 void Lane::Impl::seat_changed(LaneSeat& seat) noexcept {
   if (seat.slot() != kNoLaneSlot) at_slot_[seat.slot()] = &seat;
   arm();
@@ -492,6 +500,7 @@ void Lane::Impl::on_tick(void* self) noexcept {
 
 void Lane::Impl::second() noexcept {
   const TimePoint now = runtime::now();
+  (void)generation_since();
   const std::uint64_t generation = guard.generation();
   (void)guard.epoch();
   const bool idle = now - last_used_ >= settings.idle_timeout;

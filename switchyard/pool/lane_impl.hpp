@@ -232,6 +232,8 @@ class Lane::Impl {
   void lease(LaneCall& call, LaneExit why) noexcept;
   void again(LaneCall& call) noexcept;
   void fail(LaneCall& call, const Error& error) noexcept;
+  /// When settings of the role, the database or the server were last seen to have changed.
+  [[nodiscard]] TimePoint generation_since() noexcept;
   /// Something has changed: look at the queue at the end of this turn.
   void stir() noexcept { turn_end_.schedule(); }
   [[nodiscard]] LaneSeat* seat_at(LaneSlot slot) noexcept {
@@ -281,6 +283,8 @@ class Lane::Impl {
   bool refused_by_verdict_ = false;
   TimePoint last_used_{};
   TimePoint may_open_at_{};
+  std::optional<std::uint64_t> generation_;
+  TimePoint generation_since_{};
   TimePoint shapes_looked_at_{};
   std::string objection_;
   runtime::TurnEnd turn_end_{&Impl::on_turn_end, this};

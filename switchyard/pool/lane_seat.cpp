@@ -14,7 +14,7 @@ namespace {
 using Submitted = protocol::Pipeline::Submitted;
 
 /// Sessions that were used before are closed for others; so many at one time.
-constexpr unsigned kMostRefused = 8;
+constexpr unsigned kMostRefused = 64;
 /// What a prepared point read costs a server process, about; texts with many joins and partitions more.
 constexpr std::size_t kPreparedBytes = 12 << 10;
 constexpr std::size_t kPreparedBytesPerByte = 24;
@@ -67,13 +67,14 @@ void LaneSeat::on_failed(const Error& error) noexcept {
 }
 
 void LaneSeat::on_granted(session::Session& session, Duration /*waited*/) noexcept {
-  if (!session.pristine()) {
-    // What was set on it once may have left traces that no RESET removes.
+  // What was set on it once may have left traces that no RESET removes, and what was set for its role or database
+  // since it logged in has not reached it.
+  if (!session.pristine() || session.opened() < lane_.generation_since()) {
     state_ = State::empty;
     const bool enough = ++refused_ > kMostRefused;
     if (enough) {
       refused_ = 0;
-      lane_.object("its sessions were set up by their users before", runtime::now());
+      lane_.object("its sessions were set up before, by their users or for them", runtime::now());
     } else {
       session.close();
     }

@@ -95,6 +95,7 @@ protocol::Pipeline& Session::let(Tenant& /*tenant*/) noexcept { std::abort(); }
 void Session::flush() noexcept { std::abort(); }
 void Session::cancel() noexcept { std::abort(); }
 bool Session::pristine() const noexcept { std::abort(); }
+TimePoint Session::opened() const noexcept { std::abort(); }
 std::int32_t Session::server_pid() const noexcept { std::abort(); }
 bool Session::idle() const noexcept { return !impl_->state->busy && !impl_->state->closed; }
 bool Session::closed() const noexcept { return impl_->state->closed; }

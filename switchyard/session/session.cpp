@@ -86,6 +86,7 @@ protocol::Pipeline& Session::let(Tenant& tenant) noexcept {
 void Session::flush() noexcept {
   if (!impl_->closed_) impl_->stream_->flush_now();
 }
+TimePoint Session::opened() const noexcept { return impl_->opened_; }
 bool Session::pristine() const noexcept { return impl_->pristine_ && !needs_reset(); }
 void Session::start_reset() noexcept { impl_->start_reset(); }
 void Session::start_ping() noexcept { impl_->start_internal(kPing); }
@@ -144,7 +145,8 @@ Session::Impl::Impl(Session& session, std::shared_ptr<const ConnectPlan> plan, E
       key_(std::move(established.key)),
       address_(std::move(established.address)),
       host_(std::move(established.host)),
-      endpoint_(std::move(established.endpoint)) {
+      endpoint_(std::move(established.endpoint)),
+      opened_(runtime::now()) {
   stream_->set_handler(this);
 }
 

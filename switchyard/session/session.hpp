@@ -106,6 +106,8 @@ class SWITCHYARD_API Session {
   [[nodiscard]] protocol::Pipeline& let(Tenant& tenant) noexcept;
   /// Writes what the tenant has submitted: as much as the socket takes now, the rest by itself.
   void flush() noexcept;
+  /// When it had logged in.
+  [[nodiscard]] TimePoint opened() const noexcept;
   /// Nothing that a reset would have to undo ever ran here.
   [[nodiscard]] bool pristine() const noexcept;
 

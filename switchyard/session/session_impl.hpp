@@ -180,6 +180,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   runtime::SocketAddress address_;
   HostSpec host_;
   std::string endpoint_;
+  TimePoint opened_{};
 
   PrepareSink prepare_sink_{*this};
   SyncSink sync_sink_{*this};
