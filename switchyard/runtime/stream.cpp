@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -617,13 +618,21 @@ Task<Result<void>> Stream::start_tls(std::shared_ptr<const TlsContext> context, 
   };
   CloseUnlessDone guard{*impl};
   if (impl->closed_) co_return Error(ErrorKind::Closed, "the connection was closed", ErrorStage::connecting);
-  if (impl->in_.size() != 0) {
+  const bool begun = options.begun;
+  if (impl->in_.size() != 0 && !begun) {
     co_return Error(ErrorKind::Protocol, "received unencrypted data after SSL response", ErrorStage::connecting)
         .with_hint("somebody between this program and the server may be inserting bytes")
         .with_session_lost();
   }
   Result<std::unique_ptr<TlsFilter>> filter = TlsFilter::create(std::move(context), std::move(options));
   if (!filter.ok()) co_return filter.error();
+  if (const ByteView received = impl->in_.readable(); !received.empty()) {
+    char* at = (*filter)->cipher_in().prepare(received.size());
+    if (at == nullptr) co_return Error(ErrorKind::Unavailable, "no memory for TLS", ErrorStage::connecting);
+    std::memcpy(at, received.data(), received.size());
+    (*filter)->cipher_in().commit(received.size());
+    impl->in_.clear();
+  }
   impl->begin_tls(std::move(*filter));
   Timer timer(
       [](void* shared) noexcept {

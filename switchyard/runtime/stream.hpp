@@ -93,8 +93,9 @@ class SWITCHYARD_API Stream {
   static constexpr std::size_t kLargestWait = 128 * 1024;
 
   /// Changes to TLS; works before start() (direct TLS) and after it. Bytes of the peer that were received before
-  /// are fatal: nobody may speak in the clear then. On error the stream is closed. Errors: Unavailable for what the
-  /// network or the peer did, Config for a certificate that is not trusted or does not fit; stage connecting.
+  /// are fatal (nobody may speak in the clear then), unless TlsOptions::begun says that they belong to it. On error
+  /// the stream is closed. Errors: Unavailable for what the network or the peer did, Config for a certificate that
+  /// is not trusted or does not fit; stage connecting.
   [[nodiscard]] Task<Result<void>> start_tls(std::shared_ptr<const TlsContext> context, TlsOptions options,
                                              TimePoint deadline);
   [[nodiscard]] bool is_tls() const noexcept { return tls() != nullptr; }

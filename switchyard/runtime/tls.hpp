@@ -51,6 +51,8 @@ struct TlsOptions {
   std::string server_name;  ///< the host as the user wrote it: checked by Verify::full, named in messages
   bool send_sni = true;     ///< sslsni; never sent for IP addresses
   Alpn alpn = Alpn::offer;
+  /// Accepting side: the peer began its handshake unasked (direct TLS), so what has been received belongs to it.
+  bool begun = false;
 };
 
 /// A finished handshake.
@@ -60,6 +62,7 @@ struct TlsInfo {
   int bits = 0;
   std::string alpn;                   ///< empty if none was selected
   std::string peer_certificate_hash;  ///< of tls-server-end-point (RFC 5929), raw; empty if there is none
+  std::string own_certificate_hash;   ///< accepting side: the same of the certificate that was shown
 };
 
 /// Immutable after creation; may be shared by shards.

@@ -318,7 +318,10 @@ struct TlsFilter::Impl {
 
   [[nodiscard]] Result<void> check_peer() {
     const Certificate certificate(SSL_get1_peer_certificate(ssl.get()));
-    if (native().server) return {};
+    if (native().server) {
+      if (X509* own = SSL_get_certificate(ssl.get())) info.own_certificate_hash = end_point_hash(own);
+      return {};
+    }
     if (certificate == nullptr) {
       return Error(ErrorKind::Unavailable, "the server presented no certificate", ErrorStage::connecting);
     }

@@ -83,6 +83,19 @@ protocol::Pipeline& Session::let(Tenant& tenant) noexcept {
   impl_->tenant_ = &tenant;
   return impl_->pipeline_;
 }
+void Session::let(Relay& relay) noexcept {
+  SY_ASSERT(idle());
+  impl_->relay_ = &relay;
+}
+void Session::send(ByteView messages) noexcept {
+  if (impl_->closed_) return;
+  impl_->stream_->out().put(messages);
+  impl_->stream_->flush_soon();
+}
+void Session::each_parameter(
+    const std::function<void(std::string_view name, std::string_view value)>& visit) const {
+  for (const auto& [name, value] : impl_->parameters_) visit(name, value);
+}
 void Session::flush() noexcept {
   if (!impl_->closed_) impl_->stream_->flush_now();
 }
@@ -382,7 +395,7 @@ void Session::Impl::abandon(OperationState& operation) noexcept {
 }
 
 void Session::Impl::cancel() noexcept {
-  if (closed_ || cancel_ || (current_ == nullptr && tenant_ == nullptr)) return;
+  if (closed_ || cancel_ || (current_ == nullptr && tenant_ == nullptr && relay_ == nullptr)) return;
   stream_->stop_expecting();
   cancel_ = std::make_shared<CancelTicket>(CancelTicket{this});
   patience_.arm(deadline_after(runtime::now(), kCancelPatience));
@@ -401,6 +414,10 @@ Task<void> Session::Impl::send_cancel(std::shared_ptr<CancelTicket> ticket, std:
 }
 
 void Session::Impl::on_cancel_settled() noexcept {
+  if (relay_ != nullptr) {
+    patience_.disarm();
+    return relay_->on_cancel_settled();
+  }
   if (tenant_ == nullptr) return settle();
   patience_.disarm();  // how long the answer may take is the tenant's affair
   tenant_->on_cancel_settled();
@@ -563,6 +580,7 @@ void Session::Impl::close() noexcept {
   if (closed_) return;
   owner = nullptr;
   tenant_ = nullptr;
+  relay_ = nullptr;
   say_goodbye();
   lose(Error(ErrorKind::Closed, "the session was closed"));
 }
@@ -582,6 +600,7 @@ void Session::Impl::lose(const Error& error) noexcept {
     finish_operation();
   }
   internal_ = resetting_ = proving_ = false;
+  if (relay_ != nullptr) std::exchange(relay_, nullptr)->on_lost(error);
   if (tenant_ != nullptr) {
     std::exchange(tenant_, nullptr)->on_lost(error);
     return;
@@ -590,6 +609,7 @@ void Session::Impl::lose(const Error& error) noexcept {
 }
 
 void Session::Impl::on_data(base::ReadBuffer& in) noexcept {
+  if (relay_ != nullptr) return relay_->on_bytes(in);
   bool destroyed = false;
   destroyed_ = &destroyed;
   while (!closed_ && !paused_) {
@@ -619,6 +639,7 @@ void Session::Impl::on_data(base::ReadBuffer& in) noexcept {
 void Session::Impl::on_closed(const Error& error) noexcept { lose(error.with_session_lost()); }
 
 void Session::Impl::on_drained() noexcept {
+  if (relay_ != nullptr) return relay_->on_sent();
   if (current_ != nullptr && !detached_) current_->on_drained();
 }
 

@@ -11,6 +11,7 @@
 #include <switchyard/runtime/task.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -81,6 +82,23 @@ class SWITCHYARD_API Session {
     ~Tenant() = default;
   };
 
+  /// Drives the wire of a session by himself, message by message: a client of the gateway that has the session for
+  /// itself. Calls come from the loop.
+  class Relay {
+   public:
+    /// What the server has sent; what is not consumed is shown again with more.
+    virtual void on_bytes(base::ReadBuffer& in) noexcept = 0;
+    /// Everything has gone to the server after it was too slow to take it at once.
+    virtual void on_sent() noexcept = 0;
+    /// As of a tenant.
+    virtual void on_cancel_settled() noexcept = 0;
+    /// The session is gone. The owner is told next, and may destroy it.
+    virtual void on_lost(const Error& reason) noexcept = 0;
+
+   protected:
+    ~Relay() = default;
+  };
+
   /// Connects by the plan: hosts in order, TLS, authentication, target_session_attrs. Errors: Unavailable (stage
   /// connecting) with each host's reason, Server for refusals of the server, Config for a plan that can't work.
   static Task<Result<std::unique_ptr<Session>>> open(std::shared_ptr<const ConnectPlan> plan, TimePoint deadline);
@@ -108,6 +126,13 @@ class SWITCHYARD_API Session {
   void flush() noexcept;
   /// When it had logged in.
   [[nodiscard]] TimePoint opened() const noexcept;
+  /// Leaves the wire to `relay` until the session is closed: by abort(), or by its loss. Requires idle(). What runs
+  /// there is not looked at, so nobody else may get the session afterwards.
+  void let(Relay& relay) noexcept;
+  /// Sends complete messages of the relay at the end of this turn.
+  void send(ByteView messages) noexcept;
+  /// Calls `visit` with each setting that the server reports.
+  void each_parameter(const std::function<void(std::string_view name, std::string_view value)>& visit) const;
   /// Nothing that a reset would have to undo ever ran here.
   [[nodiscard]] bool pristine() const noexcept;
 

@@ -68,7 +68,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   [[nodiscard]] std::size_t unsent() const noexcept;
 
   [[nodiscard]] bool idle() const noexcept {
-    return !closed_ && current_ == nullptr && !internal_ && !settling_ && tenant_ == nullptr;
+    return !closed_ && current_ == nullptr && !internal_ && !settling_ && tenant_ == nullptr && relay_ == nullptr;
   }
 
   Session& self;
@@ -189,6 +189,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
 
   OperationState* current_ = nullptr;
   Session::Tenant* tenant_ = nullptr;
+  Session::Relay* relay_ = nullptr;
   bool detached_ = false;  ///< the current operation's caller is gone
   bool internal_ = false;  ///< a reset or ping runs
   bool internal_failed_ = false;

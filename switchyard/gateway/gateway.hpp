@@ -1,0 +1,54 @@
+// The wire door: any PostgreSQL client connects as if this were the server, with the name of a database of the
+// fleet as its dbname, and gets a session of that database.
+//
+// What it does today: each client that has logged in has one session of the fleet for itself until it leaves
+// (`pool_mode = session` of other poolers). The session is chosen by the fleet (primary or read view, breaker,
+// failover, limits) and is the server's to answer: messages pass byte for byte, complete ones only. A client logs
+// in under the name of the role that the fleet uses for the database: it acts as that role, and as nobody else.
+//
+// What it does not do yet is in docs/gateway.md.
+#pragma once
+
+#include <switchyard/base/export.hpp>
+#include <switchyard/base/result.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/settings.hpp>
+#include <switchyard/runtime/address.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace switchyard::inline v0::gateway {
+
+struct GatewayStatus {
+  std::uint32_t clients = 0;  ///< connected, those that log in included
+  std::uint32_t serving = 0;  ///< of them: have a session
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;          ///< ended before they had a session, cancel requests not counted
+  std::uint64_t cancels = 0;          ///< cancel requests that named a client
+  std::uint64_t unknown_cancels = 0;  ///< and those that did not
+};
+
+class SWITCHYARD_API Gateway {
+ public:
+  /// Listens on the current shard, which is the fleet's; the fleet outlives the gateway. Errors of Listener::open.
+  [[nodiscard]] static Result<std::unique_ptr<Gateway>> open(Fleet& fleet, GatewaySettings settings);
+  /// As close().
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  /// With the ports that were taken, in the order of GatewaySettings::listen.
+  [[nodiscard]] const std::vector<runtime::SocketAddress>& addresses() const noexcept;
+  [[nodiscard]] GatewayStatus status() const noexcept;
+  /// Stops listening and ends every client at once (57P01). What a client had not committed is rolled back.
+  void close() noexcept;
+
+ private:
+  class Impl;
+  explicit Gateway(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace switchyard::inline v0::gateway

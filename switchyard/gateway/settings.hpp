@@ -1,0 +1,39 @@
+// How a gateway listens and what it bounds.
+#pragma once
+
+#include <switchyard/base/time.hpp>
+#include <switchyard/gateway/user_list.hpp>
+#include <switchyard/protocol/limits.hpp>
+#include <switchyard/runtime/address.hpp>
+#include <switchyard/runtime/tls.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace switchyard::inline v0::gateway {
+
+struct GatewaySettings {
+  std::vector<runtime::SocketAddress> listen;  ///< TCP, port 0 takes a free one; Unix-domain paths
+  int unix_mode = 0600;                        ///< permissions of the paths
+  /// Null: TLS is not offered. Never offered on Unix-domain paths.
+  std::shared_ptr<const runtime::TlsContext> tls;
+  UserList users;
+  /// The account that runs the gateway may log in without proof on Unix-domain paths.
+  bool trust_own_account = true;
+  /// From the connection to the end of authentication (PostgreSQL's authentication_timeout). A session is waited
+  /// for as long as the database's acquire_timeout says.
+  Duration login_timeout = std::chrono::seconds(60);
+  /// Clients past their startup packet; one more is told 53300.
+  std::uint32_t max_clients = 10'000;
+  /// Connections that have not logged in yet, beyond which further ones are closed at once.
+  std::uint32_t max_logins = 1'000;
+  /// A message of a client that is larger ends it.
+  std::uint32_t max_message_size = protocol::kMaxMessageSize;
+  /// Bytes that may wait for one side to take them before the other is not read any more.
+  std::size_t max_unsent = std::size_t{256} << 10;
+};
+
+}  // namespace switchyard::inline v0::gateway

@@ -1,0 +1,108 @@
+#include <switchyard/gateway/startup_settings.hpp>
+
+#include <algorithm>
+#include <cctype>
+
+namespace switchyard::inline v0::gateway {
+namespace {
+
+/// As the server splits them (pg_split_opts).
+std::vector<std::string> split_options(std::string_view text) {
+  std::vector<std::string> words;
+  std::string word;
+  bool begun = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (std::isspace(static_cast<unsigned char>(text[i])) != 0) {
+      if (begun) words.push_back(std::move(word));
+      word.clear();
+      begun = false;
+      continue;
+    }
+    if (text[i] == '\\' && i + 1 < text.size()) ++i;
+    word += text[i];
+    begun = true;
+  }
+  if (begun) words.push_back(std::move(word));
+  return words;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b,
+                            [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+void set(Settings& settings, std::string name, std::string value) {
+  std::erase_if(settings, [&](const auto& setting) { return same_name(setting.first, name); });
+  settings.emplace_back(std::move(name), std::move(value));
+}
+
+Error invalid(std::string_view word) {
+  return Error(ErrorKind::Config, "invalid command-line argument for server process: " + std::string(word))
+      .with_hint("settings are given as -c name=value or --name=value");
+}
+
+Result<void> read_options(std::string_view text, Settings& settings) {
+  const std::vector<std::string> words = split_options(text);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    std::string_view word = words[i];
+    if (word.starts_with("--")) {
+      word.remove_prefix(2);
+    } else if (word == "-c" && i + 1 < words.size()) {
+      word = words[++i];
+    } else if (word.starts_with("-c") && word.size() > 2) {
+      word.remove_prefix(2);
+    } else {
+      return invalid(words[i]);
+    }
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos || equals == 0) return invalid(words[i]);
+    std::string name(word.substr(0, equals));
+    std::ranges::replace(name, '-', '_');
+    set(settings, std::move(name), std::string(word.substr(equals + 1)));
+  }
+  return {};
+}
+
+/// A literal that means the same whatever standard_conforming_strings says.
+void append_literal(std::string& out, std::string_view text) {
+  out += text.find('\\') == std::string_view::npos ? "'" : " E'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += c;
+    out += c;
+  }
+  out += '\'';
+}
+
+}  // namespace
+
+Result<Settings> read_settings(std::span<const std::pair<std::string, std::string>> startup) {
+  Settings settings;
+  // As the server: options first, so that what has a name of its own wins.
+  for (const auto& [name, value] : startup) {
+    if (name == "options") SY_TRY(read_options(value, settings));
+  }
+  for (const auto& [name, value] : startup) {
+    if (name != "options") set(settings, name, value);
+  }
+  return settings;
+}
+
+std::string_view find_setting(const Settings& settings, std::string_view name) noexcept {
+  const auto found =
+      std::ranges::find_if(settings, [&](const auto& setting) { return same_name(setting.first, name); });
+  return found == settings.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::string setup_text(const Settings& settings) {
+  std::string text = "DEALLOCATE ALL";
+  for (const auto& [name, value] : settings) {
+    text += "; SELECT pg_catalog.set_config(";
+    append_literal(text, name);
+    text += ", ";
+    append_literal(text, value);
+    text += ", false)";
+  }
+  return text;
+}
+
+}  // namespace switchyard::inline v0::gateway

@@ -1,0 +1,114 @@
+#include <switchyard/gateway/user_list.hpp>
+
+#include <switchyard/protocol/crypto.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace switchyard::inline v0::gateway {
+namespace {
+
+namespace crypto = protocol::crypto;
+
+constexpr std::size_t kSaltSize = 16;
+/// PostgreSQL's default (scram_iterations): those who don't exist look like most who do.
+constexpr std::uint32_t kIterations = 4096;
+constexpr std::size_t kMd5Size = 35;
+constexpr std::string_view kMd5 = "md5";
+constexpr std::string_view kScram = "SCRAM-SHA-256$";
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r";
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+/// Takes a quoted text from the front.
+std::optional<std::string> take_quoted(std::string_view& rest) {
+  rest = trimmed(rest);
+  if (!rest.starts_with('"')) return std::nullopt;
+  std::string out;
+  for (std::size_t i = 1; i < rest.size(); ++i) {
+    if (rest[i] != '"') {
+      out += rest[i];
+    } else if (i + 1 < rest.size() && rest[i + 1] == '"') {
+      out += rest[i++];
+    } else {
+      rest.remove_prefix(i + 1);
+      return out;
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_md5(std::string_view secret) {
+  return secret.size() == kMd5Size && secret.starts_with(kMd5) &&
+         secret.find_first_not_of("0123456789abcdef", kMd5.size()) == std::string_view::npos;
+}
+
+std::string random(std::size_t size) {
+  auto bytes = crypto::random_bytes(size);
+  if (!bytes) throw Error(ErrorKind::Unavailable, "OpenSSL has no random bytes");
+  return *std::move(bytes);
+}
+
+Result<protocol::LoginMethod> method_of(Secret secret) {
+  if (is_md5(secret.reveal())) return protocol::LoginMethod(protocol::Md5Login{std::move(secret)});
+  if (!secret.reveal().starts_with(kScram)) {
+    return protocol::LoginMethod(
+        protocol::ScramLogin{protocol::ScramVerifier::make(secret, random(kSaltSize), kIterations)});
+  }
+  Result<protocol::ScramVerifier> verifier = protocol::ScramVerifier::parse(secret.reveal());
+  if (!verifier.ok()) return verifier.error();
+  return protocol::LoginMethod(protocol::ScramLogin{*std::move(verifier)});
+}
+
+}  // namespace
+
+UserList::UserList() : disguise_(random(kSaltSize)) {}
+
+Result<UserList> UserList::parse(std::string_view text, std::string_view name) {
+  UserList list;
+  std::size_t number = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    ++number;
+    if (line.empty() || line.starts_with(';') || line.starts_with('#')) continue;
+    const auto wrong = [&](std::string what) {
+      return Error(ErrorKind::Config, std::string(name) + ":" + std::to_string(number) + ": " + std::move(what))
+          .with_hint("a line is \"user\" \"password, MD5 hash or SCRAM verifier\"");
+    };
+    std::optional<std::string> user = take_quoted(line);
+    std::optional<std::string> secret = take_quoted(line);
+    if (!user || !secret || user->empty()) return wrong("a quoted user and a quoted secret are expected");
+    if (const std::string_view rest = trimmed(line); !rest.empty() && !rest.starts_with(';')) {
+      return wrong("something is behind the secret");
+    }
+    if (secret->empty()) return wrong("user \"" + *user + "\" has an empty secret");
+    Result<protocol::LoginMethod> method = method_of(Secret(*std::move(secret)));
+    if (!method.ok()) return wrong("the SCRAM verifier of user \"" + *user + "\" is malformed");
+    if (!list.users_.emplace(*user, *std::move(method)).second)
+      return wrong("user \"" + *user + "\" is there twice");
+  }
+  return list;
+}
+
+protocol::LoginMethod UserList::login_of(std::string_view user) const {
+  const auto found = users_.find(user);
+  if (found != users_.end()) return found->second;
+  const auto derived = [&](std::string_view what) {
+    return crypto::hmac_sha256(disguise_, std::string(what) + std::string(user));
+  };
+  protocol::ScramVerifier nobody;
+  nobody.iterations = kIterations;
+  nobody.salt = std::string(crypto::view(derived("salt ")).substr(0, kSaltSize));
+  nobody.stored_key = derived("stored key ");
+  nobody.server_key = derived("server key ");
+  return protocol::ScramLogin{std::move(nobody)};
+}
+
+}  // namespace switchyard::inline v0::gateway
