@@ -24,10 +24,12 @@ Task<void> look(std::shared_ptr<Route> route, std::shared_ptr<pool::PermitCounte
   const auto ask = [](Route& on, BudgetPermits& by, BudgetLook& begun) -> Task<Result<ServerSight>> {
     const session::CallContext call{.deadline = deadline_after(runtime::now(), kLookTimeout), .label = {}};
     const ChannelHolder holder(co_await open_channel(on, call, OnConnectFailure::fail));
+    // It may have been lost before this coroutine's turn came.
+    const session::Session* const session = holder.get()->session();
+    if (session == nullptr) co_return Error(ErrorKind::Unavailable, "the session was lost");
     begun = by.registry().with(
         [&](BudgetLedger& ledger, BudgetTime now) { return ledger.begin_look(by.account(), now); });
-    co_return co_await look_at_server(*holder.get(), holder.get()->session()->server_pid(),
-                                      by.terms().application_names);
+    co_return co_await look_at_server(*holder.get(), session->server_pid(), by.terms().application_names);
   };
   BudgetLook begun;
   const auto answer = co_await as_result(ask(*route, *budget, begun));
