@@ -185,7 +185,8 @@ class Budget : public ::testing::Test {
     const auto endpoint = cluster->primary().endpoint();
     return "[fleet]\napplication = \"crowd\"\n" + fleet_keys + "\n[database.main]\ndsn = \"postgresql://" + user +
            "@/postgres?host=" + endpoint.host + "&port=" + std::to_string(endpoint.port) +
-           "\"\n[database.main.pool]\nmin = 0\nmax = " + std::to_string(pool_max) +
+           // Callers that share sessions would not need as many as they may have.
+           "\"\nlane = \"leased\"\n[database.main.pool]\nmin = 0\nmax = " + std::to_string(pool_max) +
            "\nacquire_timeout = \"60s\"\n[database.reference]\nwhen_unconfigured = \"fail\"\n";
   }
   void add_workers(int count, const std::string& file, int callers, const std::string& table = {}) {

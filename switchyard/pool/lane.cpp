@@ -201,7 +201,7 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
     ++counters.twins;
     return {true, "shared lane: answered by the execution of another caller"};
   }
-  call.shares_sync = shape->is_sure();
+  call.shares_sync = shares_sync && shape->is_sure();
   call.replayable = true;
   call.expected = shape->expected();
   call.budget = shape->budget();
@@ -481,7 +481,7 @@ void Lane::Impl::arm() noexcept {
     }
   }
   if (machine.sessions() > 0 && !second_.armed()) {
-    second_.arm(deadline_after(runtime::now(), std::chrono::seconds(1)));
+    second_.arm(deadline_after(runtime::now(), settings.look_every));
   }
 }
 

@@ -172,6 +172,7 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   void on_lost(const Error& reason) noexcept override;
 
   void set_up() noexcept;
+  static void on_patience(void* self) noexcept;
   void go_live() noexcept;
   void give_back() noexcept;
   void alarm(std::string_view what) noexcept;
@@ -207,6 +208,7 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   TripwireSink canary_{*this};
   TripwireSink audit_{*this};
   std::string text_;  // reused
+  runtime::Timer patience_{&LaneSeat::on_patience, this};
 };
 
 class Lane::Impl {
@@ -255,6 +257,7 @@ class Lane::Impl {
   std::string prefix;  ///< of statement names: random, of the process
   std::vector<LaneSeat*> at_slot_;
   bool closing = false;
+  bool shares_sync = true;  ///< the server has no transaction_timeout
 
  private:
   [[nodiscard]] Admission admit(LaneRequest& request, session::OperationState& operation, TimePoint now);

@@ -14,6 +14,7 @@
 #include <switchyard/session/connect_plan.hpp>
 #include <switchyard/session/querier.hpp>
 #include <switchyard/session/result_states.hpp>
+#include <tests/support/gate.hpp>
 
 #include <bit>
 #include <memory>
@@ -158,7 +159,8 @@ class LaneOnServer : public ::testing::Test {
     pooled.max = pool_max;
     auto plan = std::make_shared<session::ConnectPlan>();
     plan->options =
-        parse_connection_string(database.endpoint().keywords() + " application_name=lane_pgtest").value_or_throw();
+        parse_connection_string(database.endpoint().keywords() + " application_name=lane_pgtest" + through)
+            .value_or_throw();
     auto permits = std::make_shared<PermitCounter>(pooled.max);
     Pool pool(std::move(pooled), make_connector(std::move(plan)), permits, nullptr);
     settings.opens_from = 0;
@@ -194,6 +196,7 @@ class LaneOnServer : public ::testing::Test {
   OpenGuard guard;
   Alarms alarms;
   std::uint32_t pool_max = 8;
+  std::string through;  ///< more of the connection string
   bool expects_no_alarm = true;
   runtime::Shard shard;
 };
@@ -625,6 +628,29 @@ TEST_F(LaneOnServer, TripwiresHoldWhileNothingIsWrong) {
       co_await sleep(10ms);
     }
     EXPECT_GE(site.lane.stats().canaries, 1U);
+  });
+}
+
+TEST_F(LaneOnServer, AnAnswerThatIsNotTheOneToItsQuestionClosesTheSession) {
+  using testing::Gate;
+  using testing::GateDirection;
+  Gate gate(testing::GateTarget::unix_socket(database.endpoint().host, database.endpoint().port));
+  through = " host=127.0.0.1 sslmode=disable port=" + std::to_string(gate.port());
+  settings.look_every = 2ms;
+  settings.audit_every = 1h;
+  expects_no_alarm = false;
+  run([&](Site& site) -> Task<void> {
+    std::uint64_t place = 3000;
+    for (int tries = 0; tries < 40 && alarms.heard.empty(); ++tries) {
+      (void)co_await as_result(warm<std::int32_t>(site, kTag, 1));
+      // One bit of a byte of some answer to come; in a digit of a canary it makes another number.
+      gate.clear_faults();
+      gate.at_byte(GateDirection::to_client, place += 7, testing::GateFault::corrupt(1), testing::GateScope::every);
+      const std::size_t fired = gate.fired();
+      for (int i = 0; i < 400 && gate.fired() == fired && alarms.heard.empty(); ++i) co_await sleep(5ms);
+      co_await sleep(20ms);
+    }
+    EXPECT_THAT(alarms.heard, ::testing::Contains("an answer was not the one to its question"));
   });
 }
 

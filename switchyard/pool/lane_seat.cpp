@@ -111,6 +111,13 @@ void LaneSeat::set_up() noexcept {
   text_ += kAudit;
   check(pipeline_->query(text_, &setup_sink_));
   session_->flush();
+  patience_.arm(deadline_after(opened_, lane_.settings.setup_patience));
+}
+
+void LaneSeat::on_patience(void* self) noexcept {
+  auto& seat = *static_cast<LaneSeat*>(self);
+  seat.lane_.object("the server did not answer while a session was set up", runtime::now());
+  seat.close(Error(ErrorKind::Unavailable, "the server did not answer while the session was set up for a lane"));
 }
 
 void LaneSeat::SetupSink::on_row(protocol::RowView row) noexcept {
@@ -154,6 +161,8 @@ void LaneSeat::go_live() noexcept {
   }
   slot_ = *slot;
   state_ = State::live;
+  patience_.disarm();
+  lane_.shares_sync = shares_sync_;
   lane_.seat_changed(*this);
   lane_.stir();
 }
@@ -190,6 +199,7 @@ void LaneSeat::on_lost(const Error& reason) noexcept {
 }
 
 void LaneSeat::give_back() noexcept {
+  patience_.disarm();
   state_ = State::empty;
   pipeline_ = nullptr;
   session::Session* session = std::exchange(session_, nullptr);

@@ -25,6 +25,10 @@ struct LaneSettings {
   std::int32_t row_cap = 1000;
   /// Without statements for this long a lane gives its sessions back.
   Duration idle_timeout = std::chrono::seconds(10);
+  /// Each session answers a question that only it knows this often; ages and settings are looked at as well.
+  Duration look_every = std::chrono::seconds(1);
+  /// A session that is not set up after so long is given back.
+  Duration setup_patience = std::chrono::seconds(5);
   /// An idle session is asked for its settings and its role this often.
   Duration audit_every = std::chrono::seconds(10);
   /// Age at which a session is replaced. 0: never.
