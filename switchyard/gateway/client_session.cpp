@@ -153,6 +153,8 @@ Task<void> ClientSession::handshake() {
   }
   const runtime::TlsInfo& info = *stream_->tls();
   act(machine_.on_tls_started({.certificate_hash = info.own_certificate_hash, .alpn = info.alpn}));
+  // The startup packet may have come with the end of the handshake, and been shown before its turn.
+  if (state_ == State::startup) stream_->set_handler(this);
 }
 
 void ClientSession::on_timer(void* self) noexcept {
