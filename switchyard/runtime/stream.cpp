@@ -292,7 +292,7 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
   /// A peer that closes its end is told with its last bytes: no wake-up of its own.
   static constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP;
   /// One event takes at most about this much, so that others get their turn.
-  static constexpr std::size_t kLargestTake = 2 * kLargestRead;
+  static constexpr std::size_t kLargestTake = kLargestRead;
 
   [[nodiscard]] std::uint32_t wanted_events() const noexcept {
     if (connecting_) return EPOLLOUT;
