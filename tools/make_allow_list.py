@@ -6,14 +6,11 @@ depend on whose session it is. The rules below are the review: what no rule name
 
 Each version is asked in a cluster of its own, which is removed at the end. psql is taken from PATH.
 """
-import os
 import pathlib
-import pwd
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
+
+import scratch_cluster
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "switchyard/sql/allow_list_table.cpp"
@@ -146,27 +143,9 @@ def unescape(field):
     return re.sub(r"\\(.)", lambda match: {"n": "\n", "t": "\t", "r": "\r"}.get(match[1], match[1]), field)
 
 
-def rows_of(bin_folder, folder):
+def rows_of(bin_folder):
     """All built-in functions of one version."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C"}
-    owner = {}
-    if os.getuid() == 0:
-        account = pwd.getpwnam("postgres")
-        os.chown(folder, account.pw_uid, account.pw_gid)
-        owner = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    options = {"env": environment, "cwd": folder, "check": True, **owner}
-    data = folder / "data"
-    subprocess.run([f"{bin_folder}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"],
-                   stdout=subprocess.DEVNULL, **options)
-    subprocess.run([f"{bin_folder}/pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o",
-                    f"-c listen_addresses='' -k {folder} -p 5432", "start"], stdout=subprocess.DEVNULL, **options)
-    try:
-        out = subprocess.run(["psql", "-X", "-h", folder, "-U", "postgres", "-d", "postgres", "-c", QUERY],
-                             stdout=subprocess.PIPE, text=True, **options).stdout
-    finally:
-        subprocess.run([f"{bin_folder}/pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"],
-                       stdout=subprocess.DEVNULL, **options)
-    for line in out.splitlines():
+    for line in scratch_cluster.ask(bin_folder, QUERY).splitlines():
         oid, name, types, arguments, kind, volatility, language, source, for_server, io_of = line.split("\t")
         yield (int(oid), name, types, arguments, kind, volatility, language, unescape(source), for_server == "t",
                "" if io_of == r"\N" else io_of)
@@ -177,18 +156,13 @@ def main():
         sys.exit(__doc__)
     lines = {}
     for bin_folder in sys.argv[1:]:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="allow-list-"))
-        try:
-            for oid, name, types, arguments, kind, volatility, language, source, for_server, io_of in rows_of(
-                    bin_folder, folder):
-                flags = flags_of(name, kind, volatility, language, source, for_server, io_of)
-                if flags is None:
-                    continue
-                bits = " | ".join(f"k_{flag}" for flag in sorted(flags)) or "0"
-                entry = (oid, fingerprint(name, types, language, source), bits)
-                lines[entry] = f"    {{{oid}, 0x{entry[1]:08x}, {bits}}},  // {name}({arguments})"
-        finally:
-            shutil.rmtree(folder)
+        for oid, name, types, arguments, kind, volatility, language, source, for_server, io_of in rows_of(bin_folder):
+            flags = flags_of(name, kind, volatility, language, source, for_server, io_of)
+            if flags is None:
+                continue
+            bits = " | ".join(f"k_{flag}" for flag in sorted(flags)) or "0"
+            entry = (oid, fingerprint(name, types, language, source), bits)
+            lines[entry] = f"    {{{oid}, 0x{entry[1]:08x}, {bits}}},  // {name}({arguments})"
     TABLE.write_text("""// Made by tools/make_allow_list.py, which has the reasons: OID, fingerprint, flags of each function.
 // clang-format off
 #include <switchyard/sql/allow_list.hpp>

@@ -1,20 +1,17 @@
 #!/usr/bin/env python3
 """Writes switchyard/session/built_in_functions_table.cpp: the names of PostgreSQL's own functions after which a session
-is as it was before. What LEAVES_SOMETHING names is judged in switchyard/session/effects.cpp.
+is as it was before. What LEAVES_SOMETHING names is judged in switchyard/session/residue.cpp.
 
     tools/make_built_in_functions.py BIN BIN ...      folders with initdb and postgres, one per PostgreSQL version
 
 Each version is asked in a cluster of its own, which is removed at the end. psql is taken from PATH.
 """
-import os
 import pathlib
-import pwd
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import textwrap
+
+import scratch_cluster
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "switchyard/session/built_in_functions_table.cpp"
@@ -35,27 +32,10 @@ COPY (
 ) TO STDOUT"""
 
 
-def names_of(bin_folder, folder):
+def names_of(bin_folder):
     """The functions of one version that a statement can call."""
-    owner = {}
-    if os.getuid() == 0:
-        account = pwd.getpwnam("postgres")
-        os.chown(folder, account.pw_uid, account.pw_gid)
-        owner = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    options = {"env": {"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C"}, "cwd": folder, "check": True,
-               **owner}
-    data = folder / "data"
-    subprocess.run([f"{bin_folder}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"],
-                   stdout=subprocess.DEVNULL, **options)
-    subprocess.run([f"{bin_folder}/pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o",
-                    f"-c listen_addresses='' -k {folder} -p 5432", "start"], stdout=subprocess.DEVNULL, **options)
-    try:
-        out = subprocess.run(["psql", "-X", "-h", folder, "-U", "postgres", "-d", "postgres", "-c", QUERY],
-                             stdout=subprocess.PIPE, text=True, **options).stdout
-    finally:
-        subprocess.run([f"{bin_folder}/pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"],
-                       stdout=subprocess.DEVNULL, **options)
-    return {name for name in out.split() if not LEAVES_SOMETHING.fullmatch(name)}
+    names = scratch_cluster.ask(bin_folder, QUERY).split()
+    return {name for name in names if not LEAVES_SOMETHING.fullmatch(name)}
 
 
 def main():
@@ -63,11 +43,7 @@ def main():
         sys.exit(__doc__)
     names = set()
     for bin_folder in sys.argv[1:]:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="built-in-"))
-        try:
-            names |= names_of(bin_folder, folder)
-        finally:
-            shutil.rmtree(folder)
+        names |= names_of(bin_folder)
     lines = textwrap.wrap(" ".join(f'"{name}",' for name in sorted(names)), 112, break_long_words=False,
                           break_on_hyphens=False)
     TABLE.write_text("""// Made by tools/make_built_in_functions.py, which says what is left out.
