@@ -97,7 +97,7 @@ struct LimiterReport {
 
 /// The shared lane of an endpoint, of this shard.
 struct LaneStatus {
-  struct Exit {
+  struct Reason {
     std::string why;  ///< "leased: more rows than the lane's row cap"
     std::uint64_t count = 0;
   };
@@ -108,9 +108,9 @@ struct LaneStatus {
   std::uint64_t syncs = 0;       ///< groups they were sent in
   std::uint64_t reissued = 0;    ///< moved away from a slow statement
   std::uint64_t cancels = 0;
-  std::uint64_t alarms = 0;    ///< sessions closed because something did not fit
-  std::vector<Exit> exits;     ///< statements that went on, on a lease
-  std::vector<Exit> refusals;  ///< reads that were leased from the start
+  std::uint64_t alarms = 0;      ///< sessions closed because something did not fit
+  std::vector<Reason> exits;     ///< statements that went on, on a lease
+  std::vector<Reason> refusals;  ///< reads that were leased from the start
 };
 
 struct EndpointStatus {

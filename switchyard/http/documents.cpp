@@ -134,6 +134,14 @@ void write_replication(JsonWriter& json, const ReplicationStatus& replication) {
   json.member("rtt_ms", milliseconds(replication.rtt)).member("error", replication.error).end_object();
 }
 
+void write_reasons(JsonWriter& json, const char* key, const std::vector<LaneStatus::Reason>& reasons) {
+  json.key(key).begin_array();
+  for (const LaneStatus::Reason& reason : reasons) {
+    json.begin_object().member("why", reason.why).member("count", reason.count).end_object();
+  }
+  json.end_array();
+}
+
 void write_lane(JsonWriter& json, const LaneStatus& lane) {
   json.key("lane")
       .begin_object()
@@ -144,17 +152,10 @@ void write_lane(JsonWriter& json, const LaneStatus& lane) {
       .member("syncs", lane.syncs)
       .member("reissued", lane.reissued)
       .member("cancels", lane.cancels)
-      .member("alarms", lane.alarms)
-      .key("exits")
-      .begin_array();
-  for (const LaneStatus::Exit& exit : lane.exits) {
-    json.begin_object().member("why", exit.why).member("count", exit.count).end_object();
-  }
-  json.end_array().key("refusals").begin_array();
-  for (const LaneStatus::Exit& refusal : lane.refusals) {
-    json.begin_object().member("why", refusal.why).member("count", refusal.count).end_object();
-  }
-  json.end_array().end_object();
+      .member("alarms", lane.alarms);
+  write_reasons(json, "exits", lane.exits);
+  write_reasons(json, "refusals", lane.refusals);
+  json.end_object();
 }
 
 void write_endpoint(JsonWriter& json, const EndpointStatus& endpoint) {

@@ -341,10 +341,10 @@ void add_lane(Families& families, const std::string& pool, const LaneStatus& lan
   families.add(kLaneSyncs, label, lane.syncs);
   families.add(kLaneReissued, label, lane.reissued);
   families.add(kLaneAlarms, label, lane.alarms);
-  for (const LaneStatus::Exit& exit : lane.exits) {
+  for (const LaneStatus::Reason& exit : lane.exits) {
     families.add(kLaneExits, with(label, "reason", exit.why.substr(exit.why.find(' ') + 1)), exit.count);
   }
-  for (const LaneStatus::Exit& refusal : lane.refusals) {
+  for (const LaneStatus::Reason& refusal : lane.refusals) {
     families.add(kLaneRefusals, with(label, "reason", refusal.why.substr(refusal.why.find(' ') + 1)),
                  refusal.count);
   }

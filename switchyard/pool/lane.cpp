@@ -480,8 +480,8 @@ void Lane::Impl::arm() noexcept {
       tick_.arm(std::min(machine.next_tick(), deadline_after(runtime::now(), kLeastBudget)));
     }
   }
-  if (machine.sessions() > 0 && !second_.armed()) {
-    second_.arm(deadline_after(runtime::now(), settings.look_every));
+  if (machine.sessions() > 0 && !look_.armed()) {
+    look_.arm(deadline_after(runtime::now(), settings.look_every));
   }
 }
 
@@ -498,18 +498,16 @@ void Lane::Impl::on_tick(void* self) noexcept {
   lane.turn();
 }
 
-void Lane::Impl::second() noexcept {
+void Lane::Impl::look() noexcept {
   const TimePoint now = runtime::now();
   (void)generation_since();
-  const std::uint64_t generation = guard.generation();
-  (void)guard.epoch();
   const bool idle = now - last_used_ >= settings.idle_timeout;
   const bool crowded = pool.crowded() && machine.open() > 1;
   bool gave_one = false;
   for (LaneSeat& seat : seats_) {
     if (seat.state() != LaneSeat::State::live) continue;
     const bool old = settings.max_lifetime > Duration::zero() && now - seat.opened() >= settings.max_lifetime;
-    if (idle || old || seat.generation() != generation || (crowded && !gave_one)) {
+    if (idle || old || seat.generation() != *generation_ || (crowded && !gave_one)) {
       gave_one = true;
       machine.retire(seat.slot(), actions);
       continue;

@@ -80,7 +80,6 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   [[nodiscard]] LaneSlot slot() const noexcept { return slot_; }
   [[nodiscard]] TimePoint opened() const noexcept { return opened_; }
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
-  [[nodiscard]] bool shares_sync() const noexcept { return shares_sync_; }
   [[nodiscard]] TimePoint audited() const noexcept { return audited_; }
   /// To be closed at the end of the turn.
   [[nodiscard]] bool condemned() const noexcept { return condemned_ && session_ != nullptr; }
@@ -274,9 +273,9 @@ class Lane::Impl {
   [[nodiscard]] LaneCall* find_twin(const LaneShape& shape, const session::OperationState& operation) noexcept;
   static void on_turn_end(void* self) noexcept { static_cast<Impl*>(self)->turn(); }
   static void on_tick(void* self) noexcept;
-  static void on_second(void* self) noexcept { static_cast<Impl*>(self)->second(); }
+  static void on_look(void* self) noexcept { static_cast<Impl*>(self)->look(); }
   void turn() noexcept;
-  void second() noexcept;
+  void look() noexcept;
   void arm() noexcept;
 
   std::deque<LaneSeat> seats_;
@@ -292,7 +291,7 @@ class Lane::Impl {
   std::string objection_;
   runtime::TurnEnd turn_end_{&Impl::on_turn_end, this};
   runtime::Timer tick_{&Impl::on_tick, this};
-  runtime::Timer second_{&Impl::on_second, this};
+  runtime::Timer look_{&Impl::on_look, this};
 };
 
 }  // namespace switchyard::inline v0::pool

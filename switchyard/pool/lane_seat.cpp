@@ -347,6 +347,7 @@ void LaneSeat::send(LaneCall& call, bool sync) noexcept {
     if (shape.id() >= prepared_.size() || !prepared_[shape.id()].there ||
         prepared_[shape.id()].epoch != shape.epoch()) {
       prepare(shape);
+      if (condemned_) return;  // without its name another statement would be bound; what is on the wire is leased
     }
   } else {
     call.unnamed = true;
