@@ -98,6 +98,8 @@ TEST(Explain, JsonHoldsTheSame) {
 TEST(Settings, AndTheKeyTableAreTheSame) {
   FleetConfig fleet;
   fleet.channels["x"];
+  fleet.gateway.databases["x"];
+  fleet.gateway.users["x"];
   DatabaseConfig database;
   database.name = "x";
   database.primary.options["host"];

@@ -42,6 +42,18 @@ std::string_view to_string(ServerType value) noexcept {
   return value == ServerType::development ? "development" : "production";
 }
 
+std::string_view to_string(PoolMode value) noexcept {
+  switch (value) {
+    case PoolMode::automatic: return "auto";
+    case PoolMode::session: return "session";
+    case PoolMode::transaction: return "transaction";
+  }
+  return "unknown";
+}
+std::string_view to_string(ReadConsistency value) noexcept {
+  return value == ReadConsistency::strict ? "strict" : "session";
+}
+std::string_view to_string(SequenceMode value) noexcept { return value == SequenceMode::pin ? "pin" : "follow"; }
 std::string_view to_string(RoleFamily value) noexcept {
   return value == RoleFamily::family ? "family" : "documents";
 }

@@ -14,6 +14,7 @@
 #include <switchyard/base/secret.hpp>
 #include <switchyard/base/time.hpp>
 #include <switchyard/config/connection_options.hpp>
+#include <switchyard/config/gateway_config.hpp>
 #include <switchyard/config/name_rule.hpp>
 #include <switchyard/config/origin.hpp>
 
@@ -255,7 +256,7 @@ struct SWITCHYARD_API FleetConfig {
   Setting<RoleFamily> roles = RoleFamily::documents;
   Setting<std::vector<std::string>> migrations;  ///< folders whose files name their target: "-- Target: reference"
   Setting<std::string> http_address = std::string("127.0.0.1:8420");
-  Setting<std::string> gateway_address;  ///< empty = closed
+  GatewayConfig gateway;
   TelemetryConfig telemetry;
   Setting<std::string> vault_address;
   Setting<Secret> vault_token;

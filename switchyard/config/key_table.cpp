@@ -11,6 +11,8 @@ using enum Effect;
 
 constexpr double kMostSessions = 100'000;  // of one pool: PostgreSQL itself allows 262 143
 constexpr double kMostWorkers = 10'000;
+constexpr double kMostClients = 1'000'000;  // 24 bits of a client's process id number it
+constexpr std::string_view kPoolModes = "auto|session|transaction";
 
 // clang-format off: one key a line reads better
 constexpr std::array kKeys{
@@ -25,7 +27,47 @@ constexpr std::array kKeys{
     KeySpec{"fleet.roles", choice, "documents", "names of provisioned roles: commerce_user, or X_owner, X_migrator, X_app, X_ro", 0, 0, "documents|family", stored},
     KeySpec{"fleet.migrations", list, "", "folders of migrations that name their database themselves (-- Target: reference)", 0, 0, "", stored},
     KeySpec{"http.address", text, "127.0.0.1:8420", "address of the HTTP door"},
-    KeySpec{"gateway.address", text, "", "address of the PostgreSQL wire door; empty: closed", 0, 0, "", stored},
+    KeySpec{"gateway.listen", list, "127.0.0.1:6433", "where PostgreSQL clients connect: HOST:PORT, PORT on 127.0.0.1, *:PORT for every address; [] for none"},
+    KeySpec{"gateway.unix_socket", text, "", "folder for a Unix-domain socket .s.PGSQL.PORT (psql -h FOLDER); empty: none, but for `switchyard up`"},
+    KeySpec{"gateway.unix_socket_mode", text, "0600", "who may connect to it, as chmod has it"},
+    KeySpec{"gateway.tls_certificate", text, "", "PEM file with the certificate chain shown to clients; empty: no TLS"},
+    KeySpec{"gateway.tls_key", text, "", "PEM file with its key"},
+    KeySpec{"gateway.tls_client_ca", text, "", "PEM file with the authorities whose client certificates are accepted"},
+    KeySpec{"gateway.users_file", text, "", "who may log in: PgBouncer's userlist.txt, a user and a SCRAM verifier, MD5 hash or password in quotes a line"},
+    KeySpec{"gateway.hba", list, "own account by Unix socket, everybody else scram-sha-256", "who may log in from where and how: lines as in pg_hba.conf, the first that fits decides"},
+    KeySpec{"gateway.hba_file", text, "", "file with such lines, behind those of hba"},
+    KeySpec{"gateway.auth_user", text, "", "role that looks up, on the server, users who are not in users_file; empty: nobody does"},
+    KeySpec{"gateway.auth_password", secret, "", "password of auth_user; empty: as users_file says"},
+    KeySpec{"gateway.auth_query", text, "name and password from pg_shadow", "what auth_user asks, with the user as $1; two columns: name and secret"},
+    KeySpec{"gateway.auth_database", text, "the one the client wants", "database of the fleet where it asks"},
+    KeySpec{"gateway.auth_cache", duration, "10s", "how long its answer is believed, and how soon a role that lost its login loses its clients"},
+    KeySpec{"gateway.admin_users", list, "", "may do everything on the console (database switchyard)", 0, 0, "", stored},
+    KeySpec{"gateway.stats_users", list, "", "may look at the console's tables", 0, 0, "", stored},
+    KeySpec{"gateway.max_clients", count, "10000", "clients that have logged in", 1, kMostClients},
+    KeySpec{"gateway.max_logins", count, "1000", "connections that have not logged in yet", 1, kMostClients},
+    KeySpec{"gateway.database_max_clients", count, "0", "clients of one database; 0: any", 0, kMostClients},
+    KeySpec{"gateway.user_max_clients", count, "0", "clients of one user; 0: any", 0, kMostClients},
+    KeySpec{"gateway.user_max_sessions", count, "0", "sessions that one user's clients use at a time; 0: any", 0, kMostSessions},
+    KeySpec{"gateway.role_pools", count, "100", "pools of roles other than the fleet's, for clients that log in as these", 0, 10'000},
+    KeySpec{"gateway.role_pool_max", count, "10", "sessions of each such pool", 1, kMostSessions},
+    KeySpec{"gateway.role_pool_idle", duration, "5m", "such a pool is closed when nobody has used it for so long"},
+    KeySpec{"gateway.cancel_rate", count, "100", "cancel requests a second that one address may send", 1, 1'000'000},
+    KeySpec{"gateway.login_timeout", duration, "60s", "from the connection to the end of authentication"},
+    KeySpec{"gateway.query_wait_timeout", duration, "2m", "longest wait of a client for a session; 0: any time"},
+    KeySpec{"gateway.client_idle_timeout", duration, "0s", "clients that send nothing for so long are ended; 0: never", 0, 0, "", stored},
+    KeySpec{"gateway.idle_transaction_timeout", duration, "0s", "the same within a transaction; 0: never", 0, 0, "", stored},
+    KeySpec{"gateway.pool_mode", choice, "auto", "auto: a session for as long as a client needs one; session: from login to goodbye; transaction: for a transaction", 0, 0, kPoolModes, stored},
+    KeySpec{"gateway.auto_read", flag, "false", "reads outside transactions go to replicas where that is safe; else only :read and BEGIN READ ONLY", 0, 0, "", stored},
+    KeySpec{"gateway.consistency", choice, "session", "session: a read on a replica has seen its client's writes; strict: everybody's", 0, 0, "session|strict", stored},
+    KeySpec{"gateway.sequences", choice, "follow", "follow: currval() and lastval() go to the session of the client's last write; pin: who uses them keeps a session", 0, 0, "follow|pin", stored},
+    KeySpec{"gateway.database.*.pool_mode", choice, "the gateway's", "for clients of this database", 0, 0, kPoolModes, stored},
+    KeySpec{"gateway.database.*.max_clients", count, "the gateway's", "clients of this database; 0: as database_max_clients says", 0, kMostClients},
+    KeySpec{"gateway.database.*.auto_read", flag, "the gateway's", "for clients of this database", 0, 0, "", stored},
+    KeySpec{"gateway.database.*.consistency", choice, "the gateway's", "for clients of this database", 0, 0, "session|strict", stored},
+    KeySpec{"gateway.database.*.sequences", choice, "the gateway's", "for clients of this database", 0, 0, "follow|pin", stored},
+    KeySpec{"gateway.user.*.pool_mode", choice, "the gateway's", "for clients of this user", 0, 0, kPoolModes, stored},
+    KeySpec{"gateway.user.*.max_clients", count, "the gateway's", "clients of this user; 0: as user_max_clients says", 0, kMostClients},
+    KeySpec{"gateway.user.*.max_sessions", count, "the gateway's", "sessions of this user's clients; 0: as user_max_sessions says", 0, kMostSessions},
     KeySpec{"telemetry.otlp_endpoint", text, "", "collector of traces (OTLP/HTTP), such as http://localhost:4318; empty: no traces"},
     KeySpec{"telemetry.otlp_headers", secret, "", "headers for the collector: Authorization=Bearer x,Other=y"},
     KeySpec{"telemetry.sample", real, "0.01", "share of the traces begun here that is recorded; for a trace begun elsewhere its sampled flag decides", 0, 1},
@@ -186,6 +228,7 @@ std::vector<std::string_view> split(std::string_view path) {
 bool is_name(const std::vector<std::string_view>& parts, std::size_t index) {
   const std::string_view root = parts[0];
   if (index == 1) return root == "database" || root == "server";
+  if (root == "gateway") return index == 2 && (parts[1] == "database" || parts[1] == "user");
   if (parts[index - 1] == "options") return index == 3 || index == 5;
   return index == 3 && root == "database" && parts[2] == "replica";
 }

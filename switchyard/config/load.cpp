@@ -27,6 +27,13 @@ namespace config {
 namespace {
 
 constexpr std::array<std::string_view, 3> kPurposes{"api", "jobs", "reports"};
+constexpr std::string_view kGatewayDatabase = "gateway.database.";
+constexpr std::string_view kGatewayUser = "gateway.user.";
+
+/// NAME of "gateway.user.NAME.pool_mode".
+std::string name_in(const std::string& path, std::string_view prefix) {
+  return path.substr(prefix.size(), path.find('.', prefix.size()) - prefix.size());
+}
 
 /// A variable of ours, with its value.
 struct FoundVariable {
@@ -538,6 +545,8 @@ class Loader {
     Filler fill(layers_, problems_);
     for (const auto& [path, values] : layers_.all()) {
       if (path.starts_with("channels.")) fleet_.channels[path.substr(std::string_view("channels.").size())];
+      if (path.starts_with(kGatewayDatabase)) fleet_.gateway.databases[name_in(path, kGatewayDatabase)];
+      if (path.starts_with(kGatewayUser)) fleet_.gateway.users[name_in(path, kGatewayUser)];
     }
     if (sources_.detected_workers) {
       fleet_.workers = Setting<std::uint32_t>(std::max(1u, *sources_.detected_workers),

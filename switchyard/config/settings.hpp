@@ -116,6 +116,57 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "backup.second_repository", database.backup.second_repository);
 }
 
+template <class Gateway, class Visitor>
+void visit_gateway(Gateway& gateway, Visitor& visit) {
+  visit("gateway.listen", gateway.listen);
+  visit("gateway.unix_socket", gateway.unix_socket);
+  visit("gateway.unix_socket_mode", gateway.unix_socket_mode);
+  visit("gateway.tls_certificate", gateway.tls_certificate);
+  visit("gateway.tls_key", gateway.tls_key);
+  visit("gateway.tls_client_ca", gateway.tls_client_ca);
+  visit("gateway.users_file", gateway.users_file);
+  visit("gateway.hba", gateway.hba);
+  visit("gateway.hba_file", gateway.hba_file);
+  visit("gateway.auth_user", gateway.auth_user);
+  visit("gateway.auth_password", gateway.auth_password);
+  visit("gateway.auth_query", gateway.auth_query);
+  visit("gateway.auth_database", gateway.auth_database);
+  visit("gateway.auth_cache", gateway.auth_cache);
+  visit("gateway.admin_users", gateway.admin_users);
+  visit("gateway.stats_users", gateway.stats_users);
+  visit("gateway.max_clients", gateway.max_clients);
+  visit("gateway.max_logins", gateway.max_logins);
+  visit("gateway.database_max_clients", gateway.database_max_clients);
+  visit("gateway.user_max_clients", gateway.user_max_clients);
+  visit("gateway.user_max_sessions", gateway.user_max_sessions);
+  visit("gateway.role_pools", gateway.role_pools);
+  visit("gateway.role_pool_max", gateway.role_pool_max);
+  visit("gateway.role_pool_idle", gateway.role_pool_idle);
+  visit("gateway.cancel_rate", gateway.cancel_rate);
+  visit("gateway.login_timeout", gateway.login_timeout);
+  visit("gateway.query_wait_timeout", gateway.query_wait_timeout);
+  visit("gateway.client_idle_timeout", gateway.client_idle_timeout);
+  visit("gateway.idle_transaction_timeout", gateway.idle_transaction_timeout);
+  visit("gateway.pool_mode", gateway.pool_mode);
+  visit("gateway.auto_read", gateway.auto_read);
+  visit("gateway.consistency", gateway.consistency);
+  visit("gateway.sequences", gateway.sequences);
+  for (auto& [name, database] : gateway.databases) {
+    const std::string prefix = "gateway.database." + name + ".";
+    visit(prefix + "pool_mode", database.pool_mode);
+    visit(prefix + "max_clients", database.max_clients);
+    visit(prefix + "auto_read", database.auto_read);
+    visit(prefix + "consistency", database.consistency);
+    visit(prefix + "sequences", database.sequences);
+  }
+  for (auto& [name, user] : gateway.users) {
+    const std::string prefix = "gateway.user." + name + ".";
+    visit(prefix + "pool_mode", user.pool_mode);
+    visit(prefix + "max_clients", user.max_clients);
+    visit(prefix + "max_sessions", user.max_sessions);
+  }
+}
+
 /// The settings of the fleet itself.
 template <class Fleet, class Visitor>
 void visit_fleet(Fleet& fleet, Visitor& visit) {
@@ -130,7 +181,7 @@ void visit_fleet(Fleet& fleet, Visitor& visit) {
   visit("fleet.roles", fleet.roles);
   visit("fleet.migrations", fleet.migrations);
   visit("http.address", fleet.http_address);
-  visit("gateway.address", fleet.gateway_address);
+  visit_gateway(fleet.gateway, visit);
   visit("telemetry.otlp_endpoint", fleet.telemetry.otlp_endpoint);
   visit("telemetry.otlp_headers", fleet.telemetry.otlp_headers);
   visit("telemetry.sample", fleet.telemetry.sample);

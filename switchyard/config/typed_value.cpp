@@ -158,6 +158,15 @@ Result<void> convert(const RawValue& raw, const KeySpec& spec, ServerType& out) 
 Result<void> convert(const RawValue& raw, const KeySpec& spec, RoleFamily& out) {
   return choice(raw, spec, {RoleFamily::documents, RoleFamily::family}, out);
 }
+Result<void> convert(const RawValue& raw, const KeySpec& spec, PoolMode& out) {
+  return choice(raw, spec, {PoolMode::automatic, PoolMode::session, PoolMode::transaction}, out);
+}
+Result<void> convert(const RawValue& raw, const KeySpec& spec, ReadConsistency& out) {
+  return choice(raw, spec, {ReadConsistency::session, ReadConsistency::strict}, out);
+}
+Result<void> convert(const RawValue& raw, const KeySpec& spec, SequenceMode& out) {
+  return choice(raw, spec, {SequenceMode::follow, SequenceMode::pin}, out);
+}
 
 namespace {
 std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
@@ -186,5 +195,8 @@ std::string show(LaneMode value, const KeySpec&, std::string_view) { return quot
 std::string show(WhenDown value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(ServerType value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(RoleFamily value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
+std::string show(PoolMode value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
+std::string show(ReadConsistency value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
+std::string show(SequenceMode value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 
 }  // namespace switchyard::inline v0::config

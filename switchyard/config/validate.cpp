@@ -18,7 +18,7 @@ class Validation {
 
   void run() {
     check_address("http.address", fleet_.http_address);
-    if (!fleet_.gateway_address->empty()) check_address("gateway.address", fleet_.gateway_address);
+    check_gateway();
     if (fleet_.application->empty()) problem("fleet.application", fleet_.application, "is empty", "name it");
     if (fleet_.databases.empty()) {
       problems_.add(fleet_.file, "no database is declared", "add [database.main], or set POSTGRES_DSN");
@@ -46,6 +46,46 @@ class Validation {
     }
     if (port < 0 || port > 65535) {
       problem(path, address, "'" + *address + "' is not an address", "write HOST:PORT, such as 127.0.0.1:8420");
+    }
+  }
+
+  void check_gateway() {
+    const GatewayConfig& gateway = fleet_.gateway;
+    for (const std::string& address : *gateway.listen) {
+      const std::string_view port = std::string_view(address).substr(address.rfind(':') + 1);  // all without ':'
+      unsigned value = 0;
+      const auto [at, ec] = std::from_chars(port.data(), port.data() + port.size(), value);
+      if (ec == std::errc() && at == port.data() + port.size() && value <= 65535) continue;
+      problem("gateway.listen", gateway.listen, "'" + address + "' is not an address",
+              "write HOST:PORT, such as 127.0.0.1:6433, or *:6433 for every address of this machine");
+    }
+    unsigned mode = 0;
+    const std::string& digits = *gateway.unix_socket_mode;
+    const auto [at, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), mode, 8);
+    if (ec != std::errc() || at != digits.data() + digits.size() || mode > 0777) {
+      problem("gateway.unix_socket_mode", gateway.unix_socket_mode, "'" + digits + "' are no permissions",
+              "write them as for chmod: 0600 for the own account, 0777 for everybody");
+    }
+    if (gateway.tls_certificate->empty() != gateway.tls_key->empty()) {
+      const auto& given = gateway.tls_key->empty() ? gateway.tls_certificate : gateway.tls_key;
+      problem(gateway.tls_key->empty() ? "gateway.tls_certificate" : "gateway.tls_key", given,
+              "certificate and key belong together", "set gateway.tls_certificate and gateway.tls_key");
+    } else if (!gateway.tls_client_ca->empty() && gateway.tls_certificate->empty()) {
+      problem("gateway.tls_client_ca", gateway.tls_client_ca, "without TLS no client shows a certificate",
+              "set gateway.tls_certificate and gateway.tls_key");
+    }
+    if (gateway.auth_query.is_set() && gateway.auth_user->empty()) {
+      problem("gateway.auth_query", gateway.auth_query, "nobody asks it", "set gateway.auth_user");
+    }
+    const std::string& asked = *gateway.auth_database;
+    if (!asked.empty() && fleet_.find(asked) == nullptr) {
+      problem("gateway.auth_database", gateway.auth_database, "unknown database '" + asked + "'",
+              suggestion(asked));
+    }
+    for (const auto& [name, database] : gateway.databases) {
+      if (fleet_.find(name) != nullptr) continue;
+      problems_.add(fleet_.file, "unknown database '" + name + "' in [gateway.database." + name + "]",
+                    suggestion(name));
     }
   }
 
