@@ -21,6 +21,9 @@ namespace {
 
 using session::Session;
 
+/// A server that has not let a session go after so long keeps its place, and the permit is given back all the same.
+constexpr Duration kLeavePatience = std::chrono::milliseconds(500);
+
 /// Pools of one process must not draw the same jitter.
 Random make_random() noexcept {
   static std::atomic<std::uint64_t> pools{0};
@@ -55,6 +58,7 @@ class Pool::Impl {
 
   ~Impl() {
     machine_.set_wake(nullptr, nullptr);
+    ending_ = true;
     machine_.close(now(), actions_);
     work_off();
     link_->pool = nullptr;
@@ -138,7 +142,7 @@ class Pool::Impl {
     runtime::AsyncEvent given_up;
   };
 
-  enum class Use : std::uint8_t { none, connecting, idle, pinging, resetting, lent };
+  enum class Use : std::uint8_t { none, connecting, idle, pinging, resetting, lent, leaving };
 
   /// The place of one session; its owner while nobody else wants to be.
   struct Seat final : Session::Owner {
@@ -198,6 +202,7 @@ class Pool::Impl {
       }
       case Use::none:
       case Use::connecting:
+      case Use::leaving:
       case Use::idle: return;
     }
     work_off();
@@ -214,6 +219,10 @@ class Pool::Impl {
       case Use::pinging: machine_.ping_failed(seat.slot, now(), actions_); break;
       case Use::resetting: machine_.reset_failed(seat.slot, now(), actions_); break;
       case Use::idle: machine_.session_lost(seat.index, now(), actions_); break;
+      case Use::leaving:
+        vacate(seat);
+        machine_.closed(seat.slot, now(), actions_);
+        break;
       case Use::none:
       case Use::connecting: return;
     }
@@ -302,8 +311,27 @@ class Pool::Impl {
       if (runtime::Loop::current_or_null() != nullptr) seat.attempt->given_up.set();
       seat.attempt.reset();
     }
+    if (leave(seat, action)) return;
     vacate(seat);
     machine_.closed(action.slot, now(), actions_);
+  }
+
+  /// The permit is given back once the server has its place back: whoever takes it next may connect at once.
+  bool leave(Seat& seat, const Close& action) noexcept {
+    if (!seat.session || seat.session->closed() || seat.use == Use::lent || ending_) return false;
+    switch (action.reason) {
+      case CloseReason::lost:
+      case CloseReason::ping_failed:
+      case CloseReason::reset_failed: return false;  // a server that does not answer
+      default: break;
+    }
+    if (runtime::Loop::current_or_null() == nullptr) return false;
+    sessions_[seat.index] = nullptr;
+    seat.use = Use::leaving;
+    seat.slot = action.slot;
+    seat.patience.arm(deadline_after(now(), kLeavePatience));
+    seat.session->leave();
+    return true;
   }
 
   void perform(Ping& action) noexcept {
@@ -406,6 +434,7 @@ class Pool::Impl {
   Actions actions_;
   std::size_t working_at_ = 0;  // the first action not begun
   bool working_ = false;
+  bool ending_ = false;
   PoolMachine machine_;
 };
 

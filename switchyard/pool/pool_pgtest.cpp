@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include <signal.h>
+
 namespace switchyard::pool {
 namespace {
 
@@ -242,6 +244,34 @@ TEST_F(PoolOnServer, AnIdleSessionIsPingedBeforeItIsLentAgain) {
     co_await sleep(5ms);
     EXPECT_EQ(co_await db.query_value<std::int32_t>("SELECT pg_backend_pid()"), pid);
     EXPECT_EQ(pool.stats().opened, 1U);
+  });
+}
+
+TEST_F(PoolOnServer, ASessionThatIsClosedCountsUntilTheServerHasLetItGo) {
+  run(sizes(0, 1), [this](Pool& pool) -> Task<void> {
+    Autocommit db(pool);
+    const auto pid = co_await db.query_value<std::int32_t>("SELECT pg_backend_pid()");
+    EXPECT_EQ(::kill(pid, SIGSTOP), 0);
+    pool.pause();
+    EXPECT_EQ(pool.stats().closing, 1U);
+    EXPECT_EQ(sessions(), "1");
+    EXPECT_EQ(::kill(pid, SIGCONT), 0);
+    while (pool.stats().closing != 0) co_await sleep(1ms);
+    EXPECT_EQ(sessions(), "0");
+    pool.resume();
+    EXPECT_EQ(co_await db.query_value<std::int32_t>("SELECT 1"), 1);
+  });
+}
+
+TEST_F(PoolOnServer, AServerThatDoesNotLetGoOfASessionHoldsUpNobodyForLong) {
+  run(sizes(0, 1), [](Pool& pool) -> Task<void> {
+    Autocommit db(pool);
+    const auto pid = co_await db.query_value<std::int32_t>("SELECT pg_backend_pid()");
+    EXPECT_EQ(::kill(pid, SIGSTOP), 0);
+    pool.pause();
+    pool.resume();
+    EXPECT_EQ(co_await db.query_value<std::int32_t>("SELECT 1"), 1);
+    EXPECT_EQ(::kill(pid, SIGCONT), 0);
   });
 }
 

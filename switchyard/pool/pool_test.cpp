@@ -90,6 +90,8 @@ void Session::abort(const Error& reason) noexcept {
   impl_->state->closed = true;
   if (impl_->state->owner != nullptr) impl_->state->owner->on_closed(*this, reason);
 }
+// A server that lets go at once.
+void Session::leave() noexcept { abort(Error(ErrorKind::Closed, "the server let it go")); }
 // What a shared lane would want of a session: nothing here opens one.
 protocol::Pipeline& Session::let(Tenant& /*tenant*/) noexcept { std::abort(); }
 void Session::flush() noexcept { std::abort(); }

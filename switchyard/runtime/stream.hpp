@@ -90,7 +90,7 @@ class SWITCHYARD_API Stream {
   /// Takes the hint back.
   void stop_expecting() noexcept;
   /// Waiting for more would leave server and client without work by turns.
-  static constexpr std::size_t kLargestWait = 128 * 1024;
+  static constexpr std::size_t kLargestWait = 64 * 1024;
 
   /// Changes to TLS; works before start() (direct TLS) and after it. Bytes of the peer that were received before
   /// are fatal (nobody may speak in the clear then), unless TlsOptions::begun says that they belong to it. On error

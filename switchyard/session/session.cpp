@@ -104,6 +104,7 @@ bool Session::pristine() const noexcept { return impl_->pristine_ && !needs_rese
 void Session::start_reset() noexcept { impl_->start_reset(); }
 void Session::start_ping() noexcept { impl_->start_internal(kPing); }
 void Session::close() noexcept { impl_->close(); }
+void Session::leave() noexcept { impl_->leave(); }
 void Session::abort(const Error& reason) noexcept {
   if (impl_->closed_) return;
   impl_->say_goodbye();
@@ -585,6 +586,14 @@ void Session::Impl::close() noexcept {
   lose(Error(ErrorKind::Closed, "the session was closed"));
 }
 
+/// A backend gives its place back before its socket closes (manual, chapter 55.2.10).
+void Session::Impl::leave() noexcept {
+  if (closed_ || leaving_) return;
+  leaving_ = true;
+  say_goodbye();
+  resume_reading();
+}
+
 /// The end, whoever caused it. Tells the owner last: the session may be destroyed there.
 void Session::Impl::lose(const Error& error) noexcept {
   if (closed_) return;
@@ -609,6 +618,7 @@ void Session::Impl::lose(const Error& error) noexcept {
 }
 
 void Session::Impl::on_data(base::ReadBuffer& in) noexcept {
+  if (leaving_) return in.clear();
   if (relay_ != nullptr) return relay_->on_bytes(in);
   bool destroyed = false;
   destroyed_ = &destroyed;

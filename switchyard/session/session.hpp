@@ -159,6 +159,8 @@ class SWITCHYARD_API Session {
   void start_ping() noexcept;
   /// Says goodbye and closes. The owner is not told.
   void close() noexcept;
+  /// Says goodbye and waits until the server has let the session go: its place there is free when on_closed comes.
+  void leave() noexcept;
 
   /// Nothing runs and the server waits for a statement.
   [[nodiscard]] bool idle() const noexcept;

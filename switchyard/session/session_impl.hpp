@@ -59,6 +59,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   [[nodiscard]] bool must_close() noexcept;
   void say_goodbye() noexcept;
   void close() noexcept;
+  void leave() noexcept;
 
   void copy_data(base::WriteBuffer& message) noexcept;
   void copy_done() noexcept;
@@ -68,7 +69,8 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   [[nodiscard]] std::size_t unsent() const noexcept;
 
   [[nodiscard]] bool idle() const noexcept {
-    return !closed_ && current_ == nullptr && !internal_ && !settling_ && tenant_ == nullptr && relay_ == nullptr;
+    return !closed_ && !leaving_ && current_ == nullptr && !internal_ && !settling_ && tenant_ == nullptr &&
+           relay_ == nullptr;
   }
 
   Session& self;
@@ -207,6 +209,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   bool forgets_statements_ = false;
   bool settling_ = false;  ///< the answer is complete, the cancel request is not
   bool closed_ = false;
+  bool leaving_ = false;  ///< goodbye has been said, the server has not closed yet
   bool paused_ = false;
   bool* destroyed_ = nullptr;          ///< set while on_data runs: tells it that the owner destroyed the session
   Residue residue_ = Residue::none;    ///< of all that ran since the last reset
