@@ -19,7 +19,7 @@ class Route;
 
 //  free ──start──► choosing ──► queued ──► running ──► free
 //                   ▲  ▲ └─ waits ┘│ ▲        │
-//                   │  │           │ └─ lane ─┤   (in a shared lane; a lease after all)
+//                   │  │           │ └─ lane ─┤   (in a shared lane; a lease after all, or given back: lane_only)
 //                   │  └───────────┴──────────┴── run again (other endpoint, after a pause)
 struct Attempt final : pool::Request, pool::LaneRequest, LimiterWaiter {
   enum class Phase : std::uint8_t { free, waiting, queued, lane, running };

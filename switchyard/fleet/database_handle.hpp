@@ -80,6 +80,12 @@ class SWITCHYARD_API DatabaseHandle : public Querier {
 
   [[nodiscard]] std::string_view name() const noexcept { return fleet::node_name(*node_); }
 
+  /// Where its plain reads go, for who brings operations of his own (the gateway), and what they inherit.
+  [[nodiscard]] fleet::Route& plain_route() const noexcept {
+    return only_reads_ != nullptr ? *only_reads_ : fleet::autocommit_route(*node_);
+  }
+  [[nodiscard]] const session::CallContext& call() const noexcept { return call_; }
+
   /// The read view: a replica if there is one, else the primary.
   [[nodiscard]] ReadView read(ReadOptions options = {}) const {
     fleet::Route& route =

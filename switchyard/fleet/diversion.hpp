@@ -23,6 +23,8 @@ class Diversion {
  public:
   /// There is somewhere else to go: nobody has to wait until the database comes back.
   [[nodiscard]] virtual bool has_other_way() const noexcept = 0;
+  /// Reads go there now.
+  [[nodiscard]] virtual bool stands_in() const noexcept = 0;
   /// Asked before an endpoint is chosen. True: it has taken the operation over, and ends it or gives it back
   /// through Route::send().
   [[nodiscard]] virtual bool takes(session::OperationState& operation, Route& route) noexcept = 0;

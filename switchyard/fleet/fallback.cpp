@@ -65,11 +65,15 @@ bool Fallback::is_unreachable(const Error& error) const noexcept {
   return sqlstate.empty() || sqlstate.starts_with("57P") || sqlstate.starts_with("08");
 }
 
+bool Fallback::stands_in() const noexcept {
+  if (retired_) return false;
+  return gate_.state() != SpoolGate::State::direct || gate_.maintenance() ||
+         (plan_.when_down != WhenDown::fail && runtime::now() < down_until_);
+}
+
 bool Fallback::takes(session::OperationState& operation, Route& route) noexcept {
   if (retired_) return false;
-  const bool calm = gate_.state() == SpoolGate::State::direct && !gate_.maintenance() &&
-                    (plan_.when_down == WhenDown::fail || runtime::now() >= down_until_);
-  if (calm) {
+  if (!stands_in()) {
     if (!spools() || operation.format != session::RowFormat::none || route.use() != RouteUse::mixed) return false;
     const SpoolGate::Choice choice = gate_.choose(runtime::now());
     if (choice.look) start_look();

@@ -95,6 +95,7 @@ class Fallback final : public Diversion,
   void remove_joined(const JoinedRoute& route) noexcept { std::erase(joined_, &route); }
 
   // Diversion
+  [[nodiscard]] bool stands_in() const noexcept override;
   [[nodiscard]] bool has_other_way() const noexcept override { return plan_.when_down != WhenDown::fail; }
   [[nodiscard]] bool takes(session::OperationState& operation, Route& route) noexcept override;
   [[nodiscard]] bool rescues(session::OperationState& operation, Route& route) noexcept override;

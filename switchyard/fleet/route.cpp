@@ -117,6 +117,66 @@ void Route::send(session::OperationState& operation) noexcept {
   advance(attempt);
 }
 
+bool Route::share(session::OperationState& operation) noexcept {
+  const auto refuse = [&](std::string_view why) {
+    operation.lane_reason = why;
+    return false;
+  };
+  operation.database = database_;
+  operation.lane_only = true;
+  if (refusal_) return refuse("leased: the route can't be taken");
+  if (const Diversion* other = diversion(); other != nullptr && other->stands_in()) {
+    return refuse("leased: the database's fallback answers");
+  }
+  const TimePoint now = runtime::now();
+  operation.started = now;
+  operation.read_only = access_ == RouteAccess::read;
+  const Choice choice = chooser_->choose({.context = static_cast<RequestContext*>(operation.context.get()),
+                                          .access = access_,
+                                          .started = now,
+                                          .now = now});
+  if (choice.endpoint == nullptr) return refuse("leased: there is no endpoint for it now");
+  Endpoint& endpoint = *choice.endpoint;
+  LimiterPlace place;
+  if (endpoint.limiter().enabled()) {
+    place = endpoint.limiter().try_enter();
+    if (!place) return refuse("leased: the adaptive limiter lets nothing more to the endpoint");
+  }
+  auto permit = enter(endpoint, now);
+  if (!permit.ok()) return refuse("leased: the breaker refuses the endpoint");
+  operation.route = choice.reason;
+  operation.set_phase(session::OperationState::Phase::queued);
+  apply_limits(operation, now);
+  Attempt& attempt = take_attempt();
+  attempt.operation = &operation;
+  attempt.endpoint = &endpoint;
+  attempt.place = std::move(place);
+  attempt.permit = *std::move(permit);
+  operation.retain();
+  operation.host_data = &attempt;
+  if (enter_lane(attempt, endpoint, now)) return true;
+  operation.host_data = nullptr;
+  operation.set_phase(session::OperationState::Phase::created);
+  give_attempt(attempt);
+  operation.release();
+  return false;
+}
+
+void Route::give_back(Attempt& attempt, std::string_view why) noexcept {
+  session::OperationState& operation = *attempt.operation;
+  operation.host_data = nullptr;
+  give_attempt(attempt);
+  operation.on_lane_left(why);
+  operation.release();
+}
+
+void Route::teach(const session::OperationState& operation, Duration took) noexcept {
+  if (refusal_) return;
+  const TimePoint now = runtime::now();
+  const Choice choice = chooser_->choose({.access = access_, .started = now, .now = now});
+  if (choice.endpoint != nullptr) teach_lane(operation, *choice.endpoint, took, now);
+}
+
 void Route::advance(Attempt& attempt) noexcept {
   session::OperationState& operation = *attempt.operation;
   const TimePoint now = runtime::now();
@@ -257,7 +317,10 @@ bool Route::enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noex
   session::OperationState& operation = *attempt.operation;
   if (!operation.shareable || attempt.left_lane) return false;
   pool::Lane* const lane = endpoint.lane();
-  if (lane == nullptr) return false;
+  if (lane == nullptr) {
+    if (operation.lane_only) operation.lane_reason = "leased: nothing is shared here";
+    return false;
+  }
   // A trial call wants a session of its own; what failed elsewhere does too.
   if (attempt.permit.trial() || attempt.attempts > 0) {
     operation.lane_reason = "leased: another try";
@@ -289,6 +352,7 @@ void Attempt::on_sent(TimePoint now) noexcept {
 }
 
 void Attempt::on_lease(pool::LaneExit why) noexcept {
+  if (operation->lane_only) return route.give_back(*this, pool::lane_exit_text(why));
   left_lane = true;
   operation->lane_reason = pool::lane_exit_text(why);
   operation->read_only = route.read_only();
@@ -336,7 +400,7 @@ bool Route::finished(session::OperationState& operation) noexcept {
   if (attempt == nullptr) return false;  // refused before it had one
   Endpoint* endpoint = refusal_ ? nullptr : attempt->endpoint;
   const resilience::Verdict verdict = judge_outcome(operation);
-  Diversion* other = operation.error() ? diversion() : nullptr;
+  Diversion* other = operation.error() && !operation.lane_only ? diversion() : nullptr;
   // Reads may find another replica first; where the database itself is meant there is only the other way.
   const bool first_elsewhere = other != nullptr && use_ == RouteUse::mixed;
   if (endpoint != nullptr) {
@@ -376,7 +440,8 @@ bool Route::rescued(Attempt& attempt, Diversion& other) noexcept {
 
 bool Route::run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept {
   session::OperationState& operation = *attempt.operation;
-  if (attempt.suspect || !limits_.retrier || verdict.again != resilience::Again::safe || !may_run_again(operation))
+  if (attempt.suspect || operation.lane_only || !limits_.retrier || verdict.again != resilience::Again::safe ||
+      !may_run_again(operation))
     return false;
   // A write on a route for reads is the caller's mistake, and stays one.
   if (verdict.re_resolve && access_ == RouteAccess::read) return false;

@@ -105,6 +105,13 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   /// traces, hints.
   void record(Endpoint* endpoint, session::OperationState& operation, unsigned failed_attempts = 0) noexcept;
 
+  /// Into the shared lane of the endpoint that the chooser names, or nowhere: false, with `lane_reason` saying why;
+  /// the operation has not begun then. It never waits. An operation that was taken ends as any other, or with
+  /// OperationState::on_lane_left(). It is `lane_only` from here.
+  [[nodiscard]] bool share(session::OperationState& operation) noexcept;
+  /// What share() had refused took so long on a session.
+  void teach(const session::OperationState& operation, Duration took) noexcept;
+
   /// As start(), and the diversion is not asked.
   void send(session::OperationState& operation) noexcept;
 
@@ -126,6 +133,8 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   [[nodiscard]] bool take_place(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept;
   /// Into the shared lane of the endpoint, if that takes it.
   [[nodiscard]] bool enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept;
+  /// Of share(): the operation is the caller's again.
+  void give_back(Attempt& attempt, std::string_view why) noexcept;
   /// It had a session to itself for so long: what that says of its statement.
   void teach_lane(const session::OperationState& operation, Endpoint& endpoint, Duration took,
                   TimePoint now) const noexcept;

@@ -106,7 +106,7 @@ std::string_view Lane::Impl::refuse(const OperationState& operation) const noexc
   }
   if (!operation.shareable) return "leased: not a read whose answer is wanted as a whole";
   if (operation.in_transaction || operation.undecided) return "leased: part of a transaction";
-  if (operation.format != session::RowFormat::binary && operation.format != session::RowFormat::native) {
+  if (operation.format == session::RowFormat::none || operation.format == session::RowFormat::text) {
     return "leased: its rows are wanted as text";
   }
   if (operation.parts.front().parameters.value_bytes().size() > kMaxLaneBind) {
@@ -177,7 +177,11 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
     bring_columns(*shape);
     return {false, "leased: its columns are being described"};
   }
+  if (part.parameters.size() != shape->parameter_types.size()) {
+    return {false, "leased: it has not as many arguments as parameters"};
+  }
   const auto& columns = operation.format == session::RowFormat::native ? shape->native : shape->description;
+  operation.on_parameter_description(shape->parameter_types);
   operation.on_describe(columns);
   if (operation.error()) {
     operation.restart();
@@ -220,7 +224,8 @@ LaneCall* Lane::Impl::find_twin(const LaneShape& shape, const OperationState& op
     if (other.columns != shape.description) continue;  // it was told of other columns
     const OperationState& theirs = *other.request->lane_operation;
     const Parameters& given = theirs.parts.front().parameters;
-    if (theirs.format == operation.format && given.value_bytes() == values &&
+    if (theirs.format == operation.format && std::ranges::equal(theirs.result_formats, operation.result_formats) &&
+        given.value_bytes() == values &&
         std::ranges::equal(given.formats(), operation.parts.front().parameters.formats())) {
       return &other;
     }
@@ -278,7 +283,7 @@ void Lane::Impl::give_call(LaneCall& call) noexcept {
   call.columns.reset();
   call.actual.reset();
   call.steps = 0;
-  call.described = call.mismatch = call.unnamed = call.shares_sync = false;
+  call.described = call.mismatch = call.noticed = call.unnamed = call.shares_sync = false;
   free_calls_.push_back(&call);
 }
 

@@ -36,6 +36,7 @@ LaneExit exit_of(std::string_view sqlstate) noexcept {
 
 constexpr Duration kRowCapBar = std::chrono::seconds(30);
 constexpr Duration kWriteBar = std::chrono::hours(24);
+constexpr Duration kNoticeBar = std::chrono::minutes(10);
 
 }  // namespace
 
@@ -64,6 +65,14 @@ void LaneCall::on_row_description(std::shared_ptr<const protocol::RowDescription
   actual = std::move(description);
 }
 
+void LaneCall::on_bind_complete() noexcept {
+  --steps;
+  if (!on_wire()) return;
+  for (LaneCall* call = this; call != nullptr; call = call->twin) {
+    if (call->request != nullptr) call->request->lane_operation->on_bind_complete();
+  }
+}
+
 void LaneCall::on_row(protocol::RowView row) noexcept {
   if (!on_wire()) return;
   if (!lane.machine.rows(slot(), row.bytes().size())) return;
@@ -89,11 +98,14 @@ void LaneCall::on_command_complete(std::string_view tag) noexcept {
   --steps;
   if (!on_wire()) return let_go();
   if (LaneSeat* seat = lane.seat_at(slot())) seat->note_answer(*shape);
-  if (mismatch) {
+  // Of an answer without rows they count as well.
+  if (!described) (void)compare_columns();
+  if (spoiled()) {
     // Unless those who come now are told better already.
-    if (columns == shape->description) shape->described = false;
+    if (mismatch && columns == shape->description) shape->described = false;
+    if (noticed) shape->bar(runtime::now() + kNoticeBar, "leased: the server has something to say of it");
     const LaneAnswer answer = lane.machine.failed(slot(), LaneFault::lane, runtime::now());
-    if (answer != LaneAnswer::discard) lane.lease(*this, LaneExit::columns);
+    if (answer != LaneAnswer::discard) lane.lease(*this, mismatch ? LaneExit::columns : LaneExit::lane_error);
     return let_go();
   }
   if (state() == State::streaming) shape->bar(runtime::now() + kRowCapBar, "leased: its answers are large");
@@ -121,7 +133,7 @@ void LaneCall::on_error(const ServerFields& fields) noexcept {
   --steps;
   if (!on_wire()) return let_go();
   const TimePoint now = runtime::now();
-  const bool own = is_lanes_own(fields.sqlstate);
+  const bool own = noticed || is_lanes_own(fields.sqlstate);
   if (own) {
     shape->note_fault(now);
     if (exit_of(fields.sqlstate) == LaneExit::columns || exit_of(fields.sqlstate) == LaneExit::name_error) {

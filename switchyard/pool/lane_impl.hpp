@@ -40,12 +40,13 @@ class LaneCall final : public LaneEntry, public protocol::ResponseSink {
   std::uint32_t steps = 0;                                  ///< whose end has not come
   bool described = false;                                   ///< the columns have been compared
   bool mismatch = false;                                    ///< they are not what was expected
+  bool noticed = false;                                     ///< the server had something to say of it
   std::shared_ptr<const protocol::RowDescription> columns;  ///< expected
   bool unnamed = false;                                     ///< parsed for itself, and described with its answer
   std::shared_ptr<const protocol::RowDescription> actual;   ///< of an unnamed one
 
  private:
-  void on_bind_complete() noexcept override { --steps; }
+  void on_bind_complete() noexcept override;
   void on_parse_complete() noexcept override { --steps; }
   void on_row_description(std::shared_ptr<const protocol::RowDescription> description) noexcept override;
   void on_no_data() noexcept override { --steps; }
@@ -60,6 +61,8 @@ class LaneCall final : public LaneEntry, public protocol::ResponseSink {
 
   [[nodiscard]] bool on_wire() const noexcept { return state() != State::free && state() != State::queued; }
   [[nodiscard]] bool compare_columns() noexcept;
+  /// What came does not count for a reason of the session's own.
+  [[nodiscard]] bool spoiled() const noexcept { return mismatch || noticed; }
 };
 
 /// One session of the lane.
@@ -115,6 +118,7 @@ class LaneSeat final : private Request, private session::Session::Tenant {
     Duration custom{};               // the least of the runs with a custom plan
     Duration generic{};              // the least of those after
     std::shared_ptr<const protocol::RowDescription> columns;
+    std::vector<Oid> parameter_types;
     bool there = false;
     bool described = false;
   };
@@ -126,6 +130,7 @@ class LaneSeat final : private Request, private session::Session::Tenant {
   /// Parse and Describe.
   struct PrepareSink final : protocol::ResponseSink {
     explicit PrepareSink(LaneSeat& owner) noexcept : seat(owner) {}
+    void on_parameter_description(std::span<const Oid> types) noexcept override;
     void on_row_description(std::shared_ptr<const protocol::RowDescription> description) noexcept override;
     void on_no_data() noexcept override;
     void on_error(const ServerFields& fields) noexcept override;

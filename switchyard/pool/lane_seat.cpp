@@ -295,6 +295,16 @@ void LaneSeat::prepare(LaneShape& shape) noexcept {
   }
 }
 
+void LaneSeat::PrepareSink::on_parameter_description(std::span<const Oid> types) noexcept {
+  Prepared* const known = seat.being_prepared();
+  if (known == nullptr) return;
+  try {
+    known->parameter_types.assign(types.begin(), types.end());
+  } catch (const std::exception&) {
+    seat.check(Submitted::out_of_memory);
+  }
+}
+
 void LaneSeat::PrepareSink::on_row_description(
     std::shared_ptr<const protocol::RowDescription> description) noexcept {
   Prepared* const known = seat.being_prepared();
@@ -303,8 +313,13 @@ void LaneSeat::PrepareSink::on_row_description(
   known->described = true;
   LaneShape* shape = seat.lane_.shapes.by_id(seat.preparing_[seat.preparing_at_].shape);
   if (shape == nullptr || known->epoch != shape->epoch()) return;
-  if (shape->described && shape->description && *shape->description == *description) return;
+  if (shape->described && shape->description && *shape->description == *description &&
+      shape->parameter_types == known->parameter_types) {
+    known->columns = shape->description;  // the same object compares sooner
+    return;
+  }
   try {
+    shape->parameter_types = known->parameter_types;
     shape->description = description;
     shape->native_formats = result_formats_for(*description);
     shape->native = with_formats(*description, shape->native_formats);
@@ -356,9 +371,9 @@ void LaneSeat::send(LaneCall& call, bool sync) noexcept {
     call.steps += 2;
   }
   const Parameters& parameters = operation->parts.front().parameters;
-  const std::span<const std::int16_t> formats = operation->format == session::RowFormat::native
-                                                    ? std::span<const std::int16_t>(shape.native_formats)
-                                                    : std::span<const std::int16_t>(protocol::kAllBinary);
+  std::span<const std::int16_t> formats = protocol::kAllBinary;
+  if (operation->format == session::RowFormat::native) formats = shape.native_formats;
+  if (operation->format == session::RowFormat::given) formats = operation->result_formats;
   // Where the server has yet to say what the columns are, the first row waits for that:
   // LaneCall::compare_columns().
   int columns = protocol::kAnyColumns;
@@ -456,7 +471,16 @@ void LaneSeat::on_parameter_changed(std::string_view /*name*/) noexcept {
 }
 
 void LaneSeat::on_notice(const ServerFields& /*notice*/) noexcept {
-  if (state_ != State::live || pipeline_->head() != &prepare_sink_) return;
+  if (state_ != State::live) return;
+  const protocol::ResponseSink* const head = pipeline_->head();
+  if (head != &prepare_sink_) {
+    // A lane has no way to pass it on, and who runs the statement alone is told.
+    LaneEntry* const first = lane_.machine.head(slot_);
+    if (first == nullptr || first == &canary_ || first == &audit_) return;
+    auto* const call = static_cast<LaneCall*>(first);
+    if (static_cast<const protocol::ResponseSink*>(call) == head) call->noticed = true;
+    return;
+  }
   // Whoever parses such a text wants to be told each time.
   if (being_prepared() == nullptr) return;
   if (LaneShape* shape = lane_.shapes.by_id(preparing_[preparing_at_].shape)) {

@@ -61,6 +61,8 @@ class SWITCHYARD_API LaneShape {
   std::shared_ptr<const protocol::RowDescription> description;
   std::shared_ptr<const protocol::RowDescription> native;
   std::vector<std::int16_t> native_formats;
+  /// What the server takes its parameters for.
+  std::vector<Oid> parameter_types;
   bool described = false;
   /// Generic plans are bad for it: it is parsed anew each time, unnamed.
   bool wants_custom_plans = false;

@@ -14,7 +14,8 @@ struct FieldCode {
   char code;
   std::string ServerFields::* field;
 };
-// Manual chapter 55.8. S comes first, so that V, which is never translated, wins for the severity.
+// Manual chapter 55.8, in the order of a server. S comes first, so that V, which is never translated, wins for the
+// severity.
 constexpr std::array kFields{
     FieldCode{'S', &ServerFields::severity_localized},
     FieldCode{'V', &ServerFields::severity},
@@ -22,15 +23,15 @@ constexpr std::array kFields{
     FieldCode{'M', &ServerFields::message},
     FieldCode{'D', &ServerFields::detail},
     FieldCode{'H', &ServerFields::hint},
-    FieldCode{'P', &ServerFields::position},
-    FieldCode{'p', &ServerFields::internal_position},
-    FieldCode{'q', &ServerFields::internal_query},
     FieldCode{'W', &ServerFields::where},
     FieldCode{'s', &ServerFields::schema},
     FieldCode{'t', &ServerFields::table},
     FieldCode{'c', &ServerFields::column},
     FieldCode{'d', &ServerFields::data_type},
     FieldCode{'n', &ServerFields::constraint},
+    FieldCode{'P', &ServerFields::position},
+    FieldCode{'p', &ServerFields::internal_position},
+    FieldCode{'q', &ServerFields::internal_query},
     FieldCode{'F', &ServerFields::file},
     FieldCode{'L', &ServerFields::line},
     FieldCode{'R', &ServerFields::routine},

@@ -85,7 +85,8 @@ void OperationState::reset() noexcept {
   format = RowFormat::none;
   max_result_bytes = kMaxResultBytes;
   idempotent = takes_whole_answer = shareable = script = read_only = in_transaction = uncancellable =
-      keeps_session_clean = undecided = false;
+      keeps_session_clean = undecided = lane_only = false;
+  result_formats = {};
   started = granted = {};
   host = nullptr;
   host_keeper.reset();

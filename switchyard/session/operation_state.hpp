@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -79,6 +80,7 @@ enum class RowFormat : std::uint8_t {
   binary,  ///< typed mapping: every column in binary
   native,  ///< untyped rows: binary where it can be rendered, text elsewhere; needs the description first
   text,    ///< as the server prints it
+  given,   ///< as OperationState::result_formats says
 };
 
 /// Base of all operations. Reference counted without atomics: the caller's Operation holds one, whoever runs it
@@ -99,6 +101,9 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   std::string name;
   std::optional<Duration> timeout;
   RowFormat format = RowFormat::none;
+  /// For RowFormat::given, as Bind has them: none (all text), one (for all) or one for each column. They outlive
+  /// the operation.
+  std::span<const std::int16_t> result_formats;
   /// Bytes of rows that a result may hold: the setting max_result_bytes.
   std::uint64_t max_result_bytes = kMaxResultBytes;
   bool idempotent = false;
@@ -109,6 +114,8 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   /// A verb that reads and gives its rows at the end: it may share a session with others.
   bool shareable = false;
   LaneUse lane = LaneUse::automatic;
+  /// It shares a session or is given back: see on_lane_left().
+  bool lane_only = false;
 
   // -- who runs it (set by the engine) --
   OperationHost* host = nullptr;
@@ -191,6 +198,9 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   /// The columns, before the first row. Sets an error if they don't fit the expected type; called again per part.
   virtual void on_describe(const std::shared_ptr<const protocol::RowDescription>& description) noexcept = 0;
 
+  /// An operation that is `lane_only` has left its lane, and nothing of an answer counts: the last callback. `why`
+  /// is static text.
+  virtual void on_lane_left(std::string_view why) noexcept { (void)why; }
   /// The answer is complete, or the operation has failed: the last callback.
   virtual void on_finished() noexcept {}
   /// Everything written so far has been taken by the kernel (COPY FROM STDIN waits for it).
