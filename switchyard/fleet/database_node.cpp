@@ -227,12 +227,18 @@ void DatabaseNode::retire_routes() noexcept {
   for (const auto& route : routes_) route->retire();
 }
 
+void DatabaseNode::set_paused(bool on) noexcept {
+  paused_ = on;
+  places_.set_paused(on);
+}
+
 DatabaseStatus DatabaseNode::status() const {
   DatabaseStatus out;
   out.name = config_.name;
   out.configured = config_.configured();
   out.required = *config_.required;
   out.read_only = *config_.read_only;
+  out.paused = paused_;
   if (stand_in_ != nullptr) out.stand_in = stand_in_->name();
   out.profile = to_string(config_.profile);
   out.retries = retrier_->budget().spent();

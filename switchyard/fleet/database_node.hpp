@@ -63,6 +63,9 @@ class DatabaseNode {
   /// Where writes go now; another one after a failover. Null when not configured.
   [[nodiscard]] Endpoint* primary() noexcept { return places_.primary(); }
   [[nodiscard]] Places& places() noexcept { return places_; }
+  /// See Fleet::pause().
+  void set_paused(bool on) noexcept;
+  [[nodiscard]] bool paused() const noexcept { return paused_; }
   [[nodiscard]] DatabaseStatus status() const;
   Result<std::vector<BreakerReport>> set_breakers(BreakerCommand command, const BreakerSelection& which);
 
@@ -83,6 +86,7 @@ class DatabaseNode {
   std::shared_ptr<Retrier> retrier_;
   DatabaseNode* stand_in_ = nullptr;
   Places places_;
+  bool paused_ = false;
   /// Read views with options, each made once.
   struct View {
     std::optional<Duration> max_lag;

@@ -1,6 +1,7 @@
 #include <switchyard/base/units.hpp>
 #include <switchyard/fleet/budget_connector.hpp>
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/runtime/address.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/telemetry/event_log.hpp>
 
@@ -155,7 +156,7 @@ pool::Pool& Endpoint::pool() {
     pool_ =
         std::make_unique<pool::Pool>(pool_settings_, make_budget_connector(pool::make_connector(plan_), permits_),
                                      permits_, static_cast<pool::Observer*>(this));
-    if (maintenance_) pool_->pause();
+    if (maintenance_ || paused_) pool_->pause();
   }
   return *pool_;
 }
@@ -174,7 +175,7 @@ std::uint32_t Endpoint::outstanding() const noexcept {
 }
 
 pool::Lane* Endpoint::open_lane() {
-  if (superseded_ || maintenance_) return nullptr;
+  if (superseded_ || maintenance_ || paused_) return nullptr;
   lane_ =
       std::make_unique<pool::Lane>(lane_settings_, pool(), *lane_guard_, static_cast<pool::LaneObserver*>(this));
   return lane_.get();
@@ -204,6 +205,15 @@ void Endpoint::supersede() noexcept {
 
 void Endpoint::set_maintenance(bool on) noexcept {
   maintenance_ = on;
+  hold(maintenance_ || paused_);
+}
+
+void Endpoint::set_paused(bool on) noexcept {
+  paused_ = on;
+  hold(maintenance_ || paused_);
+}
+
+void Endpoint::hold(bool on) noexcept {
   if (on) retire_lane();
   if (!pool_) return;
   if (on) {
@@ -211,6 +221,32 @@ void Endpoint::set_maintenance(bool on) noexcept {
   } else {
     pool_->resume();
   }
+}
+
+void Endpoint::renew_sessions() noexcept {
+  retire_lane();
+  if (pool_) pool_->renew();
+}
+
+void Endpoint::add_sessions(std::vector<SessionStatus>& out) const {
+  if (!pool_) return;
+  const TimePoint now = runtime::now();
+  pool_->each_session([&](const session::Session& session, pool::SessionUse use, bool outdated) {
+    SessionStatus& status = out.emplace_back();
+    status.database = settings_.database;
+    status.endpoint = settings_.name;
+    status.user = plan_->options.user;
+    status.state = use == pool::SessionUse::idle ? "idle" : use == pool::SessionUse::lent ? "active" : "tested";
+    status.outdated = outdated;
+    status.session = &session;
+    status.server_pid = session.server_pid();
+    status.host = session.address().host();
+    status.port = session.address().port();
+    status.socket = session.native_handle();
+    status.tls = session.uses_tls();
+    status.age = now - session.opened();
+    status.prepared_statements = session.prepared_statements();
+  });
 }
 
 std::string Endpoint::location() const { return plan_->options.location(); }
@@ -229,7 +265,10 @@ EndpointStatus Endpoint::status() const {
     status.active = stats.active;
     status.idle = stats.idle;
     status.connecting = stats.connecting;
+    status.tested = stats.tested;
+    status.outdated = stats.outdated;
     status.waiting = stats.waiting;
+    if (stats.waiting != 0) status.longest_wait = runtime::now() - stats.waiting_since;
     status.min = stats.min;
     status.max = stats.max;
     status.created = stats.opened;

@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace switchyard::inline v0::fleet {
 
@@ -68,6 +69,11 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
   }
   /// Out of service on purpose: sessions are closed as they come back, and nobody is warned of anything.
   void set_maintenance(bool on) noexcept;
+  /// Sessions are closed as they come back, callers wait.
+  void set_paused(bool on) noexcept;
+  /// No session that is open now is used by another caller.
+  void renew_sessions() noexcept;
+  void add_sessions(std::vector<SessionStatus>& out) const;
   /// Operations that run or wait here.
   [[nodiscard]] std::uint32_t outstanding() const noexcept;
   /// Ends its sessions at once; whoever uses or waits for one is told.
@@ -103,6 +109,7 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
 
  private:
   [[nodiscard]] pool::Lane* open_lane();
+  void hold(bool on) noexcept;
   void on_lane_alarm(std::string_view what, std::int32_t server_pid) noexcept override;
   void on_near_exhaustion(std::uint32_t in_use, std::uint32_t max) noexcept override;
   void on_leak(const char* site, Duration held) noexcept override;
@@ -123,6 +130,7 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
   Listener* listener_ = nullptr;
   bool superseded_ = false;
   bool maintenance_ = false;
+  bool paused_ = false;
 };
 
 }  // namespace switchyard::inline v0::fleet

@@ -349,6 +349,35 @@ Result<std::vector<BreakerReport>> Fleet::set_breakers(std::string_view database
   return impl_->find(resolved->database->name)->set_breakers(command, which);
 }
 
+Result<void> Fleet::pause(std::string_view database) {
+  auto resolved = impl_->config.resolve(database);
+  if (!resolved.ok()) return resolved.error().with_kind(ErrorKind::Usage);
+  impl_->find(resolved->database->name)->set_paused(true);
+  return {};
+}
+
+Result<void> Fleet::resume(std::string_view database) {
+  auto resolved = impl_->config.resolve(database);
+  if (!resolved.ok()) return resolved.error().with_kind(ErrorKind::Usage);
+  impl_->find(resolved->database->name)->set_paused(false);
+  return {};
+}
+
+Result<void> Fleet::reconnect(std::string_view database) {
+  auto resolved = impl_->config.resolve(database);
+  if (!resolved.ok()) return resolved.error().with_kind(ErrorKind::Usage);
+  for (Endpoint* endpoint : impl_->find(resolved->database->name)->endpoints()) endpoint->renew_sessions();
+  return {};
+}
+
+std::vector<SessionStatus> Fleet::sessions() const {
+  std::vector<SessionStatus> out;
+  for (const auto& node : impl_->nodes) {
+    for (const Endpoint* endpoint : node->endpoints()) endpoint->add_sessions(out);
+  }
+  return out;
+}
+
 namespace {
 
 /// What an earlier process has left in the spool is drained; missing rights are known before they are needed.

@@ -23,6 +23,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace switchyard::inline v0 {
 
@@ -87,6 +88,17 @@ class SWITCHYARD_API Fleet {
   /// you mean".
   Result<std::vector<BreakerReport>> set_breakers(std::string_view database, BreakerCommand command,
                                                   BreakerSelection which = {});
+
+  /// Of this shard: callers of the database wait (their acquire_timeout goes on), and its sessions are closed as
+  /// they come back, until resume(). Done when FleetStatus shows no session any more. Usage error for an unknown
+  /// database, with "did you mean"; of a read view it is the database's.
+  Result<void> pause(std::string_view database);
+  Result<void> resume(std::string_view database);
+  /// Of this shard: no session that is open now is used by another caller. Idle ones are closed, others as they
+  /// come back; new ones are opened as they are needed.
+  Result<void> reconnect(std::string_view database);
+  /// The open sessions of this shard.
+  [[nodiscard]] std::vector<SessionStatus> sessions() const;
 
   /// Opens the pools of all configured databases to their `min` and logs
   /// "[STARTUP] Main database pool initialized" for each that answered.

@@ -135,6 +135,7 @@ std::unique_ptr<Endpoint> Places::make_endpoint(EndpointRole role, std::string n
                                                               .breakers_of = std::move(breakers_of)},
                                              connection, config_, pool, permits_);
   endpoint->set_listener(this);
+  endpoint->set_paused(paused_);
   if (role != EndpointRole::replica) give_lane(*endpoint);
   return endpoint;
 }
@@ -165,6 +166,11 @@ void Places::open_side(std::size_t index) {
     side.reader = make_endpoint(EndpointRole::read, "read" + place, side.connection, reader_pool_,
                                 /*read_only=*/true, "primary" + place);
   }
+}
+
+void Places::set_paused(bool on) noexcept {
+  paused_ = on;
+  for (Endpoint* endpoint : endpoints()) endpoint->set_paused(on);
 }
 
 Endpoint* Places::primary() noexcept { return sides_.empty() ? nullptr : side().primary.get(); }

@@ -83,6 +83,9 @@ class Places final : private TopologyWatch::Observer, private Endpoint::Listener
   [[nodiscard]] std::optional<ReplicationStatus> replication(const Endpoint& endpoint) const;
   [[nodiscard]] std::optional<ReplicationStatus> replication(std::size_t place) const;
 
+  /// All endpoints, those that are made later included.
+  void set_paused(bool on) noexcept;
+
   /// Ends all sessions and the watch at once.
   void close() noexcept;
   /// Ends the watch; operations go where the last look said.
@@ -127,6 +130,7 @@ class Places final : private TopologyWatch::Observer, private Endpoint::Listener
   std::unique_ptr<TopologyWatch> watch_;
   std::unique_ptr<PatroniSource> patroni_;
   bool members_known_ = false;
+  bool paused_ = false;
   std::optional<std::size_t> leader_;  ///< the place that Patroni calls so
   TimePoint touched_{};
   std::function<void()> on_news_;

@@ -17,7 +17,10 @@ struct PoolStatus {
   std::uint32_t active = 0;
   std::uint32_t idle = 0;
   std::uint32_t connecting = 0;
-  std::uint32_t waiting = 0;  ///< callers without a session
+  std::uint32_t tested = 0;    ///< of the active ones: being reset or pinged
+  std::uint32_t outdated = 0;  ///< of the active ones: closed when they come back (Fleet::reconnect)
+  std::uint32_t waiting = 0;   ///< callers without a session
+  Duration longest_wait{};     ///< of those
   std::uint32_t min = 0;
   std::uint32_t max = 0;
   std::uint64_t created = 0;  ///< sessions opened since the start
@@ -159,10 +162,28 @@ struct DatabaseStatus {
   std::string note;  ///< what a person should know: where its tables are; empty = nothing
   std::string hint;  ///< what to do about it
   bool maintenance = false;
+  bool paused = false;                    ///< Fleet::pause
   std::optional<SpoolStatus> spool;       ///< of a database with when_down = "spool"
   std::vector<EndpointStatus> endpoints;  ///< primary first
   std::uint64_t retries = 0;              ///< operations and transactions that were run again
   std::uint64_t retries_refused = 0;      ///< that were not, because the retry budget was used up
+};
+
+/// One open session of a pool, of this shard.
+struct SessionStatus {
+  std::string database;
+  std::string endpoint;  ///< "primary", "write", or the replica's name
+  std::string user;
+  std::string state;              ///< "idle", "active", "tested"
+  bool outdated = false;          ///< closed when it comes back
+  const void* session = nullptr;  ///< to tell one from the other
+  std::int32_t server_pid = 0;
+  std::string host;  ///< an address, or the path of a Unix-domain socket
+  std::uint16_t port = 0;
+  int socket = -1;
+  bool tls = false;
+  Duration age{};
+  std::size_t prepared_statements = 0;
 };
 
 struct FleetStatus {

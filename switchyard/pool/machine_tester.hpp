@@ -137,6 +137,9 @@ class MachineTester {
   void resume() {
     run([&](Actions& out) { machine.resume(now, out); });
   }
+  void renew() {
+    run([&](Actions& out) { machine.renew(now, out); });
+  }
   void drain() {
     run([&](Actions& out) { machine.begin_drain(now, out); });
   }

@@ -114,6 +114,19 @@ class Pool::Impl {
     machine_.resume(now(), actions_);
     work_off();
   }
+  void renew() noexcept {
+    machine_.renew(now(), actions_);
+    work_off();
+  }
+  void each_session(const std::function<void(const Session&, SessionUse, bool)>& visit) const {
+    for (const Seat& seat : seats_) {
+      if (!seat.session) continue;
+      SessionUse use = SessionUse::tested;
+      if (seat.use == Use::idle) use = SessionUse::idle;
+      if (seat.use == Use::lent) use = SessionUse::lent;
+      visit(*seat.session, use, machine_.outdated(seat.index));
+    }
+  }
   void begin_drain() noexcept {
     machine_.begin_drain(now(), actions_);
     work_off();
@@ -460,6 +473,10 @@ void Pool::release(Session& session) noexcept { impl_->release(session); }
 void Pool::set_end_reason(Error reason) { impl_->end_reason = std::move(reason); }
 void Pool::pause() noexcept { impl_->pause(); }
 void Pool::resume() noexcept { impl_->resume(); }
+void Pool::renew() noexcept { impl_->renew(); }
+void Pool::each_session(const std::function<void(const Session&, SessionUse, bool)>& visit) const {
+  impl_->each_session(visit);
+}
 std::uint32_t Pool::in_use() const noexcept { return impl_->machine().leased(); }
 std::uint32_t Pool::waiting() const noexcept { return impl_->machine().waiting(); }
 bool Pool::crowded() const noexcept { return impl_->machine().crowded(); }

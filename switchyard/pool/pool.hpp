@@ -13,6 +13,8 @@
 #include <switchyard/runtime/task.hpp>
 #include <switchyard/session/session.hpp>
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +22,9 @@
 namespace switchyard::inline v0::pool {
 
 class Pool;
+
+/// What an open session of a pool does.
+enum class SessionUse : std::uint8_t { idle, lent, tested };
 
 /// One caller's wish for a session. The caller keeps it in place until it was answered or taken back.
 class Request : public Waiter {
@@ -89,11 +94,16 @@ class SWITCHYARD_API Pool {
   /// Callers queue and sessions are closed as they come back, until resume().
   void pause() noexcept;
   void resume() noexcept;
+  /// No session that is open now is lent again: idle ones are closed at once, others as they come back.
+  void renew() noexcept;
   /// No new requests (they fail with Closed); done when the last session is closed or the deadline has passed,
   /// which closes what is left.
   Task<void> close(TimePoint deadline);
 
   [[nodiscard]] PoolStats stats() const noexcept;
+  /// Calls `visit` with each open session of this shard; `outdated`: it is closed when it comes back.
+  void each_session(
+      const std::function<void(const session::Session& session, SessionUse use, bool outdated)>& visit) const;
   /// Sessions of this shard that are lent.
   [[nodiscard]] std::uint32_t in_use() const noexcept;
   /// Callers of this shard without a session.

@@ -132,7 +132,7 @@ void PoolMachine::release_slowly(Slot& slot, Disposition disposition, TimePoint 
     pump(now, actions);
     return;
   }
-  const bool worth_a_reset = !slot.lost && mode_ == Mode::running && now < slot.hard_expiry;
+  const bool worth_a_reset = !slot.lost && !slot.outdated && mode_ == Mode::running && now < slot.hard_expiry;
   if (disposition == Disposition::dirty && worth_a_reset) {
     slot.state = State::resetting;
     ++resetting_;
@@ -148,6 +148,8 @@ void PoolMachine::settle(Slot& slot, Came came, TimePoint now, Actions& actions)
   std::optional<CloseReason> reason;
   if (slot.lost) {
     reason = CloseReason::lost;
+  } else if (slot.outdated) {
+    reason = CloseReason::renewed;
   } else if (mode_ == Mode::paused) {
     reason = CloseReason::paused;
   } else if (mode_ == Mode::draining) {
@@ -306,6 +308,7 @@ void PoolMachine::close_slot(Slot& slot, CloseReason reason, Actions& actions) n
   }
   SY_ASSERT(slot.state != State::unused && slot.state != State::closing);
   if (slot.state != State::connecting) ++counters_.closed[static_cast<std::size_t>(reason)];
+  if (std::exchange(slot.outdated, false)) --outdated_;
   slot.state = State::closing;
   ++slot.generation;
   ++closing_;
@@ -519,6 +522,26 @@ void PoolMachine::resume(TimePoint now, Actions& actions) noexcept {
   pump(now, actions);
 }
 
+void PoolMachine::renew(TimePoint now, Actions& actions) noexcept {
+  close_all_idle(CloseReason::renewed, actions);
+  for (Slot& slot : slots_) {
+    switch (slot.state) {
+      case State::connecting: close_slot(slot, CloseReason::renewed, actions); break;
+      case State::leased:
+      case State::pinging:
+      case State::resetting:
+        if (std::exchange(slot.outdated, true)) break;
+        ++outdated_;
+        slot.soft_expiry = TimePoint{};  // release() looks twice
+        break;
+      case State::unused:
+      case State::idle:
+      case State::closing: break;
+    }
+  }
+  pump(now, actions);
+}
+
 void PoolMachine::begin_drain(TimePoint, Actions& actions) noexcept {
   if (mode_ != Mode::draining) {
     mode_ = Mode::draining;
@@ -554,10 +577,13 @@ PoolStats PoolMachine::stats() const noexcept {
   PoolStats stats = counters_;
   stats.total = total();
   stats.active = leased_ + pinging_ + resetting_;
+  stats.tested = pinging_ + resetting_;
+  stats.outdated = outdated_;
   stats.idle = idle_;
   stats.connecting = connecting_;
   stats.closing = closing_;
   stats.waiting = waiters_.size();
+  if (const Waiter* oldest = waiters_.front()) stats.waiting_since = oldest->since();
   stats.min = settings_.min;
   stats.max = settings_.max;
   stats.connects_slowed = slowed_;

@@ -83,17 +83,21 @@ class SWITCHYARD_API PoolMachine {
   /// Callers queue, sessions are closed as they come back, none is opened.
   void pause(TimePoint now, Actions& actions) noexcept;
   void resume(TimePoint now, Actions& actions) noexcept;
+  /// No session that is open now is lent again: idle ones close, others when they come back, attempts begin anew.
+  void renew(TimePoint now, Actions& actions) noexcept;
   /// For good: waiters fail with Closed, idle sessions close, lent ones close when they come back.
   void begin_drain(TimePoint now, Actions& actions) noexcept;
   /// As begin_drain, and lent sessions are closed under their holders.
   void close(TimePoint now, Actions& actions) noexcept;
 
   [[nodiscard]] PoolStats stats() const noexcept;
+  /// Its session is not lent again.
+  [[nodiscard]] bool outdated(SlotIndex slot) const noexcept { return slots_[slot].outdated; }
   [[nodiscard]] std::uint32_t waiting() const noexcept { return waiters_.size(); }
   [[nodiscard]] std::uint32_t leased() const noexcept { return leased_; }
-  /// Callers wait here or elsewhere, and no further session may exist.
+  /// Callers wait here or elsewhere, and no further session may exist; or the pool is paused.
   [[nodiscard]] bool crowded() const noexcept {
-    return permits_.owes() || others_starve() || (!waiters_.empty() && !room());
+    return mode_ == Mode::paused || permits_.owes() || others_starve() || (!waiters_.empty() && !room());
   }
   [[nodiscard]] const PoolSettings& settings() const noexcept { return settings_; }
   /// Of the last failed attempt; none after a success.
@@ -125,6 +129,7 @@ class SWITCHYARD_API PoolMachine {
     State state = State::unused;
     bool lost = false;
     bool leak_reported = false;
+    bool outdated = false;  // by renew()
   };
 
   [[nodiscard]] SlotRef ref(SlotIndex index) const noexcept { return {index, slots_[index].generation}; }
@@ -218,6 +223,7 @@ class SWITCHYARD_API PoolMachine {
   std::uint32_t pinging_ = 0;
   std::uint32_t resetting_ = 0;
   std::uint32_t closing_ = 0;
+  std::uint32_t outdated_ = 0;
   bool starving_ = false;
   bool replacement_wanted_ = false;
   bool drained_ = false;

@@ -603,6 +603,48 @@ TEST(PoolPause, TheWaitStillEndsAndTheErrorSaysPaused) {
   EXPECT_THAT(caller.failed->what(), HasSubstr("the pool is paused"));
 }
 
+TEST(PoolRenew, IdleSessionsCloseAtOnceAndLentOnesWhenTheyComeBack) {
+  WarmPool pool(sizes(0, 2));
+  pool.acquire("a");
+  pool.connect_all();
+  pool.acquire("b");
+  pool.connect_all();
+  const std::vector<SlotIndex> leased = pool.in(Phase::leased);
+  ASSERT_EQ(leased.size(), 2U);
+  pool.release(pool.slot(leased[0]));
+  (void)pool.take();
+  pool.renew();
+  EXPECT_THAT(pool.take(), ElementsAre("close " + std::to_string(leased[0]) + " renewed"));
+  EXPECT_EQ(pool.machine.stats().outdated, 1U);
+  pool.release(pool.slot(leased[1]));
+  EXPECT_THAT(pool.take(), ElementsAre("close " + std::to_string(leased[1]) + " renewed"));
+  EXPECT_EQ(pool.machine.stats().outdated, 0U);
+}
+
+TEST(PoolRenew, AttemptsBeginAnewAndCallersAreServedByNewSessions) {
+  WarmPool pool(sizes(0, 1));
+  Caller& caller = pool.acquire("a");
+  const std::vector<SlotIndex> first = pool.in(Phase::connecting);
+  ASSERT_EQ(first.size(), 1U);
+  pool.renew();
+  pool.close_all();
+  ASSERT_EQ(pool.in(Phase::connecting).size(), 1U);
+  pool.connect_all();
+  EXPECT_TRUE(caller.granted);
+  EXPECT_EQ(pool.machine.stats().outdated, 0U);
+}
+
+TEST(PoolRenew, ADirtySessionIsNotResetForNobody) {
+  WarmPool pool(sizes(0, 1));
+  pool.acquire("a");
+  pool.connect_all();
+  const SlotIndex at = pool.in(Phase::leased).front();
+  pool.renew();
+  (void)pool.take();
+  pool.release(pool.slot(at), Disposition::dirty);
+  EXPECT_THAT(pool.take(), ElementsAre("close " + std::to_string(at) + " renewed"));
+}
+
 TEST(PoolClose, DrainingFailsWaitersWithClosedAndLetsLeasesFinish) {
   WarmPool pool(sizes(1, 1));
   const SlotRef lease = pool.try_acquire();

@@ -75,6 +75,7 @@ class History {
       case 20: with_any(pick(2) ? Phase::idle : Phase::leased, [&](SlotIndex at) { pool_.lost(at); }); break;
       case 21:
         if (pick(10) == 0) pool_.machine.stats().paused ? pool_.resume() : pool_.pause();
+        if (pick(10) == 0) pool_.renew();
         break;
       case 22: pool_.advance(Duration(pick(200) * 1ms)); break;
       case 23: pool_.advance(Duration(pick(20) * 1s)); break;

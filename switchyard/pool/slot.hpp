@@ -36,9 +36,10 @@ enum class CloseReason : std::uint8_t {
   reset_failed,
   given_away,  ///< another shard of the process had callers and no permit
   paused,
+  renewed,  ///< the pool was told that its sessions are out of date
   shutdown,
 };
-inline constexpr std::size_t kCloseReasons = 9;
+inline constexpr std::size_t kCloseReasons = 10;
 
 [[nodiscard]] constexpr const char* to_string(CloseReason reason) noexcept {
   switch (reason) {
@@ -50,6 +51,7 @@ inline constexpr std::size_t kCloseReasons = 9;
     case CloseReason::reset_failed: return "reset_failed";
     case CloseReason::given_away: return "given_away";
     case CloseReason::paused: return "paused";
+    case CloseReason::renewed: return "renewed";
     case CloseReason::shutdown: return "shutdown";
   }
   return "unknown";

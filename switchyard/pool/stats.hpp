@@ -1,6 +1,7 @@
 // A pool at one moment, and what it did so far.
 #pragma once
 
+#include <switchyard/base/time.hpp>
 #include <switchyard/pool/slot.hpp>
 
 #include <array>
@@ -11,11 +12,14 @@ namespace switchyard::inline v0::pool {
 /// One shard's view. total = active + idle + connecting + closing.
 struct PoolStats {
   std::uint32_t total = 0;
-  std::uint32_t active = 0;  ///< lent, or being reset or pinged
+  std::uint32_t active = 0;    ///< lent, or being reset or pinged
+  std::uint32_t tested = 0;    ///< of them: being reset or pinged
+  std::uint32_t outdated = 0;  ///< of them: opened before renew(), closed when they come back
   std::uint32_t idle = 0;
   std::uint32_t connecting = 0;
   std::uint32_t closing = 0;
   std::uint32_t waiting = 0;
+  TimePoint waiting_since{};  ///< of the one that waits longest
   std::uint32_t min = 0;
   std::uint32_t max = 0;
   bool connects_slowed = false;  ///< after two connection errors in 15 s

@@ -33,6 +33,8 @@ class Waiter {
   OnConnectError on_connect_error = OnConnectError::wait;
 
   [[nodiscard]] bool queued() const noexcept { return queued_; }
+  /// When it was queued.
+  [[nodiscard]] TimePoint since() const noexcept { return since_; }
 
  private:
   friend class WaiterQueue;

@@ -123,6 +123,11 @@ bool Session::needs_reset() const noexcept { return impl_->needs_reset(); }
 bool Session::must_close() const noexcept { return impl_->must_close(); }
 void Session::mark_dirty() noexcept { impl_->dirty_ = true; }
 std::int32_t Session::server_pid() const noexcept { return impl_->key_.process_id; }
+const runtime::SocketAddress& Session::address() const noexcept { return impl_->address_; }
+int Session::native_handle() const noexcept {
+  return impl_->closed_ || !impl_->stream_ ? -1 : impl_->stream_->native_handle();
+}
+std::size_t Session::prepared_statements() const noexcept { return impl_->cache_.size(); }
 std::string_view Session::endpoint() const noexcept { return impl_->endpoint_; }
 bool Session::uses_tls() const noexcept { return impl_->stream_ && impl_->stream_->is_tls(); }
 

@@ -21,6 +21,10 @@ namespace switchyard::inline v0::protocol {
 class Pipeline;
 }
 
+namespace switchyard::inline v0::runtime {
+class SocketAddress;
+}
+
 namespace switchyard::inline v0::session {
 
 class OperationState;
@@ -181,6 +185,12 @@ class SWITCHYARD_API Session {
   [[nodiscard]] std::string_view parameter(std::string_view name) const noexcept;
   /// The server says it may be written to: not in recovery and not read-only by default.
   [[nodiscard]] bool is_primary() const noexcept;
+  /// The address that was taken of those of the endpoint.
+  [[nodiscard]] const runtime::SocketAddress& address() const noexcept;
+  /// Of the socket, to look at; -1 when closed.
+  [[nodiscard]] int native_handle() const noexcept;
+  /// Statements that it has prepared for its operations.
+  [[nodiscard]] std::size_t prepared_statements() const noexcept;
   /// "db1.example:5432" or "/run/postgresql:5432".
   [[nodiscard]] std::string_view endpoint() const noexcept;
   [[nodiscard]] bool uses_tls() const noexcept;
