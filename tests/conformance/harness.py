@@ -142,7 +142,7 @@ class Server(Place):
 class Gateway(Place):
     """A gateway in front of `server`. `databases` are its databases, each a database of the fleet of that name."""
 
-    def __init__(self, server, folder, databases, pool=16, keys="", role=ROLE):
+    def __init__(self, server, folder, databases, pool=16, keys="", role=ROLE, certificate=None, prepare=None):
         super().__init__("gateway", folder, free_port())
         program = BUILD / "bin" / "gateway_door"
         if not program.exists():
@@ -155,11 +155,18 @@ class Gateway(Place):
         (folder / "userlist.txt").write_text(f'"{role}" "{PASSWORD}"\n')
         self.log_path = folder / "gateway.log"
         self.log = open(self.log_path, "wb")
-        self.process = subprocess.Popen(
-            [program, "--config", folder / "fleet.toml", "--port", str(self.port), "--path",
-             folder / f".s.PGSQL.{self.port}", "--users", folder / "userlist.txt"],
-            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env=clean_environment(), cwd=folder,
-            preexec_fn=follows_us())
+        words = [program, "--config", folder / "fleet.toml", "--port", str(self.port), "--path",
+                 folder / f".s.PGSQL.{self.port}", "--users", folder / "userlist.txt"]
+        if certificate:
+            words += ["--certificate", certificate[0], "--certificate-key", certificate[1]]
+        follows = follows_us()
+
+        def settle():
+            if prepare:
+                prepare()
+            follows()
+        self.process = subprocess.Popen(words, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
+                                        env=clean_environment(), cwd=folder, preexec_fn=settle)
         wait_for(self, self.process, self.log_path)
 
     def close(self):
