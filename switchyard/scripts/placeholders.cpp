@@ -1,0 +1,51 @@
+#include <switchyard/scripts/placeholders.hpp>
+
+#include <switchyard/base/suggest.hpp>
+
+#include <algorithm>
+#include <vector>
+
+namespace switchyard::inline v0::scripts {
+
+namespace {
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+Error no_value(std::string_view text, std::size_t at, std::string_view name, const Placeholders& values) {
+  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  std::vector<std::string_view> known;
+  for (const auto& [key, value] : values) known.emplace_back(key);
+  std::string hint = did_you_mean(name, known);
+  if (hint.empty()) {
+    hint = "give one: --placeholder " + std::string(name) +
+           "=..., or placeholderReplacement=false in the script's .conf if ${...} is meant as it stands";
+  }
+  return Error(ErrorKind::Config,
+               "line " + std::to_string(line) + ": no value for the placeholder ${" + std::string(name) + "}")
+      .with_hint(std::move(hint));
+}
+
+}  // namespace
+
+bool AnyCase::operator()(std::string_view a, std::string_view b) const noexcept {
+  return std::ranges::lexicographical_compare(a, b, {}, lower, lower);
+}
+
+Result<std::string> replace_placeholders(std::string_view text, const Placeholders& values) {
+  std::string out;
+  out.reserve(text.size());
+  std::size_t at = 0;
+  for (;;) {
+    const std::size_t begin = text.find("${", at);
+    const std::size_t end = begin == std::string_view::npos ? begin : text.find('}', begin);
+    if (end == std::string_view::npos) return out.append(text.substr(at));
+    out.append(text.substr(at, begin - at));
+    const std::string_view name = text.substr(begin + 2, end - begin - 2);
+    const auto value = values.find(name);
+    if (value == values.end()) return no_value(text, begin, name.substr(0, 100), values);
+    out.append(value->second);
+    at = end + 1;
+  }
+}
+
+}  // namespace switchyard::inline v0::scripts
