@@ -4,6 +4,7 @@
 
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/poller.hpp>
+#include <switchyard/runtime/spare_buffers.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -30,6 +31,7 @@ class ShardLoop : public Loop, public std::enable_shared_from_this<ShardLoop> {
   /// requests keep the servers busy meanwhile.
   void note_received(std::size_t bytes) noexcept { received_ += bytes; }
   static constexpr std::size_t kBytesPerTurn = 16 * 1024;
+  [[nodiscard]] SpareBuffers& spare() noexcept { return spare_; }
 
   using Loop::set_shard;
   [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -59,6 +61,7 @@ class ShardLoop : public Loop, public std::enable_shared_from_this<ShardLoop> {
  private:
   TimePoint read_clock() noexcept override { return Clock::now(); }
   std::size_t received_ = 0;  // since the last turn
+  SpareBuffers spare_;
 };
 
 }  // namespace switchyard::inline v0::runtime

@@ -23,10 +23,9 @@
 namespace switchyard::inline v0::runtime {
 namespace {
 
-constexpr std::size_t kSmallestRead = 8 * 1024;   // what an idle connection keeps: it waits with this buffer
-constexpr int kSmallReadsBeforeShrinking = 64;    // in a row, before a large buffer is given back
+constexpr std::size_t kSmallestRead = 8 * 1024;
+constexpr int kSmallReadsBeforeShrinking = 64;    // in a row, before less is read at once
 constexpr std::size_t kKeptOut = 64 * 1024;       // a larger output buffer is released when it is empty
-constexpr std::size_t kKeptPlain = 32 * 1024;     // the same for decrypted input: two TLS records
 constexpr std::size_t kCipherAhead = 256 * 1024;  // encrypted bytes that may wait for the socket
 constexpr Duration kFirstRetry = std::chrono::milliseconds(1);  // Unix-domain connect: the server's queue is full
 constexpr Duration kLongestRetry = std::chrono::milliseconds(50);
@@ -190,6 +189,7 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
       if (tls_) {
         from = &tls_->cipher_out();
         if (tls_->established() && !out_.empty() && from->size() < kCipherAhead) {
+          if (frugal_ && from->capacity() == 0) loop_.spare().lend(*from);
           if (Result<void> written = tls_->write(out_, kCipherAhead); !written.ok())
             return fail_later(written.error());
         }
@@ -205,8 +205,23 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
       if (errno == EAGAIN || errno == EWOULDBLOCK) return wait_writable();
       return stop_sending(errno);
     }
-    if (out_.capacity() > kKeptOut) out_.shrink(kKeptOut);
-    if (tls_ && tls_->cipher_out().capacity() > kKeptOut) tls_->cipher_out().shrink(kKeptOut);
+    settle(out_);
+    if (tls_) settle(tls_->cipher_out());
+  }
+
+  /// An empty buffer of output.
+  void settle(base::WriteBuffer& out) noexcept {
+    if (!out.empty()) return;  // its rest waits for the filter
+    if (frugal_) {
+      loop_.spare().take(out);
+    } else if (out.capacity() > kKeptOut) {
+      out.shrink(kKeptOut);
+    }
+  }
+
+  base::WriteBuffer& out() noexcept {
+    if (frugal_ && out_.capacity() == 0 && !closed_) loop_.spare().lend(out_);
+    return out_;
   }
 
   void flush_soon() noexcept {
@@ -235,7 +250,7 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
   void close() noexcept {
     if (closed_) return;
     const Loop::Scope scope(loop_);
-    if (tls_ && tls_->established() && !send_failed_ && !write_waiting_ && !failure_) {
+    if (fd_ >= 0 && tls_ && tls_->established() && !send_failed_ && !write_waiting_ && !failure_) {
       tls_->shutdown();
       flush();
     }
@@ -258,6 +273,20 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
 
   void loop_ends() noexcept override { close(); }
 
+  // ---- moving
+
+  [[nodiscard]] bool can_move() const noexcept { return !closed_ && !failure_ && !send_failed_ && !handshaking(); }
+
+  /// Leaves the shell of a closed stream.
+  int release() noexcept {
+    const Loop::Scope scope(loop_);
+    stop_expecting();
+    loop_.forget(*this, fd_);
+    const int fd = std::exchange(fd_, -1);
+    close();
+    return fd;
+  }
+
   // ---- connecting
 
   /// Waits until the socket has connected or failed: 0 or an errno; ETIMEDOUT at the deadline.
@@ -279,6 +308,7 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
   base::WriteBuffer out_;
   std::unique_ptr<TlsFilter> tls_;
   bool closed_ = false;
+  bool frugal_ = false;
 
  private:
   /// The buffer that receives what the socket gives.
@@ -319,6 +349,7 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
     }
     if (write_waiting_ && (events & (EPOLLOUT | kBroken)) != 0) on_writable();
     if (wants_bytes() && (events & (kInput | kBroken)) != 0) on_readable((events & (EPOLLRDHUP | kBroken)) != 0);
+    give_back();
     if (!closed_) watch(wanted_events());
   }
 
@@ -330,18 +361,24 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
     connected_->set(code);
   }
 
+  /// What holds nothing is for others.
+  void give_back() noexcept {
+    if (closed_) return;
+    if (in_.size() == 0) loop_.spare().take(in_);
+    if (tls_ && tls_->cipher_in().size() == 0) loop_.spare().take(tls_->cipher_in());
+  }
+
   /// A read that is not full has emptied the socket, unless the end follows.
   void on_readable(bool to_the_end) noexcept {
     for (std::size_t taken = 0; taken < kLargestTake && wants_bytes();) {
       base::ReadBuffer& into = raw_in();
-      if (into.size() == 0 && into.capacity() > 2 * read_size_) into.shrink(read_size_);
-      if (tls_ && in_.size() == 0 && in_.capacity() > kKeptPlain + 2 * read_size_) in_.shrink(kKeptPlain);
+      if (into.capacity() == 0) loop_.spare().lend(into);
       char* at = into.prepare(read_size_);
       if (at == nullptr) {
         fail_now(memory_error());
         return process();
       }
-      const std::size_t room = std::min(into.writable(), kLargestRead);
+      const std::size_t room = std::min(into.writable(), read_size_);
       const ssize_t received = ::recv(fd_, at, room, MSG_DONTWAIT);
       if (received < 0 && errno == EINTR) continue;
       if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
@@ -401,6 +438,7 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
       if (!failure_) step_handshake();
       if (closed_ || handshaking()) return;
     }
+    if (in_.capacity() == 0) loop_.spare().lend(in_);
     Result<TlsFilter::ReadState> state = tls_->read(in_);
     if (!state.ok()) {
       fail_now(state.error());
@@ -496,6 +534,7 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
     if (self->closed_) return;
     self->shown_ = 0;
     self->process();
+    self->give_back();
     self->listen();
   }
 
@@ -587,9 +626,63 @@ Task<Result<std::unique_ptr<Stream>>> Stream::connect(SocketAddress address, Con
   }
 }
 
+struct StreamParcel::Contents {
+  SocketAddress peer;
+  int fd = -1;
+  base::ReadBuffer in;
+  base::WriteBuffer out;
+  std::unique_ptr<TlsFilter> tls;
+  bool frugal = false;
+
+  Contents() = default;
+  Contents(const Contents&) = delete;
+  Contents& operator=(const Contents&) = delete;
+  ~Contents() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+StreamParcel::StreamParcel() noexcept = default;
+StreamParcel::~StreamParcel() = default;
+StreamParcel::StreamParcel(StreamParcel&&) noexcept = default;
+StreamParcel& StreamParcel::operator=(StreamParcel&&) noexcept = default;
+int StreamParcel::native_handle() const noexcept { return contents_ ? contents_->fd : -1; }
+bool StreamParcel::is_tls() const noexcept { return contents_ && contents_->tls; }
+ByteView StreamParcel::received() const noexcept { return contents_ ? contents_->in.readable() : ByteView(); }
+ByteView StreamParcel::unsent() const noexcept { return contents_ ? contents_->out.view() : ByteView(); }
+
+StreamParcel Stream::detach() noexcept {
+  StreamParcel parcel;
+  if (!impl_->can_move()) return parcel;
+  parcel.contents_ = std::make_unique<StreamParcel::Contents>();
+  StreamParcel::Contents& contents = *parcel.contents_;
+  contents.peer = impl_->peer_;
+  contents.in = std::exchange(impl_->in_, {});
+  contents.out = std::exchange(impl_->out_, {});
+  contents.tls = std::move(impl_->tls_);
+  contents.frugal = impl_->frugal_;
+  contents.fd = impl_->release();
+  return parcel;
+}
+
+Result<std::unique_ptr<Stream>> Stream::attach(StreamParcel parcel) {
+  if (!parcel) return Error(ErrorKind::Closed, "the connection was closed", ErrorStage::connecting);
+  StreamParcel::Contents& contents = *parcel.contents_;
+  auto stream = StreamFactory::adopt(std::exchange(contents.fd, -1), contents.peer);
+  if (!stream.ok()) return stream.error();
+  Impl& impl = *(*stream)->impl_;
+  impl.in_ = std::move(contents.in);
+  impl.out_ = std::move(contents.out);
+  impl.tls_ = std::move(contents.tls);
+  impl.frugal_ = contents.frugal;
+  if (impl.unsent() != 0) impl.flush_soon();
+  return stream;
+}
+
 void Stream::start(Handler* handler) noexcept { impl_->start(handler); }
 void Stream::set_handler(Handler* handler) noexcept { impl_->set_handler(handler); }
-base::WriteBuffer& Stream::out() noexcept { return impl_->out_; }
+base::WriteBuffer& Stream::out() noexcept { return impl_->out(); }
+void Stream::set_frugal() noexcept { impl_->frugal_ = true; }
 void Stream::flush_soon() noexcept { impl_->flush_soon(); }
 void Stream::flush_now() noexcept { impl_->flush(); }
 std::size_t Stream::unsent() const noexcept { return impl_->unsent(); }

@@ -11,6 +11,7 @@
 #include <switchyard/base/result.hpp>
 #include <switchyard/base/time.hpp>
 #include <switchyard/runtime/address.hpp>
+#include <switchyard/runtime/stream_parcel.hpp>
 #include <switchyard/runtime/task.hpp>
 #include <switchyard/runtime/tls.hpp>
 
@@ -56,6 +57,11 @@ class SWITCHYARD_API Stream {
                                                                      TimePoint deadline);
   /// Takes over a connected socket (from a listener or a socketpair) on the current shard.
   [[nodiscard]] static Result<std::unique_ptr<Stream>> adopt(int fd);
+  /// Unpacks a connection on the current shard. start() shows what it had received.
+  [[nodiscard]] static Result<std::unique_ptr<Stream>> attach(StreamParcel parcel);
+  /// Packs the connection for another shard; this stream is closed, without further callbacks, and the connection
+  /// is not. Not while it connects or shakes hands. Empty when it was closed or has failed already.
+  [[nodiscard]] StreamParcel detach() noexcept;
 
   ~Stream();
   Stream(const Stream&) = delete;
@@ -66,8 +72,10 @@ class SWITCHYARD_API Stream {
   /// From now on `handler` is called, first with the bytes that are left, if any. Null: reading pauses.
   void set_handler(Handler* handler) noexcept;
 
-  /// What is to be sent. Append, then flush.
+  /// What is to be sent. Append, then flush. Of a frugal stream: to be asked for anew in each turn.
   [[nodiscard]] base::WriteBuffer& out() noexcept;
+  /// Keeps no memory for output while there is none: for connections of which there are many.
+  void set_frugal() noexcept;
   /// Writes at the end of this turn, once for everybody who appended.
   void flush_soon() noexcept;
   /// Writes now as much as the socket takes; the rest follows by itself.

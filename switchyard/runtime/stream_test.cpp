@@ -14,7 +14,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -108,6 +111,99 @@ TEST(Stream, HandsOverWhatArrives) {
     co_await recorder.bytes(5);
     EXPECT_EQ(recorder.received, "hello");
   });
+}
+
+TEST(Stream, ManyIdleConnectionsKeepNoBuffers) {
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "memory is counted by the allocator of the C library";
+#endif
+  constexpr std::size_t kConnections = 1000;
+  on_shard([]() -> Task<void> {
+    std::vector<std::unique_ptr<Ends>> many(kConnections);
+    std::vector<std::unique_ptr<Recorder>> recorders(kConnections);
+    const std::size_t before = ::mallinfo2().uordblks;
+    for (std::size_t i = 0; i < kConnections; ++i) {
+      many[i] = std::make_unique<Ends>();
+      recorders[i] = std::make_unique<Recorder>();
+      many[i]->stream->set_frugal();
+      many[i]->stream->start(recorders[i].get());
+    }
+    for (std::size_t i = 0; i < kConnections; ++i) {
+      many[i]->say("question");
+      co_await recorders[i]->bytes(8);
+      many[i]->stream->out().put(std::string(5000, 'a'));
+      many[i]->stream->flush_now();
+      EXPECT_EQ(many[i]->hear(6000).size(), 5000U);
+    }
+    EXPECT_LT((::mallinfo2().uordblks - before) / kConnections, 2500U);
+  });
+}
+
+TEST(Stream, WhatOneConnectionHasNotConsumedIsNotLentToAnother) {
+  on_shard([]() -> Task<void> {
+    Ends one;
+    Ends other;
+    Recorder kept;
+    Recorder taken;
+    kept.consume = false;
+    one.stream->start(&kept);
+    other.stream->start(&taken);
+    one.say("mine");
+    co_await kept.until([&] { return kept.data_calls == 1; });
+    other.say("theirs, and longer");
+    co_await taken.bytes(18);
+    kept.consume = true;
+    one.say(" alone");
+    co_await kept.bytes(10);
+    EXPECT_EQ(kept.received, "mine alone");
+    EXPECT_EQ(taken.received, "theirs, and longer");
+  });
+}
+
+TEST(Stream, MovesToAnotherShardWithWhatItHadNotConsumedAndNotSent) {
+  StreamParcel parcel;
+  std::array<int, 2> fds{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
+  on_shard([&]() -> Task<void> {
+    auto stream = std::move(*Stream::adopt(fds[0]));
+    Recorder recorder;
+    recorder.consume = false;
+    stream->start(&recorder);
+    EXPECT_EQ(::send(fds[1], "early", 5, 0), 5);
+    co_await recorder.until([&] { return recorder.data_calls == 1; });
+    stream->out().put("unsent");
+    parcel = stream->detach();
+    EXPECT_FALSE(stream->is_open());
+    EXPECT_FALSE(recorder.closed);
+  });
+  EXPECT_EQ(parcel.received(), "early");
+  EXPECT_EQ(parcel.unsent(), "unsent");
+  std::thread([&] {
+    on_shard([&]() -> Task<void> {
+      auto stream = std::move(*Stream::attach(std::move(parcel)));
+      Recorder recorder;
+      stream->start(&recorder);
+      co_await recorder.bytes(5);
+      EXPECT_EQ(::send(fds[1], " and late", 9, 0), 9);
+      co_await recorder.bytes(14);
+      EXPECT_EQ(recorder.received, "early and late");
+      std::string heard(6, '\0');
+      EXPECT_EQ(::recv(fds[1], heard.data(), heard.size(), MSG_WAITALL), 6);
+      EXPECT_EQ(heard, "unsent");
+    });
+  }).join();
+  ::close(fds[1]);
+}
+
+TEST(Stream, AParcelThatNobodyUnpacksClosesItsConnection) {
+  Ends* left = nullptr;
+  on_shard([&]() -> Task<void> {
+    left = new Ends;
+    (void)left->stream->detach();
+    co_return;
+  });
+  EXPECT_EQ(left->hear(1), "");
+  delete left;
 }
 
 TEST(Stream, WritesOnceATurnWhatManyAppended) {

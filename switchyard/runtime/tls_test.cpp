@@ -581,6 +581,35 @@ TEST_F(Tls, AStreamChangesToTlsAfterWordsInTheClear) {
   });
 }
 
+TEST_F(Tls, AnEncryptedStreamMovesWithItsKeys) {
+  on_shard([this]() -> Task<void> {
+    Connected both;
+    co_await connect(both);
+    auto [a, b] = co_await all(
+        both.client->start_tls(*TlsContext::client(client(Verify::full)), {.server_name = "127.0.0.1"}, soon()),
+        both.server->start_tls(*TlsContext::server(server()), {}, soon()));
+    EXPECT_TRUE(a.ok() && b.ok());
+    both.client->start(&both.at_client);
+    both.server->start(&both.at_server);
+    both.client->out().put("before");
+    both.client->flush_soon();
+    co_await both.at_server.bytes(6);
+    StreamParcel parcel = both.server->detach();
+    EXPECT_TRUE(parcel.is_tls());
+    both.client->out().put(" after");
+    both.client->flush_soon();
+    both.server = std::move(*Stream::attach(std::move(parcel)));
+    EXPECT_TRUE(both.server->is_tls());
+    both.server->start(&both.at_server);
+    co_await both.at_server.bytes(12);
+    EXPECT_EQ(both.at_server.received, "before after");
+    both.server->out().put("answer");
+    both.server->flush_soon();
+    co_await both.at_client.bytes(6);
+    EXPECT_EQ(both.at_client.received, "answer");
+  });
+}
+
 TEST_F(Tls, DirectTlsNeedsNoWordsBefore) {
   on_shard([this]() -> Task<void> {
     Connected both;
