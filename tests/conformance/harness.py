@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import difflib
 import glob
+import itertools
 import json
 import os
 import pathlib
@@ -28,6 +29,7 @@ ROLE = "postgres"  # may do everything, in the server as in the gateway
 PASSWORD = "conformance"  # of a server that lives for minutes on loopback
 START_SECONDS = 60
 PR_SET_PDEATHSIG = 1
+MOST_LINES = 60  # of a difference
 
 
 class Missing(Exception):
@@ -257,18 +259,12 @@ def checkout(chosen, folder, repository, hint=""):
     return path
 
 
-def build(chosen, name, stamp, command, cwd, **environment):
-    """Runs `command` unless chosen.checkouts/built/`stamp` exists; gives that path."""
-    made = chosen.checkouts / "built" / stamp
-    if not made.exists():
-        say(f"building {name}")
-        made.parent.mkdir(exist_ok=True)
-        done = subprocess.run([str(word).replace("@OUT@", str(made)) for word in command], cwd=cwd, text=True,
-                              env=clean_environment(**environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              check=False)
-        if done.returncode != 0 or not made.exists():
-            raise Missing(f"{name} can't be built: {done.stdout[-2000:]}")
-    return made
+def built(chosen, name, what):
+    """A program that was built from a checkout as its own project says, and put to CHECKOUTS/built."""
+    path = chosen.checkouts / "built" / name
+    if not path.exists():
+        raise Missing(f"{path} is missing: {what}")
+    return path
 
 
 def accepted(suite):
@@ -314,6 +310,12 @@ def report(suite, chosen, results, notes=None):
     return 1 if any("accepted" not in difference for difference in differences.values()) else 0
 
 
+def differences(direct, gateway):
+    """Lines of two traces that differ, the first of them, with what is around."""
+    lines = difflib.unified_diff(direct.splitlines(), gateway.splitlines(), "direct", "gateway", n=2, lineterm="")
+    return list(itertools.islice(lines, MOST_LINES))
+
+
 def report_equal(suite, chosen, traces):
     """As report(), for a suite whose outcome is what was seen: {place: {test: text}} that has to be equal."""
     direct, gateway = traces.get("direct"), traces.get("gateway")
@@ -323,8 +325,8 @@ def report_equal(suite, chosen, traces):
         return 0
     results = {"direct": {test: "ok" for test in direct}, "gateway": {}}
     for test, text in direct.items():
-        lines = difflib.unified_diff(text.splitlines(), gateway.get(test, "").splitlines(), "direct", "gateway", n=2, lineterm="")
-        results["gateway"][test] = "\n".join(["another trace", *lines][:60]) if text != gateway.get(test) else "ok"
+        lines = differences(text, gateway.get(test, ""))
+        results["gateway"][test] = "\n".join(["another trace", *lines]) if lines else "ok"
     return report(suite, chosen, results)
 
 

@@ -43,9 +43,9 @@ def outcomes(text, diffs):
     return found
 
 
-def run_driver(words, output, account, seconds):
+def run_driver(words, output, account, seconds, **variables):
     """The driver as `account`, for the server writes into its folder as well. Gives outcomes()."""
-    environment = harness.clean_environment(HOME=output, PGPASSWORD=harness.PASSWORD, LC_ALL="C")
+    environment = harness.clean_environment(HOME=output, PGPASSWORD=harness.PASSWORD, LC_ALL="C", **variables)
     with open(output / "log", "wb") as log:
         process = subprocess.Popen(words, env=environment, cwd=output, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                    preexec_fn=harness.follows_us(account))
