@@ -2,6 +2,7 @@
 
 #include <switchyard/fleet/channel.hpp>
 #include <switchyard/fleet/transaction.hpp>
+#include <switchyard/gateway/console.hpp>
 #include <switchyard/gateway/database_name.hpp>
 #include <switchyard/protocol/crypto.hpp>
 #include <switchyard/protocol/error_fields.hpp>
@@ -93,7 +94,11 @@ void ClientSession::on_data(base::ReadBuffer& in) noexcept {
       // What came behind a startup packet is an answer to nothing, and said so at once.
       if (state_ == State::startup && in.size() != 0) act(machine_.on_bytes(in));
       return;
-    case State::serving: return forward(in);
+    case State::serving:
+      if (host_.console().suspended()) return;
+      asked_ = runtime::now();
+      return forward(in);
+    case State::console: return talk_to_console(in);
     case State::draining:
     case State::cancelling:
     case State::ended: return in.clear();
@@ -114,6 +119,7 @@ void ClientSession::act(ServerStartupAction action) noexcept {
       stream_->flush_soon();
       timer_.disarm();
       host_.on_authenticated(*this);
+      if (host_.console().is_console(machine_.login().database)) return open_console();
       return task_.start(open());
     case ServerStartupAction::cancel:
       asked_to_cancel_ = true;
@@ -180,6 +186,13 @@ Result<void> ClientSession::find_place() {
   if (!found.ok()) return found.error();
   database_ = std::move(found->name);
   const DatabaseConfig* database = found->database;
+  if (host_.console().shutting_down()) return Error(ErrorKind::Closed, "the gateway is shutting down");
+  if (host_.console().disabled(database->name)) {
+    return Error(fields_of(kConnectionFailure, "database \"" + database->name + "\" is disabled"),
+                 ErrorStage::queued);
+  }
+  application_name_ = find_setting(settings_, "application_name");
+  traffic_ = &host_.console().traffic_of(database->name);
   if (!database->configured() && database->has_stand_in()) database = config.find(*database->when_unconfigured);
   if (database == nullptr || !database->configured())
     return Error(ErrorKind::Config, found->database->missing_dsn_message);
@@ -204,11 +217,14 @@ Task<void> ClientSession::open() {
     refuse(handle.error());
     co_return;
   }
+  waits_since_ = runtime::now();
   Result<std::shared_ptr<fleet::Channel>> opened = co_await as_result(handle->open_channel());
+  traffic_->waited += runtime::now() - std::exchange(waits_since_, TimePoint{});
   if (!opened.ok()) {
     refuse(opened.error());
     co_return;
   }
+  ++traffic_->assignments;
   channel_ = *std::move(opened);
   session::Session* session = channel_->session();
   if (session == nullptr) {
@@ -268,12 +284,97 @@ void ClientSession::admit() noexcept {
   timer_.disarm();
   served_ = true;
   state_ = State::serving;
+  ++traffic_->logins;
   stream_->flush_soon();
   stream_->resume_reading();
   stream_->set_handler(this);  // shows what came behind the startup
 }
 
 void ClientSession::refuse(const Error& error) noexcept { act(machine_.refuse(fields_of(error))); }
+
+// ---- the console ----
+
+void ClientSession::open_console() noexcept {
+  const protocol::LoginRequest& login = machine_.login();
+  const std::optional<ConsoleAccess> access = host_.console().access_of(login.user, is_own_account());
+  if (!access) return act(machine_.refuse(fields_of(kInvalidAuthorization, "not allowed")));
+  auto secret = protocol::crypto::random_bytes(machine_.cancel_key_size());
+  if (!secret) return refuse(Error(ErrorKind::Unavailable, "OpenSSL has no random bytes"));
+  database_ = login.database;
+  for (const auto& [name, value] : login.settings) {
+    if (name == "application_name") application_name_ = value;
+  }
+  traffic_ = &host_.console().traffic_of(kConsoleDatabase);
+  ++traffic_->logins;
+  key_ = {static_cast<std::int32_t>(id_), *std::move(secret)};
+  console_ = std::make_unique<ConsoleMachine>(host_.console(), stream_->out(),
+                                              static_cast<ConsoleMachine::Listener&>(*this), *access);
+  machine_.admit(console_parameters(login.user), key_);
+  served_ = true;
+  state_ = State::console;
+  stream_->flush_soon();
+  stream_->resume_reading();
+  stream_->set_handler(this);  // shows what came behind the startup
+}
+
+void ClientSession::talk_to_console(base::ReadBuffer& in) noexcept {
+  asked_ = runtime::now();
+  console_->on_bytes(in);
+  if (console_->closed()) return drain();
+  stream_->flush_soon();
+  // A command that waits goes on when the client has gone only if nobody looks.
+  if (console_->waiting() && in.size() > ConsoleMachine::kMaxMessage) stream_->pause_reading();
+}
+
+void ClientSession::on_console_answered() noexcept {
+  if (state_ != State::console) return;
+  if (console_->closed()) return drain();
+  stream_->flush_soon();
+  stream_->resume_reading();
+  stream_->set_handler(this);  // shows what came meanwhile
+}
+
+// ---- what it looks like ----
+
+ClientReport ClientSession::report() const {
+  ClientReport report;
+  report.id = id_;
+  switch (state_) {
+    case State::startup: report.activity = authenticated_ ? ClientActivity::idle : ClientActivity::login; break;
+    case State::opening: report.activity = ClientActivity::waiting; break;
+    case State::setting_up: report.activity = ClientActivity::active; break;
+    case State::serving: report.activity = ClientActivity::active; break;
+    case State::console: report.activity = ClientActivity::console; break;
+    case State::cancelling: report.activity = ClientActivity::cancelling; break;
+    case State::draining:
+    case State::ended: report.activity = ClientActivity::idle; break;
+  }
+  if (authenticated_) {
+    report.user = machine_.login().user;
+    report.database = database_;
+  }
+  report.application_name = application_name_;
+  report.address = stream_->peer();
+  report.socket = stream_->native_handle();
+  if (const runtime::TlsInfo* tls = stream_->tls()) report.tls = tls->version + "/" + tls->cipher;
+  report.connected = connected_;
+  report.asked = asked_ == TimePoint{} ? connected_ : asked_;
+  report.waits_since = waits_since_;
+  report.session = channel_ ? channel_->session() : nullptr;
+  report.prepared_statements = console_ ? console_->prepared_statements() : 0;
+  report.unsent = stream_->unsent();
+  return report;
+}
+
+void ClientSession::set_suspended(bool on) noexcept {
+  if (state_ != State::serving) return;
+  if (on) {
+    stream_->flush_now();
+    return stream_->pause_reading();
+  }
+  stream_->resume_reading();
+  stream_->set_handler(this);  // shows what came meanwhile
+}
 
 // ---- between the two ----
 
@@ -289,6 +390,7 @@ void ClientSession::forward(base::ReadBuffer& in) noexcept {
     run += frame.total;
   }
   if (run != 0) {
+    traffic_->received += run;
     send_to_server(bytes.substr(0, run));
     in.consume(run);
   }
@@ -368,6 +470,7 @@ void ClientSession::note_error(ByteView body) noexcept {
 }
 
 void ClientSession::send_to_client(ByteView bytes) noexcept {
+  traffic_->sent += bytes.size();
   stream_->out().put(bytes);
   stream_->flush_soon();
   if (stream_->unsent() <= host_.settings().max_unsent) return;
@@ -385,7 +488,13 @@ void ClientSession::on_drained() noexcept {
 // ---- cancel requests ----
 
 bool ClientSession::cancel(const protocol::BackendKey& key, std::uint32_t asker) noexcept {
-  if (!protocol::crypto::equal_in_constant_time(key.secret, key_.secret) || state_ != State::serving) return false;
+  if (!protocol::crypto::equal_in_constant_time(key.secret, key_.secret)) return false;
+  if (state_ == State::console) {
+    console_->cancel();
+    host_.on_cancel_done(asker);
+    return true;
+  }
+  if (state_ != State::serving) return false;
   askers_.push_back(asker);
   channel_->session()->cancel();
   return true;
@@ -423,6 +532,7 @@ void ClientSession::end(std::string_view sqlstate, std::string message) noexcept
         return act(machine_.refuse(fields_of(sqlstate, std::move(message))));
       }
       return finish();
+    case State::console:
     case State::serving: tell(fields_of(sqlstate, std::move(message))); return drain();
     case State::cancelling:
     case State::draining: return finish();

@@ -3,10 +3,13 @@
 
 #include <switchyard/base/buffer.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/client_report.hpp>
+#include <switchyard/gateway/console_machine.hpp>
 #include <switchyard/gateway/settings.hpp>
 #include <switchyard/gateway/startup_settings.hpp>
 #include <switchyard/protocol/frame.hpp>
 #include <switchyard/protocol/server_startup.hpp>
+#include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/stream.hpp>
 #include <switchyard/runtime/timer.hpp>
@@ -26,6 +29,8 @@ class Channel;
 namespace switchyard::inline v0::gateway {
 
 class ClientSession;
+class Console;
+struct Traffic;
 
 /// What a client needs of the gateway.
 class ClientHost {
@@ -38,6 +43,7 @@ class ClientHost {
   /// ClientSession::on_cancel_done().
   [[nodiscard]] virtual bool cancel(const protocol::BackendKey& key, ClientSession& asker) noexcept = 0;
   virtual void on_cancel_done(std::uint32_t asker) noexcept = 0;
+  [[nodiscard]] virtual Console& console() noexcept = 0;
   /// The client is who it says.
   virtual void on_authenticated(ClientSession& client) noexcept = 0;
   /// The client has ended; it is destroyed at the end of the turn.
@@ -51,8 +57,10 @@ class ClientHost {
 //     │ refused        │ refused          │ refused                   │ client leaves: ended
 //     └────────────────┴──────────────────┴───────► draining ◄────────┘ session lost
 //  draining: what the client has not taken yet goes out, then ended. cancelling (instead of opening): waits until
-//  the server has taken a cancel request.
-class ClientSession final : private runtime::Stream::Handler, private session::Session::Relay {
+//  the server has taken a cancel request. console (instead of opening): the gateway answers itself.
+class ClientSession final : private runtime::Stream::Handler,
+                            private session::Session::Relay,
+                            private ConsoleMachine::Listener {
  public:
   /// `id` is the process id that the client is told.
   ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> stream, std::uint32_t id);
@@ -71,10 +79,13 @@ class ClientSession final : private runtime::Stream::Handler, private session::S
   [[nodiscard]] bool serving() const noexcept { return state_ == State::serving; }
   [[nodiscard]] bool authenticated() const noexcept { return authenticated_; }
   [[nodiscard]] bool was_served() const noexcept { return served_; }
+  [[nodiscard]] ClientReport report() const;
+  /// After SUSPEND nothing is read until the end of it.
+  void set_suspended(bool on) noexcept;
   [[nodiscard]] bool asked_to_cancel() const noexcept { return asked_to_cancel_; }
 
  private:
-  enum class State : std::uint8_t { startup, opening, setting_up, serving, cancelling, draining, ended };
+  enum class State : std::uint8_t { startup, opening, setting_up, serving, console, cancelling, draining, ended };
 
   // The client.
   void on_data(base::ReadBuffer& in) noexcept override;
@@ -86,6 +97,9 @@ class ClientSession final : private runtime::Stream::Handler, private session::S
   void on_lost(const Error& reason) noexcept override;
   void on_sent() noexcept override;
 
+  // The console.
+  void on_console_answered() noexcept override;
+
   void act(protocol::ServerStartupAction action) noexcept;
   void decide() noexcept;
   /// Tells the client why it gets no session.
@@ -94,6 +108,8 @@ class ClientSession final : private runtime::Stream::Handler, private session::S
   void forward(base::ReadBuffer& in) noexcept;
   void set_up(base::ReadBuffer& in) noexcept;
   void admit() noexcept;
+  void open_console() noexcept;
+  void talk_to_console(base::ReadBuffer& in) noexcept;
   void relay(base::ReadBuffer& in) noexcept;
   void send_to_client(ByteView bytes) noexcept;
   void send_to_server(ByteView bytes) noexcept;
@@ -126,6 +142,12 @@ class ClientSession final : private runtime::Stream::Handler, private session::S
   std::optional<ServerFields> setup_error_;
   std::size_t server_rest_ = 0;  ///< of a message of the server that is passed on in pieces
   std::vector<std::uint32_t> askers_;
+  std::unique_ptr<ConsoleMachine> console_;
+  Traffic* traffic_ = nullptr;  ///< of its database, once it is served
+  const TimePoint connected_ = runtime::now();
+  TimePoint asked_{};
+  TimePoint waits_since_{};
+  std::string application_name_;
   runtime::Timer timer_{&ClientSession::on_timer, this};
   runtime::OwnedTask task_;
 };

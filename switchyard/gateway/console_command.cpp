@@ -29,7 +29,7 @@ constexpr std::array kVerbs{
     VerbName{"wait_close", ConsoleVerb::wait_close, optional},
 };
 
-constexpr std::array<std::pair<std::string_view, ConsoleTable>, 25> kTables{{
+constexpr std::array<std::pair<std::string_view, ConsoleTable>, 24> kTables{{
     {"active_sockets", ConsoleTable::active_sockets},
     {"clients", ConsoleTable::clients},
     {"config", ConsoleTable::config},
@@ -39,7 +39,6 @@ constexpr std::array<std::pair<std::string_view, ConsoleTable>, 25> kTables{{
     {"fds", ConsoleTable::fds},
     {"help", ConsoleTable::help},
     {"lanes", ConsoleTable::lanes},
-    {"lane_clients", ConsoleTable::lane_clients},
     {"lists", ConsoleTable::lists},
     {"mem", ConsoleTable::mem},
     {"peers", ConsoleTable::peers},

@@ -46,7 +46,6 @@ enum class ConsoleTable : std::uint8_t {
   fds,
   help,
   lanes,
-  lane_clients,
   lists,
   mem,
   peers,

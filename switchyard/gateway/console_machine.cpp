@@ -315,6 +315,8 @@ std::optional<Result<ConsoleAnswer>> ConsoleMachine::run(const ConsoleCommand& c
     own.tag = "SET";
     return own;
   }
+  const bool looks = command.verb == ConsoleVerb::show && command.table != ConsoleTable::fds;
+  if (!looks && access_ != ConsoleAccess::everything) return console_error("admin access needed");
   std::optional<Result<ConsoleAnswer>> answer = runner_.run(command, *this);
   if (!answer) state_ = State::waiting;
   return answer;
@@ -323,19 +325,24 @@ std::optional<Result<ConsoleAnswer>> ConsoleMachine::run(const ConsoleCommand& c
 void ConsoleMachine::finish(Result<ConsoleAnswer> answer) noexcept {
   if (state_ != State::waiting) return;
   try {
-    state_ = State::ready;
-    if (pending_is_query_) return answer_query(answer);
-    const auto portal = portals_.find(pending_portal_);
-    if (!answer.ok() || portal == portals_.end()) {
-      fail(answer.ok() ? console_error("the cursor is gone") : answer.error());
-      state_ = State::skipping;
-      return;
-    }
-    portal->second.answer = *std::move(answer);
-    answer_portal(portal->second);
+    settle(std::move(answer));
   } catch (const std::exception&) {  // memory
     state_ = State::closed;
   }
+  listener_.on_console_answered();
+}
+
+void ConsoleMachine::settle(Result<ConsoleAnswer> answer) {
+  state_ = State::ready;
+  if (pending_is_query_) return answer_query(answer);
+  const auto portal = portals_.find(pending_portal_);
+  if (!answer.ok() || portal == portals_.end()) {
+    fail(answer.ok() ? console_error("the cursor is gone") : answer.error());
+    state_ = State::skipping;
+    return;
+  }
+  portal->second.answer = *std::move(answer);
+  answer_portal(portal->second);
 }
 
 void ConsoleMachine::cancel() noexcept {

@@ -23,6 +23,9 @@ namespace switchyard::inline v0::gateway {
 
 class ConsoleMachine;
 
+/// What a client of the console may do.
+enum class ConsoleAccess : std::uint8_t { look, everything };
+
 /// Runs what a console asks for.
 class ConsoleRunner {
  public:
@@ -46,8 +49,19 @@ class SWITCHYARD_API ConsoleMachine {
   /// Larger messages end the connection.
   static constexpr std::uint32_t kMaxMessage = 16 << 10;
 
-  /// Both outlive the machine.
-  ConsoleMachine(ConsoleRunner& runner, base::WriteBuffer& out) noexcept : runner_(runner), out_(out) {}
+  /// Hears when there is something to be sent without a call of on_bytes().
+  class Listener {
+   public:
+    /// The answer that was waited for has been appended. The bytes that came meanwhile are to be shown again.
+    virtual void on_console_answered() noexcept = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  /// All outlive the machine.
+  ConsoleMachine(ConsoleRunner& runner, base::WriteBuffer& out, Listener& listener, ConsoleAccess access) noexcept
+      : runner_(runner), out_(out), listener_(listener), access_(access) {}
   ~ConsoleMachine();
   ConsoleMachine(const ConsoleMachine&) = delete;
   ConsoleMachine& operator=(const ConsoleMachine&) = delete;
@@ -55,7 +69,7 @@ class SWITCHYARD_API ConsoleMachine {
   /// Consumes what it understands, up to a command that is not answered at once: show the rest again after
   /// finish().
   void on_bytes(base::ReadBuffer& in) noexcept;
-  /// The answer to what run() has not answered. The bytes that came meanwhile are to be shown again.
+  /// The answer to what run() has not answered.
   void finish(Result<ConsoleAnswer> answer) noexcept;
   /// The client wants what it waits for to end.
   void cancel() noexcept;
@@ -87,6 +101,7 @@ class SWITCHYARD_API ConsoleMachine {
   [[nodiscard]] Result<void> check_transaction(const ConsoleCommand& command) const;
   /// Null: the answer comes later.
   [[nodiscard]] std::optional<Result<ConsoleAnswer>> run(const ConsoleCommand& command);
+  void settle(Result<ConsoleAnswer> answer);
   void answer_query(const Result<ConsoleAnswer>& answer);
   void answer_portal(Portal& portal);
   void describe(const ConsoleCommand& command, std::span<const std::int16_t> formats);
@@ -97,6 +112,8 @@ class SWITCHYARD_API ConsoleMachine {
 
   ConsoleRunner& runner_;
   base::WriteBuffer& out_;
+  Listener& listener_;
+  const ConsoleAccess access_;
   State state_ = State::ready;
   char status_ = 'I';
   std::map<std::string, ConsoleCommand, std::less<>> statements_;

@@ -83,18 +83,6 @@ constexpr ConsoleColumn kLanes[] = {
     {"cancels", int8}, {"alarms", int8},     {"kind"},           {"reason"},
     {"count", int8},
 };
-constexpr ConsoleColumn kLaneClients[] = {
-    {"server_pid", int4},
-    {"database"},
-    {"since"},
-    {"until"},
-    {"client", int4},
-    {"user"},
-    {"application_name"},
-    {"addr"},
-    {"port", int4},
-    {"statements", int8},
-};
 constexpr ConsoleColumn kLists[] = {{"list"}, {"items", int4}};
 constexpr ConsoleColumn kMem[] = {{"name"}, {"size", int4}, {"used", int4}, {"free", int4}, {"memtotal", int4}};
 constexpr ConsoleColumn kPeers[] = {{"peer_id", int4}, {"host"}, {"port", int4}, {"pool_size", int4}};
@@ -272,7 +260,6 @@ std::span<const ConsoleColumn> console_columns(ConsoleTable table) noexcept {
     case ConsoleTable::dns_zones: return kDnsZones;
     case ConsoleTable::fds: return kFds;
     case ConsoleTable::lanes: return kLanes;
-    case ConsoleTable::lane_clients: return kLaneClients;
     case ConsoleTable::lists: return kLists;
     case ConsoleTable::mem: return kMem;
     case ConsoleTable::peers: return kPeers;

@@ -1,13 +1,15 @@
 #include <switchyard/gateway/gateway.hpp>
 
 #include <switchyard/gateway/client_session.hpp>
+#include <switchyard/gateway/console.hpp>
 #include <switchyard/runtime/listener.hpp>
 #include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/runtime/turn_end.hpp>
 
-#include <deque>
+#include <algorithm>
+#include <list>
 #include <unordered_map>
 #include <utility>
 
@@ -24,7 +26,7 @@ constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
-class Gateway::Impl final : public ClientHost {
+class Gateway::Impl final : public ClientHost, private ConsoleHost {
  public:
   Impl(Fleet& fleet, GatewaySettings settings)
       : fleet_(fleet),
@@ -103,6 +105,29 @@ class Gateway::Impl final : public ClientHost {
   bool has_room() const noexcept override { return authenticated_ < settings_.max_clients; }
   void on_authenticated(ClientSession& /*client*/) noexcept override { ++authenticated_; }
 
+  Console& console() noexcept override { return console_; }
+
+  GatewaySettings& console_settings() noexcept override { return settings_; }
+  std::vector<ClientReport> client_reports() const override {
+    std::vector<ClientReport> reports;
+    for (const auto& [id, client] : clients_) reports.push_back(client->report());
+    std::ranges::sort(reports, {}, &ClientReport::id);
+    return reports;
+  }
+  bool end_client(std::uint32_t id, std::string_view sqlstate, std::string message) noexcept override {
+    const auto found = clients_.find(id);
+    if (found == clients_.end() || !found->second->authenticated()) return false;
+    found->second->end(sqlstate, std::move(message));
+    return true;
+  }
+  void give_sessions_back(std::string_view /*database*/) noexcept override {}
+  void suspend(bool on) noexcept override {
+    for (const auto& [id, client] : clients_) client->set_suspended(on);
+  }
+  void stop_accepting() noexcept override {
+    std::erase_if(doors_, [](const Door& door) { return !door.listener->address().is_unix(); });
+  }
+
   bool cancel(const protocol::BackendKey& key, ClientSession& asker) noexcept override {
     const auto found = clients_.find(static_cast<std::uint32_t>(key.process_id));
     const bool known = found != clients_.end() && found->second->cancel(key, asker.id());
@@ -135,8 +160,9 @@ class Gateway::Impl final : public ClientHost {
   std::vector<runtime::SocketAddress> addresses_;
   std::unordered_map<std::uint32_t, std::unique_ptr<ClientSession>> clients_;
   std::vector<std::uint32_t> ended_;
+  Console console_{*this};
   runtime::TurnEnd reap_{&Impl::on_reap, this};
-  std::deque<Door> doors_;
+  std::list<Door> doors_;
 };
 
 Gateway::Gateway(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <switchyard/base/time.hpp>
+#include <switchyard/gateway/console_settings.hpp>
 #include <switchyard/gateway/user_list.hpp>
 #include <switchyard/protocol/limits.hpp>
 #include <switchyard/runtime/address.hpp>
@@ -21,6 +22,7 @@ struct GatewaySettings {
   /// Null: TLS is not offered. Never offered on Unix-domain paths.
   std::shared_ptr<const runtime::TlsContext> tls;
   UserList users;
+  ConsoleSettings console;
   /// The account that runs the gateway may log in without proof on Unix-domain paths.
   bool trust_own_account = true;
   /// From the connection to the end of authentication (PostgreSQL's authentication_timeout). A session is waited

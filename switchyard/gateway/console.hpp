@@ -1,0 +1,119 @@
+// The console of a gateway: what its commands do, and what its tables show. One for all who use it.
+//
+// PAUSE, RECONNECT and their like are the fleet's; the console waits for their end. A command that waits ends when
+// its client cancels it or goes away: a PAUSE is taken back then.
+#pragma once
+
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/client_report.hpp>
+#include <switchyard/gateway/console_machine.hpp>
+#include <switchyard/gateway/settings.hpp>
+#include <switchyard/gateway/traffic.hpp>
+#include <switchyard/runtime/timer.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace switchyard::inline v0::gateway {
+
+/// The name of the console, as a dbname.
+inline constexpr std::string_view kConsoleDatabase = "switchyard";
+
+/// What a client of the console is told at login.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> console_parameters(std::string_view user);
+
+/// What the console needs of the gateway.
+class ConsoleHost {
+ public:
+  [[nodiscard]] virtual Fleet& fleet() noexcept = 0;
+  /// May be changed by SET.
+  [[nodiscard]] virtual GatewaySettings& console_settings() noexcept = 0;
+  [[nodiscard]] virtual std::vector<ClientReport> client_reports() const = 0;
+  /// False: there is none.
+  virtual bool end_client(std::uint32_t id, std::string_view sqlstate, std::string message) noexcept = 0;
+  /// Clients that keep a session for no other reason than that they may need it soon give it back.
+  virtual void give_sessions_back(std::string_view database) noexcept = 0;
+  /// Nothing of clients is read any more, or again; those on the console excepted.
+  virtual void suspend(bool on) noexcept = 0;
+  /// No further connections over TCP; over Unix-domain paths only to the console.
+  virtual void stop_accepting() noexcept = 0;
+
+ protected:
+  ~ConsoleHost() = default;
+};
+
+class Console final : public ConsoleRunner {
+ public:
+  /// The host outlives the console.
+  explicit Console(ConsoleHost& host);
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  /// Is this dbname the console's?
+  [[nodiscard]] bool is_console(std::string_view database) const noexcept;
+  /// What a user who has logged in may do there; nothing: not even look. `own_account`: it came over a Unix-domain
+  /// path from the account that runs the gateway.
+  [[nodiscard]] std::optional<ConsoleAccess> access_of(std::string_view user, bool own_account) const;
+
+  /// Does the database take new clients?
+  [[nodiscard]] bool disabled(std::string_view database) const { return disabled_.contains(database); }
+  /// After SHUTDOWN WAIT_FOR_...: only the console takes new clients.
+  [[nodiscard]] bool shutting_down() const noexcept { return shutdown_ != Shutdown::none; }
+  [[nodiscard]] bool suspended() const noexcept { return suspended_; }
+  [[nodiscard]] Traffic& traffic_of(std::string_view database) { return traffic_.of(database); }
+
+ private:
+  enum class Shutdown : std::uint8_t { none, servers, clients };
+  enum class Wait : std::uint8_t { paused, suspended, renewed };
+  struct Waiter {
+    ConsoleMachine* asker;
+    Wait wait;
+    std::vector<std::string> databases;
+    std::string tag;
+  };
+
+  // ConsoleRunner
+  std::optional<Result<ConsoleAnswer>> run(const ConsoleCommand& command, ConsoleMachine& asker) override;
+  void withdraw(ConsoleMachine& asker) noexcept override;
+
+  [[nodiscard]] ConsoleAnswer show(ConsoleTable table);
+  [[nodiscard]] std::optional<Result<ConsoleAnswer>> pause(const std::string& database, ConsoleMachine& asker);
+  [[nodiscard]] Result<ConsoleAnswer> resume(const std::string& database);
+  [[nodiscard]] Result<ConsoleAnswer> set_disabled(const std::string& database, bool disabled);
+  [[nodiscard]] Result<ConsoleAnswer> reconnect(const std::string& database);
+  [[nodiscard]] Result<ConsoleAnswer> kill(const std::string& database);
+  [[nodiscard]] Result<ConsoleAnswer> kill_client(const std::string& id);
+  [[nodiscard]] std::optional<Result<ConsoleAnswer>> suspend(ConsoleMachine& asker);
+  [[nodiscard]] std::optional<Result<ConsoleAnswer>> shut_down(const std::string& how);
+  [[nodiscard]] Result<ConsoleAnswer> reload();
+  [[nodiscard]] std::optional<Result<ConsoleAnswer>> wait_close(const std::string& database, ConsoleMachine& asker);
+  [[nodiscard]] Result<ConsoleAnswer> set(const std::string& key, const std::string& value);
+
+  /// The database of that name, or all that are configured. `verb`: "pause", for the console's own name.
+  [[nodiscard]] Result<std::vector<std::string>> databases(const std::string& name, std::string_view verb) const;
+  [[nodiscard]] std::optional<Result<ConsoleAnswer>> wait(ConsoleMachine& asker, Wait wait,
+                                                          std::vector<std::string> databases, std::string tag);
+  [[nodiscard]] bool done(Wait wait, const std::vector<std::string>& databases) const;
+  void resume_all() noexcept;
+  void look() noexcept;
+  static void on_tick(void* self) noexcept { static_cast<Console*>(self)->look(); }
+  static void on_period(void* self) noexcept;
+
+  ConsoleHost& host_;
+  TrafficBook traffic_;
+  std::set<std::string, std::less<>> disabled_;
+  std::set<std::string, std::less<>> paused_;  ///< one by one
+  bool all_paused_ = false;
+  bool suspended_ = false;
+  Shutdown shutdown_ = Shutdown::none;
+  std::vector<Waiter> waiters_;
+  runtime::Timer tick_{&Console::on_tick, this};
+  runtime::Timer period_{&Console::on_period, this};
+};
+
+}  // namespace switchyard::inline v0::gateway

@@ -1,0 +1,151 @@
+#include <switchyard/gateway/console_config.hpp>
+
+#include <switchyard/base/suggest.hpp>
+
+#include <charconv>
+#include <chrono>
+#include <limits>
+#include <optional>
+
+namespace switchyard::inline v0::gateway {
+namespace {
+
+std::string seconds_text(Duration value) {
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
+  std::string text = std::to_string(micros / 1'000'000);
+  if (const auto rest = micros % 1'000'000; rest != 0) {
+    std::string fraction = std::to_string(1'000'000 + rest).substr(1);
+    while (fraction.ends_with('0')) fraction.pop_back();
+    text += "." + fraction;
+  }
+  return text;
+}
+
+std::string list_text(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::vector<std::string> list_of(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    std::string_view name = text.substr(0, comma);
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    if (!name.empty()) names.emplace_back(name);
+  }
+  return names;
+}
+
+Error not_a(std::string_view what, std::string_view value) {
+  return Error(ErrorKind::Usage, "'" + std::string(value) + "' is not " + std::string(what));
+}
+
+Result<std::uint32_t> number_of(std::string_view value, std::uint32_t least) {
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || number < least) {
+    return not_a("a number of at least " + std::to_string(least), value);
+  }
+  return number;
+}
+
+/// Seconds, with a fraction.
+Result<Duration> duration_of(std::string_view value) {
+  constexpr double kMost = 365.0 * 24 * 3600;
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (error != std::errc() || end != value.data() + value.size() || !(seconds > 0) || seconds > kMost) {
+    return not_a("a number of seconds above 0", value);
+  }
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+template <class T>
+Result<void> assign(T& to, Result<T> value) {
+  if (!value.ok()) return value.error();
+  to = *std::move(value);
+  return {};
+}
+
+struct Key {
+  std::string_view name;
+  std::string (*get)(const GatewaySettings&);
+  /// Null: not while the gateway runs.
+  Result<void> (*set)(GatewaySettings&, std::string_view);
+};
+
+const Key kKeys[] = {
+    {"admin_users", [](const GatewaySettings& s) { return list_text(s.console.admin_users); },
+     [](GatewaySettings& s, std::string_view v) -> Result<void> {
+       s.console.admin_users = list_of(v);
+       return {};
+     }},
+    {"client_login_timeout", [](const GatewaySettings& s) { return seconds_text(s.login_timeout); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.login_timeout, duration_of(v)); }},
+    {"client_tls_sslmode", [](const GatewaySettings& s) { return std::string(s.tls ? "allow" : "disable"); },
+     nullptr},
+    {"listen_addr",
+     [](const GatewaySettings& s) {
+       std::vector<std::string> hosts;
+       for (const auto& address : s.listen) {
+         if (!address.is_unix()) hosts.push_back(address.text());
+       }
+       return list_text(hosts);
+     },
+     nullptr},
+    {"max_client_conn", [](const GatewaySettings& s) { return std::to_string(s.max_clients); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.max_clients, number_of(v, 1)); }},
+    {"max_logins", [](const GatewaySettings& s) { return std::to_string(s.max_logins); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.max_logins, number_of(v, 1)); }},
+    {"max_packet_size", [](const GatewaySettings& s) { return std::to_string(s.max_message_size); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.max_message_size, number_of(v, 1024)); }},
+    {"max_unsent", [](const GatewaySettings& s) { return std::to_string(s.max_unsent); }, nullptr},
+    {"stats_period", [](const GatewaySettings& s) { return seconds_text(s.console.stats_period); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.console.stats_period, duration_of(v)); }},
+    {"stats_users", [](const GatewaySettings& s) { return list_text(s.console.stats_users); },
+     [](GatewaySettings& s, std::string_view v) -> Result<void> {
+       s.console.stats_users = list_of(v);
+       return {};
+     }},
+    {"unix_socket_dir",
+     [](const GatewaySettings& s) {
+       std::vector<std::string> paths;
+       for (const auto& address : s.listen) {
+         if (address.is_unix()) paths.push_back(address.text());
+       }
+       return list_text(paths);
+     },
+     nullptr},
+};
+
+}  // namespace
+
+std::vector<ConsoleConfigEntry> console_config(const GatewaySettings& settings) {
+  static const GatewaySettings defaults;
+  std::vector<ConsoleConfigEntry> entries;
+  for (const Key& key : kKeys) {
+    entries.push_back({key.name, key.get(settings), key.get(defaults), key.set != nullptr});
+  }
+  return entries;
+}
+
+Result<void> set_console_config(GatewaySettings& settings, std::string_view key, std::string_view value) {
+  std::vector<std::string_view> names;
+  for (const Key& known : kKeys) {
+    names.push_back(known.name);
+    if (known.name != key) continue;
+    if (known.set == nullptr) {
+      return Error(ErrorKind::Usage, std::string(key) + " cannot be changed while the gateway runs");
+    }
+    return known.set(settings, value);
+  }
+  std::string what = "there is no setting '" + std::string(key) + "'";
+  if (const std::string meant = did_you_mean(key, names); !meant.empty()) what += ": " + meant;
+  return Error(ErrorKind::Usage, std::move(what));
+}
+
+}  // namespace switchyard::inline v0::gateway

@@ -1,0 +1,307 @@
+// The console of a gateway with clients and a real server behind it.
+#include <switchyard/embedded/test_cluster.hpp>
+#include <switchyard/gateway/door_fixture.hpp>
+
+#include <tests/support/libpq.hpp>
+#include <tests/support/wait_until.hpp>
+
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <unistd.h>
+
+namespace switchyard::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using embedded::TestDatabase;
+using switchyard::testing::PqFormat;
+using switchyard::testing::PqResult;
+using switchyard::testing::PqSession;
+using switchyard::testing::wait_until;
+using testing_gateway::Door;
+
+using Row = std::map<std::string, std::string>;
+
+std::vector<Row> table_of(const PqResult& result) {
+  EXPECT_TRUE(result.ok()) << result.error();
+  std::vector<Row> rows;
+  for (int row = 0; row < result.rows(); ++row) {
+    Row& values = rows.emplace_back();
+    for (int column = 0; column < result.columns(); ++column) {
+      values[result.column_name(column)] = result.value(row, column).value_or("NULL");
+    }
+  }
+  return rows;
+}
+
+std::vector<Row> show(PqSession& console, const std::string& what) {
+  return table_of(console.execute("SHOW " + what));
+}
+
+/// The only row where the column has the value.
+Row row_of(PqSession& console, const std::string& what, const std::string& column, const std::string& value) {
+  std::vector<Row> found;
+  for (Row& row : show(console, what)) {
+    if (row[column] == value) found.push_back(std::move(row));
+  }
+  EXPECT_EQ(found.size(), 1U) << what << " " << column << " " << value;
+  return found.empty() ? Row() : found.front();
+}
+
+class ConsoleTest : public ::testing::Test {
+ protected:
+  TestDatabase database = TestDatabase::with("CREATE TABLE t (id int PRIMARY KEY, v text)");
+  static std::string error_of(PqSession& console, const std::string& sql) {
+    const PqResult result = console.execute(sql);
+    return result.ok() ? "no error" : result.sqlstate() + " " + result.error_field('M');
+  }
+};
+
+TEST_F(ConsoleTest, ShowsClientsSessionsAndWhoHasWhom) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  ASSERT_TRUE(console.connected()) << console.error();
+  PqSession client(door.local() + "application_name=it");
+  const std::string pid = client.value("SELECT pg_backend_pid()");
+  const Row shown = row_of(console, "CLIENTS", "database", "main");
+  EXPECT_EQ(shown.at("type"), "C");
+  EXPECT_EQ(shown.at("user"), "postgres");
+  EXPECT_EQ(shown.at("application_name"), "it");
+  EXPECT_EQ(shown.at("addr"), "unix");
+  EXPECT_EQ(shown.at("port"), "6433");
+  EXPECT_EQ(shown.at("remote_pid"), std::to_string(::getpid()));
+  EXPECT_EQ(row_of(console, "CLIENTS", "database", "switchyard").at("state"), "idle");
+  EXPECT_EQ(row_of(console, "SERVERS", "remote_pid", pid).at("database"), "main");
+  EXPECT_EQ(row_of(console, "DATABASES", "name", "main").at("current_client_connections"), "1");
+  EXPECT_EQ(row_of(console, "USERS", "name", "postgres").at("current_client_connections"), "2");
+  EXPECT_EQ(row_of(console, "LISTS", "list", "used_clients").at("items"), "2");
+  EXPECT_EQ(row_of(console, "STATE", "key", "active").at("value"), "yes");
+  EXPECT_EQ(show(console, "VERSION")[0].at("version").substr(0, 11), "Switchyard ");
+  EXPECT_EQ(row_of(console, "STATS_TOTALS", "database", "main").at("client_login_count"), "1");
+  EXPECT_EQ(row_of(console, "CONFIG", "key", "max_client_conn").at("value"), "10000");
+}
+
+TEST_F(ConsoleTest, EveryTableHasRowsOfItsColumnsInBothProtocolsAndFormats) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession client(door.local());
+  EXPECT_EQ(client.value("SELECT 1"), "1");
+  for (const char* name :
+       {"ACTIVE_SOCKETS", "CLIENTS", "CONFIG", "DATABASES", "DNS_HOSTS",      "DNS_ZONES",    "FDS",
+        "LANES",          "LISTS",   "MEM",    "PEERS",     "PEER_POOLS",     "POOLS",        "PREPARED_STATEMENTS",
+        "SERVERS",        "SOCKETS", "STATE",  "STATS",     "STATS_AVERAGES", "STATS_TOTALS", "TOTALS",
+        "USERS",          "VERSION"}) {
+    const std::string sql = std::string("SHOW ") + name;
+    const PqResult simple = console.execute(sql);
+    ASSERT_TRUE(simple.ok()) << name << " " << simple.error();
+    EXPECT_EQ(simple.command_tag(), "SHOW");
+    EXPECT_GT(simple.columns(), 0) << name;
+    for (const PqFormat format : {PqFormat::text, PqFormat::binary}) {
+      const PqResult extended = console.query(sql, {}, format);
+      ASSERT_TRUE(extended.ok()) << name << " " << extended.error();
+      // Whether the console itself has bytes to send at that moment differs.
+      if (std::string_view(name) != "ACTIVE_SOCKETS") EXPECT_EQ(extended.rows(), simple.rows()) << name;
+      EXPECT_EQ(extended.columns(), simple.columns()) << name;
+    }
+  }
+  EXPECT_EQ(console.execute("SHOW HELP").command_tag(), "SHOW");
+}
+
+TEST_F(ConsoleTest, OnlyWhoIsNamedGetsIn) {
+  Door door(database, {.more = "",
+                       .users = "\"postgres\" \"pw\"\n\"boss\" \"pw\"\n\"guest\" \"pw\"",
+                       .tls = false,
+                       .change = [](GatewaySettings& settings) {
+                         settings.console.admin_users = {"boss"};
+                         settings.console.stats_users = {"guest"};
+                         settings.console.aliases = {"pgbouncer"};
+                       }});
+  const auto as = [&](const std::string& user) { return door.tcp("password=pw dbname=pgbouncer user=" + user); };
+  PqSession nobody(as("postgres"));
+  EXPECT_FALSE(nobody.connected());
+  EXPECT_NE(nobody.error().find("not allowed"), std::string::npos) << nobody.error();
+  PqSession guest(as("guest"));
+  ASSERT_TRUE(guest.connected()) << guest.error();
+  EXPECT_EQ(show(guest, "CLIENTS").size(), 1U);
+  EXPECT_EQ(error_of(guest, "PAUSE"), "08P01 admin access needed");
+  PqSession boss(as("boss"));
+  EXPECT_EQ(boss.execute("PAUSE").command_tag(), "PAUSE");
+  EXPECT_EQ(boss.execute("RESUME").command_tag(), "RESUME");
+}
+
+TEST_F(ConsoleTest, PauseWaitsForWhoHasASessionAndHoldsWhoWantsOne) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  std::optional<PqSession> holder(door.local());
+  EXPECT_EQ(holder->value("SELECT 1"), "1");
+  ASSERT_EQ(PQsendQuery(console.handle(), "PAUSE main"), 1);
+  PqSession watcher(door.local("switchyard"));
+  ASSERT_TRUE(wait_until([&] { return row_of(watcher, "DATABASES", "name", "main").at("paused") == "1"; }));
+  std::atomic<bool> served = false;
+  std::thread late([&] {
+    PqSession client(door.local());
+    served = client.connected() && client.value("SELECT 1") == "1";
+  });
+  ASSERT_TRUE(wait_until([&] { return row_of(watcher, "POOLS", "database", "main").at("cl_waiting") == "1"; }));
+  EXPECT_EQ(PQconsumeInput(console.handle()), 1);
+  EXPECT_EQ(PQisBusy(console.handle()), 1) << "somebody still has a session";
+  holder.reset();
+  const PqResult paused(PQgetResult(console.handle()));
+  EXPECT_EQ(paused.command_tag(), "PAUSE");
+  EXPECT_TRUE(show(watcher, "SERVERS").empty());
+  EXPECT_FALSE(served);
+  EXPECT_EQ(error_of(watcher, "RESUME other"), "08P01 no such database: other");
+  EXPECT_EQ(watcher.execute("RESUME main").command_tag(), "RESUME");
+  late.join();
+  EXPECT_TRUE(served);
+}
+
+TEST_F(ConsoleTest, AllCanBePausedAndACancelledPauseIsTakenBack) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  EXPECT_EQ(error_of(console, "RESUME"), "08P01 pooler is not paused/suspended");
+  EXPECT_EQ(console.execute("PAUSE").command_tag(), "PAUSE");
+  EXPECT_EQ(row_of(console, "STATE", "key", "paused").at("value"), "yes");
+  EXPECT_EQ(error_of(console, "PAUSE"), "08P01 already suspended/paused");
+  EXPECT_EQ(console.execute("RESUME").command_tag(), "RESUME");
+  PqSession client(door.local());
+  EXPECT_EQ(client.value("SELECT 1"), "1");
+  ASSERT_EQ(PQsendQuery(console.handle(), "PAUSE"), 1);
+  PqSession watcher(door.local("switchyard"));
+  ASSERT_TRUE(wait_until([&] { return row_of(watcher, "STATE", "key", "paused").at("value") == "yes"; }));
+  PGcancel* cancel = PQgetCancel(console.handle());
+  std::array<char, 256> error{};
+  EXPECT_EQ(PQcancel(cancel, error.data(), static_cast<int>(error.size())), 1) << error.data();
+  PQfreeCancel(cancel);
+  const PqResult ended(PQgetResult(console.handle()));
+  EXPECT_EQ(ended.sqlstate(), "57014");
+  EXPECT_EQ(row_of(watcher, "STATE", "key", "paused").at("value"), "no");
+  PqSession next(door.local());
+  EXPECT_EQ(next.value("SELECT 1"), "1");
+}
+
+TEST_F(ConsoleTest, KillEndsClientsAtOnceAndHoldsOthersUntilResumed) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession client(door.local());
+  EXPECT_EQ(client.value("SELECT 1"), "1");
+  EXPECT_EQ(error_of(console, "KILL switchyard"), "08P01 cannot kill admin db: switchyard");
+  EXPECT_EQ(console.execute("KILL main").command_tag(), "KILL");
+  EXPECT_EQ(client.execute("SELECT 1").ok(), false);
+  EXPECT_NE(client.error().find("admin forced disconnect"), std::string::npos) << client.error();
+  EXPECT_EQ(row_of(console, "DATABASES", "name", "main").at("paused"), "1");
+  EXPECT_EQ(console.execute("RESUME main").command_tag(), "RESUME");
+  EXPECT_EQ(error_of(console, "RESUME main"), "08P01 database main is not paused");
+  PqSession next(door.local());
+  EXPECT_EQ(next.value("SELECT 1"), "1");
+}
+
+TEST_F(ConsoleTest, OneClientCanBeKilled) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession client(door.local());
+  PqSession other(door.local() + "application_name=other");
+  EXPECT_EQ(error_of(console, "KILL_CLIENT x"), "08P01 invalid client pointer supplied");
+  EXPECT_EQ(error_of(console, "KILL_CLIENT 4711"), "08P01 client not found");
+  const Row victim = row_of(console, "CLIENTS", "application_name", "other");
+  EXPECT_EQ(console.execute("KILL_CLIENT " + victim.at("id")).command_tag(), "KILL_CLIENT");
+  EXPECT_FALSE(other.execute("SELECT 1").ok());
+  EXPECT_EQ(client.value("SELECT 1"), "1");
+}
+
+TEST_F(ConsoleTest, ADisabledDatabaseTakesNoNewClients) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession client(door.local());
+  EXPECT_EQ(error_of(console, "DISABLE"), "08P01 a database is required");
+  EXPECT_EQ(console.execute("DISABLE main").command_tag(), "DISABLE");
+  EXPECT_EQ(row_of(console, "DATABASES", "name", "main").at("disabled"), "1");
+  EXPECT_EQ(client.value("SELECT 1"), "1");
+  const PqSession refused(door.local());
+  EXPECT_FALSE(refused.connected());
+  EXPECT_NE(refused.error().find("database \"main\" is disabled"), std::string::npos) << refused.error();
+  EXPECT_EQ(console.execute("ENABLE main").command_tag(), "ENABLE");
+  EXPECT_TRUE(PqSession(door.local()).connected());
+}
+
+TEST_F(ConsoleTest, AfterReconnectNobodyGetsAnOldSession) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  std::optional<PqSession> client(door.local());
+  const std::string pid = client->value("SELECT pg_backend_pid()");
+  EXPECT_EQ(console.execute("RECONNECT main").command_tag(), "RECONNECT");
+  EXPECT_EQ(row_of(console, "SERVERS", "remote_pid", pid).at("close_needed"), "1");
+  ASSERT_EQ(PQsendQuery(console.handle(), "WAIT_CLOSE main"), 1);
+  EXPECT_EQ(client->value("SELECT pg_backend_pid()"), pid);
+  client.reset();
+  const PqResult waited(PQgetResult(console.handle()));
+  EXPECT_EQ(waited.command_tag(), "WAIT_CLOSE");
+  PqSession next(door.local());
+  EXPECT_NE(next.value("SELECT pg_backend_pid()"), pid);
+}
+
+TEST_F(ConsoleTest, SuspendedClientsWaitAndGoOn) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession client(door.local());
+  EXPECT_EQ(console.execute("SUSPEND").command_tag(), "SUSPEND");
+  EXPECT_EQ(row_of(console, "STATE", "key", "suspended").at("value"), "yes");
+  ASSERT_EQ(PQsendQuery(client.handle(), "SELECT 1"), 1);
+  ASSERT_EQ(PQflush(client.handle()), 0);
+  EXPECT_EQ(database.query_value("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT 1'"), "0");
+  EXPECT_EQ(console.execute("RESUME").command_tag(), "RESUME");
+  const PqResult answer(PQgetResult(client.handle()));
+  EXPECT_EQ(answer.value(0, 0), "1");
+}
+
+TEST_F(ConsoleTest, ShutdownAndReloadAreTheProgramsAffair) {
+  std::atomic<int> shutdowns = 0;
+  std::atomic<bool> sound = false;
+  Door door(database, {.more = "", .users = "", .tls = false, .change = [&](GatewaySettings& settings) {
+                         settings.console.shutdown = [&] { ++shutdowns; };
+                         settings.console.reload = [&]() -> Result<void> {
+                           if (sound) return {};
+                           return Error(ErrorKind::Config, "fleet.toml:1: nonsense");
+                         };
+                       }});
+  PqSession console(door.local("switchyard"));
+  EXPECT_EQ(error_of(console, "RELOAD"), "F0000 RELOAD failed: fleet.toml:1: nonsense");
+  sound = true;
+  EXPECT_EQ(console.execute("RELOAD").command_tag(), "RELOAD");
+  std::optional<PqSession> client(door.local());
+  EXPECT_EQ(console.execute("SHUTDOWN WAIT_FOR_CLIENTS").command_tag(), "SHUTDOWN");
+  EXPECT_EQ(error_of(console, "RESUME"), "08P01 pooler is shutting down");
+  EXPECT_EQ(client->value("SELECT 1"), "1");
+  EXPECT_FALSE(PqSession(door.local()).connected());
+  EXPECT_FALSE(PqSession(door.tcp()).connected());
+  EXPECT_EQ(shutdowns, 0);
+  client.reset();
+  EXPECT_TRUE(wait_until([&] { return shutdowns > 0; }));
+}
+
+TEST_F(ConsoleTest, PsqlWorks) {
+  Door door(database);
+  const std::string command = "PGHOST=" + door.folder() +
+                              " PGPORT=6433 PGUSER=postgres PGDATABASE=switchyard psql -X -At -v ON_ERROR_STOP=1 "
+                              "-c 'SHOW STATE' -c 'PAUSE main' -c 'RESUME main;' 2>&1";
+  FILE* pipe = ::popen(command.c_str(), "r");
+  ASSERT_NE(pipe, nullptr);
+  std::string said;
+  std::array<char, 1024> piece{};
+  while (std::fgets(piece.data(), piece.size(), pipe) != nullptr) said += piece.data();
+  EXPECT_EQ(::pclose(pipe), 0) << said;
+  EXPECT_EQ(said, "active|yes\npaused|no\nsuspended|no\nPAUSE\nRESUME\n");
+}
+
+}  // namespace
+}  // namespace switchyard::gateway

@@ -1,0 +1,28 @@
+// Who may use the console, and what only the program around the gateway can do for it.
+#pragma once
+
+#include <switchyard/base/result.hpp>
+#include <switchyard/base/time.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace switchyard::inline v0::gateway {
+
+struct ConsoleSettings {
+  /// Further names of the console as a dbname, beside "switchyard".
+  std::vector<std::string> aliases;
+  std::vector<std::string> admin_users;  ///< may do everything
+  std::vector<std::string> stats_users;  ///< may look
+  /// The averages of SHOW STATS are of this long.
+  Duration stats_period = std::chrono::seconds(60);
+  /// Ends the program; called for SHUTDOWN, and when what SHUTDOWN waits for has come. Empty: SHUTDOWN is an error.
+  std::function<void()> shutdown;
+  /// Reads the configuration again. Empty: RELOAD is an error.
+  std::function<Result<void>()> reload;
+};
+
+}  // namespace switchyard::inline v0::gateway

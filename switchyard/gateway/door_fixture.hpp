@@ -1,0 +1,109 @@
+// A gateway for tests: to one database "main", on a thread of its own.
+#pragma once
+
+#include <switchyard/config/load.hpp>
+#include <switchyard/embedded/test_cluster.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/gateway.hpp>
+#include <switchyard/runtime/shard.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+
+#include <tests/support/temp_folder.hpp>
+#include <tests/support/tls_files.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace switchyard::gateway::testing_gateway {
+
+/// Of the Unix-domain path.
+inline constexpr int kPort = 6433;
+
+struct DoorOptions {
+  std::string more;  ///< TOML
+  std::string users;
+  bool tls = false;
+  std::function<void(GatewaySettings&)> change;
+};
+
+/// A gateway to one database "main", on a thread of its own, over a Unix socket and TCP.
+class Door {
+ public:
+  explicit Door(const embedded::TestDatabase& database, DoorOptions options = {}) {
+    std::promise<std::uint16_t> opened;
+    auto port = opened.get_future();
+    thread_ = std::thread([this, &database, &opened, with = std::move(options)] {
+      shard_.run_until_complete(serve(database, with, opened));
+    });
+    port_ = port.get();
+  }
+  ~Door() {
+    shard_.post([this] { stop_ = true; });
+    thread_.join();
+  }
+  std::string local(const std::string& dbname = "main") const {
+    return "host=" + folder_.path().string() + " port=" + std::to_string(kPort) +
+           " user=postgres dbname=" + dbname + " ";
+  }
+  std::string tcp(const std::string& more = "") const {
+    return "host=127.0.0.1 port=" + std::to_string(port_) + " user=postgres dbname=main " + more + " ";
+  }
+  std::uint16_t port() const { return port_; }
+  std::string folder() const { return folder_.path().string(); }
+  switchyard::testing::TlsFiles& files() { return *files_; }
+  GatewayStatus status() {
+    std::promise<GatewayStatus> asked;
+    shard_.post([&] { asked.set_value(gateway_->status()); });
+    return asked.get_future().get();
+  }
+  void close() {
+    std::promise<void> done;
+    shard_.post([&] {
+      gateway_->close();
+      done.set_value();
+    });
+    done.get_future().get();
+  }
+
+ private:
+  Task<void> serve(const embedded::TestDatabase& database, DoorOptions options,
+                   std::promise<std::uint16_t>& opened) {
+    Sources sources;
+    sources.file = "test.toml";
+    sources.file_text = "[fleet]\napplication = \"test\"\n[database.main]\ndsn = \"" + database.endpoint().uri() +
+                        "\"\n" + options.more;
+    auto fleet = Fleet::open(load_config(sources).value_or_throw()).value_or_throw();
+    GatewaySettings settings;
+    settings.listen.push_back(
+        runtime::SocketAddress::unix_domain(folder_.file(".s.PGSQL." + std::to_string(kPort))).value_or_throw());
+    settings.listen.push_back(runtime::SocketAddress::ip("127.0.0.1", 0).value_or_throw());
+    settings.users = UserList::parse(options.users, "userlist.txt").value_or_throw();
+    if (options.tls) {
+      files_.emplace();
+      settings.tls =
+          runtime::TlsContext::server({.certificate = files_->server.certificate, .key = files_->server.key})
+              .value_or_throw();
+    }
+    if (options.change) options.change(settings);
+    gateway_ = Gateway::open(*fleet, std::move(settings)).value_or_throw();
+    opened.set_value(gateway_->addresses().back().port());
+    while (!stop_) co_await sleep(std::chrono::milliseconds(5));
+    gateway_.reset();
+    co_await fleet->close();
+  }
+
+  switchyard::testing::TempFolder folder_;
+  std::optional<switchyard::testing::TlsFiles> files_;
+  runtime::Shard shard_;
+  std::unique_ptr<Gateway> gateway_;
+  bool stop_ = false;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace switchyard::gateway::testing_gateway
