@@ -1,7 +1,7 @@
 // The console of a gateway with clients and a real server behind it.
 #include <switchyard/embedded/test_cluster.hpp>
-#include <switchyard/gateway/door_fixture.hpp>
 
+#include <tests/support/gateway_door.hpp>
 #include <tests/support/libpq.hpp>
 #include <tests/support/wait_until.hpp>
 
@@ -24,11 +24,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using embedded::TestDatabase;
+using switchyard::testing::Door;
 using switchyard::testing::PqFormat;
 using switchyard::testing::PqResult;
 using switchyard::testing::PqSession;
 using switchyard::testing::wait_until;
-using testing_gateway::Door;
 
 using Row = std::map<std::string, std::string>;
 

@@ -1,11 +1,11 @@
 // Real clients through the gateway to a real server.
 #include <switchyard/embedded/test_cluster.hpp>
-#include <switchyard/gateway/door_fixture.hpp>
 #include <switchyard/protocol/crypto.hpp>
 #include <switchyard/protocol/messages/query.hpp>
 #include <switchyard/protocol/messages/startup_packet.hpp>
 #include <switchyard/protocol/testing/backend.hpp>
 
+#include <tests/support/gateway_door.hpp>
 #include <tests/support/libpq.hpp>
 #include <tests/support/temp_folder.hpp>
 #include <tests/support/tls_files.hpp>
@@ -30,12 +30,12 @@ namespace {
 
 using namespace std::chrono_literals;
 using embedded::TestDatabase;
+using switchyard::testing::Door;
+using switchyard::testing::kDoorPort;
 using switchyard::testing::PqSession;
 using switchyard::testing::TempFolder;
 using switchyard::testing::TlsFiles;
 using switchyard::testing::wait_until;
-using testing_gateway::Door;
-using testing_gateway::kPort;
 
 class GatewayTest : public ::testing::Test {
  protected:
@@ -395,7 +395,7 @@ TEST_F(GatewayTest, AMessageThatDoesNotExistEndsItsClientOnly) {
   Door door(database);
   PqSession healthy(door.local());
   ASSERT_TRUE(healthy.connected()) << healthy.error();
-  const std::string path = door.folder() + "/.s.PGSQL." + std::to_string(kPort);
+  const std::string path = door.folder() + "/.s.PGSQL." + std::to_string(kDoorPort);
   for (const char* message : {"*\0\0\0\4", "p\0\0\0\4", "S\0\0\0\3", "S\x7f\0\0\0"}) {
     const RawClient client(path);
     client.send(startup() + std::string(message, 5));
@@ -426,7 +426,7 @@ TEST_F(GatewayTest, ASlowReaderHoldsItsServerUpAndNobodyElse) {
 TEST_F(GatewayTest, PsqlWorks) {
   Door door(database);
   const std::string command =
-      "PGHOST=" + door.folder() + " PGPORT=" + std::to_string(kPort) +
+      "PGHOST=" + door.folder() + " PGPORT=" + std::to_string(kDoorPort) +
       " PGUSER=postgres PGDATABASE=main psql -X -At -v ON_ERROR_STOP=1 -c 'CREATE TABLE p (a int)' -c "
       "\"\\copy p from program 'seq 1000'\" -c '\\d p' -c 'SELECT sum(a) FROM p' -c \"\\copy p to '/dev/null'\" "
       "2>&1";

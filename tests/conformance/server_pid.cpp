@@ -1,5 +1,5 @@
-// Preloaded into PostgreSQL's isolationtester: libpq's process id of a connection is the one that the key for cancel
-// requests names, which a gateway makes up; who waits for whom is asked by the server's.
+// Preloaded into PostgreSQL's isolationtester: libpq's process id of a connection is the one that the key for
+// cancel requests names, which a gateway makes up; who waits for whom is asked by the server's.
 #include <libpq-fe.h>
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// A gateway for tests: to one database "main", on a thread of its own.
+// A gateway for tests, to one database "main", on a thread of its own.
 #pragma once
 
 #include <switchyard/config/load.hpp>
@@ -19,16 +19,16 @@
 #include <string>
 #include <thread>
 
-namespace switchyard::gateway::testing_gateway {
+namespace switchyard::testing {
 
 /// Of the Unix-domain path.
-inline constexpr int kPort = 6433;
+inline constexpr int kDoorPort = 6433;
 
 struct DoorOptions {
   std::string more;  ///< TOML
   std::string users;
   bool tls = false;
-  std::function<void(GatewaySettings&)> change;
+  std::function<void(gateway::GatewaySettings&)> change;
 };
 
 /// A gateway to one database "main", on a thread of its own, over a Unix socket and TCP.
@@ -47,7 +47,7 @@ class Door {
     thread_.join();
   }
   std::string local(const std::string& dbname = "main") const {
-    return "host=" + folder_.path().string() + " port=" + std::to_string(kPort) +
+    return "host=" + folder_.path().string() + " port=" + std::to_string(kDoorPort) +
            " user=postgres dbname=" + dbname + " ";
   }
   std::string tcp(const std::string& more = "") const {
@@ -55,9 +55,9 @@ class Door {
   }
   std::uint16_t port() const { return port_; }
   std::string folder() const { return folder_.path().string(); }
-  switchyard::testing::TlsFiles& files() { return *files_; }
-  GatewayStatus status() {
-    std::promise<GatewayStatus> asked;
+  TlsFiles& files() { return *files_; }
+  gateway::GatewayStatus status() {
+    std::promise<gateway::GatewayStatus> asked;
     shard_.post([&] { asked.set_value(gateway_->status()); });
     return asked.get_future().get();
   }
@@ -78,11 +78,12 @@ class Door {
     sources.file_text = "[fleet]\napplication = \"test\"\n[database.main]\ndsn = \"" + database.endpoint().uri() +
                         "\"\n" + options.more;
     auto fleet = Fleet::open(load_config(sources).value_or_throw()).value_or_throw();
-    GatewaySettings settings;
+    gateway::GatewaySettings settings;
     settings.listen.push_back(
-        runtime::SocketAddress::unix_domain(folder_.file(".s.PGSQL." + std::to_string(kPort))).value_or_throw());
+        runtime::SocketAddress::unix_domain(folder_.file(".s.PGSQL." + std::to_string(kDoorPort)))
+            .value_or_throw());
     settings.listen.push_back(runtime::SocketAddress::ip("127.0.0.1", 0).value_or_throw());
-    settings.users = UserList::parse(options.users, "userlist.txt").value_or_throw();
+    settings.users = gateway::UserList::parse(options.users, "userlist.txt").value_or_throw();
     if (options.tls) {
       files_.emplace();
       settings.tls =
@@ -90,20 +91,20 @@ class Door {
               .value_or_throw();
     }
     if (options.change) options.change(settings);
-    gateway_ = Gateway::open(*fleet, std::move(settings)).value_or_throw();
+    gateway_ = gateway::Gateway::open(*fleet, std::move(settings)).value_or_throw();
     opened.set_value(gateway_->addresses().back().port());
     while (!stop_) co_await sleep(std::chrono::milliseconds(5));
     gateway_.reset();
     co_await fleet->close();
   }
 
-  switchyard::testing::TempFolder folder_;
-  std::optional<switchyard::testing::TlsFiles> files_;
+  TempFolder folder_;
+  std::optional<TlsFiles> files_;
   runtime::Shard shard_;
-  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<gateway::Gateway> gateway_;
   bool stop_ = false;
   std::uint16_t port_ = 0;
   std::thread thread_;
 };
 
-}  // namespace switchyard::gateway::testing_gateway
+}  // namespace switchyard::testing
