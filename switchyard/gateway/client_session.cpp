@@ -75,6 +75,12 @@ ClientSession::ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> 
       id_(id),
       machine_({.tls = host.settings().tls != nullptr && !is_unix(*stream_), .random = {}}, stream_->out()) {}
 
+ClientSession::ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> stream, std::uint32_t id,
+                             protocol::ServerStartupMachine startup)
+    : host_(host), stream_(std::move(stream)), id_(id), placed_(true), machine_(std::move(startup)) {
+  machine_.send_to(stream_->out());
+}
+
 ClientSession::~ClientSession() {
   state_ = State::ended;
   release_session();
@@ -86,6 +92,18 @@ void ClientSession::start() noexcept {
 }
 
 // ---- startup ----
+
+void ClientSession::start_over() noexcept {
+  start();
+  decide();
+}
+
+ArrivingClient ClientSession::depart() noexcept {
+  ArrivingClient client{stream_->detach(), std::move(machine_)};
+  departed_ = true;
+  finish();
+  return client;
+}
 
 void ClientSession::on_data(base::ReadBuffer& in) noexcept {
   switch (state_) {
@@ -131,6 +149,7 @@ void ClientSession::act(ServerStartupAction action) noexcept {
 }
 
 void ClientSession::decide() noexcept {
+  if (!placed_ && host_.place(*this)) return;
   if (!host_.has_room()) {
     ServerFields fields = fields_of(kTooManyConnections, "sorry, too many clients already");
     fields.detail = "max_clients is " + std::to_string(host_.settings().max_clients) + ".";

@@ -6,6 +6,7 @@
 #include <switchyard/gateway/client_report.hpp>
 #include <switchyard/gateway/console_machine.hpp>
 #include <switchyard/gateway/settings.hpp>
+#include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/gateway/startup_settings.hpp>
 #include <switchyard/protocol/frame.hpp>
 #include <switchyard/protocol/server_startup.hpp>
@@ -44,6 +45,8 @@ class ClientHost {
   [[nodiscard]] virtual bool cancel(const protocol::BackendKey& key, ClientSession& asker) noexcept = 0;
   virtual void on_cancel_done(std::uint32_t asker) noexcept = 0;
   [[nodiscard]] virtual Console& console() noexcept = 0;
+  /// Whom the client wants is known. True: it goes to another shard, which takes it over with depart().
+  [[nodiscard]] virtual bool place(ClientSession& client) noexcept = 0;
   /// The client is who it says.
   virtual void on_authenticated(ClientSession& client) noexcept = 0;
   /// The client has ended; it is destroyed at the end of the turn.
@@ -64,11 +67,18 @@ class ClientSession final : private runtime::Stream::Handler,
  public:
   /// `id` is the process id that the client is told.
   ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> stream, std::uint32_t id);
+  /// One that comes from another shard; start_over() instead of start().
+  ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> stream, std::uint32_t id,
+                protocol::ServerStartupMachine startup);
   ~ClientSession();
   ClientSession(const ClientSession&) = delete;
   ClientSession& operator=(const ClientSession&) = delete;
 
   void start() noexcept;
+  void start_over() noexcept;
+  /// Leaves for another shard, out of ClientHost::place(): this one has ended. Empty: it has ended in any case.
+  [[nodiscard]] ArrivingClient depart() noexcept;
+  [[nodiscard]] const protocol::LoginRequest& login() const noexcept { return machine_.login(); }
   /// Ends at once, with a reason for the client if it can be told.
   void end(std::string_view sqlstate, std::string message) noexcept;
   /// Passes a cancel request with this key on.
@@ -83,6 +93,7 @@ class ClientSession final : private runtime::Stream::Handler,
   /// After SUSPEND nothing is read until the end of it.
   void set_suspended(bool on) noexcept;
   [[nodiscard]] bool asked_to_cancel() const noexcept { return asked_to_cancel_; }
+  [[nodiscard]] bool departed() const noexcept { return departed_; }
 
  private:
   enum class State : std::uint8_t { startup, opening, setting_up, serving, console, cancelling, draining, ended };
@@ -129,9 +140,11 @@ class ClientSession final : private runtime::Stream::Handler,
   std::unique_ptr<runtime::Stream> stream_;
   const std::uint32_t id_;
   State state_ = State::startup;
+  bool placed_ = false;  ///< on the shard where it stays
   bool authenticated_ = false;
   bool served_ = false;
   bool asked_to_cancel_ = false;
+  bool departed_ = false;
   bool told_fatal_ = false;  ///< the server's last word has been passed on
   std::string database_;     ///< the fleet's name for it
   Settings settings_;

@@ -2,16 +2,20 @@
 
 #include <switchyard/gateway/client_session.hpp>
 #include <switchyard/gateway/console.hpp>
+#include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/runtime/listener.hpp>
 #include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/runtime/timer.hpp>
 #include <switchyard/runtime/turn_end.hpp>
 
 #include <algorithm>
 #include <list>
 #include <unordered_map>
 #include <utility>
+
+#include <time.h>
 
 namespace switchyard::inline v0::gateway {
 namespace {
@@ -24,9 +28,19 @@ constexpr std::uint32_t kShardMask = 0x7f;
 /// Without a file descriptor to spare, accepting is tried again after this.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 
+/// The other shards hear this often how much this one works.
+constexpr Duration kLoadReport = std::chrono::seconds(1);
+
+/// Of this thread.
+Duration processor_time() noexcept {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 }  // namespace
 
-class Gateway::Impl final : public ClientHost, private ConsoleHost {
+class Gateway::Impl final : public ClientHost, private ConsoleHost, private ShardMember {
  public:
   Impl(Fleet& fleet, GatewaySettings settings)
       : fleet_(fleet),
@@ -35,6 +49,15 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost {
   ~Impl() { close(); }
 
   Result<void> listen() {
+    if (settings_.shards) {
+      if (!settings_.shards->join(runtime::Shard::current(), *this)) {
+        return Error(ErrorKind::Usage, "a gateway has one part a shard, and " +
+                                           std::to_string(ShardDirectory::kMaxShards) + " shards at most");
+      }
+      joined_ = true;
+      processor_time_ = processor_time();
+      load_.arm(deadline_after(runtime::now(), kLoadReport));
+    }
     for (const runtime::SocketAddress& address : settings_.listen) {
       auto opened = runtime::Listener::open(address, {.unix_mode = settings_.unix_mode});
       if (!opened.ok()) return opened.error();
@@ -48,6 +71,8 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost {
 
   void close() noexcept {
     if (std::exchange(closed_, true)) return;
+    if (joined_) settings_.shards->leave(shard_);
+    load_.disarm();
     doors_.clear();
     for (const auto& [id, client] : clients_) {
       client->end("57P01", "terminating connection due to administrator command");
@@ -89,21 +114,67 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost {
       ++status_.refused;
       return;
     }
+    const std::uint32_t id = next_id();
+    ClientSession& added =
+        *clients_.emplace(id, std::make_unique<ClientSession>(*this, std::move(stream), id)).first->second;
+    added.start();
+  }
+
+  std::uint32_t next_id() noexcept {
     std::uint32_t id = 0;
     do {
       number_ = (number_ + 1) & kNumberMask;
       id = shard_ << kShardShift | number_;
     } while (number_ == 0 || clients_.contains(id));
-    auto client = std::make_unique<ClientSession>(*this, std::move(stream), id);
-    ClientSession& added = *client;
-    clients_.emplace(id, std::move(client));
-    added.start();
+    return id;
+  }
+
+  // ---- other shards ----
+
+  [[nodiscard]] static std::uint32_t shard_of(std::uint32_t id) noexcept { return id >> kShardShift & kShardMask; }
+
+  bool place(ClientSession& client) noexcept override {
+    if (!joined_ || console_.is_console(client.login().database)) return false;
+    const std::uint32_t target = settings_.shards->place(client.login().database, client.login().user);
+    if (target == shard_) return false;
+    auto leaving = std::make_shared<ArrivingClient>(client.depart());
+    // Without that shard the connection ends, as it would have with it.
+    settings_.shards->call(target, [leaving](ShardMember& member) { member.adopt(std::move(*leaving)); });
+    return true;
+  }
+
+  void adopt(ArrivingClient client) noexcept override {
+    auto stream = runtime::Stream::attach(std::move(client.connection));
+    if (!stream.ok()) return;
+    ++status_.accepted;
+    const std::uint32_t id = next_id();
+    auto session = std::make_unique<ClientSession>(*this, *std::move(stream), id, std::move(client.startup));
+    clients_.emplace(id, std::move(session)).first->second->start_over();
+  }
+
+  void cancel_for(const protocol::BackendKey& key, std::uint32_t asker) noexcept override {
+    if (!cancel_here(key, asker)) on_cancel_done(asker);
+  }
+
+  static void on_load(void* self) noexcept {
+    auto& gateway = *static_cast<Impl*>(self);
+    const Duration now = processor_time();
+    const Duration worked = now - std::exchange(gateway.processor_time_, now);
+    gateway.settings_.shards->report_load(gateway.shard_,
+                                          static_cast<std::uint32_t>(worked / (kLoadReport / 1000)));
+    gateway.load_.arm(deadline_after(runtime::now(), kLoadReport));
   }
 
   Fleet& fleet() noexcept override { return fleet_; }
   const GatewaySettings& settings() const noexcept override { return settings_; }
-  bool has_room() const noexcept override { return authenticated_ < settings_.max_clients; }
-  void on_authenticated(ClientSession& /*client*/) noexcept override { ++authenticated_; }
+  bool has_room() const noexcept override {
+    return (joined_ ? settings_.shards->clients.load(std::memory_order_relaxed) : authenticated_) <
+           settings_.max_clients;
+  }
+  void on_authenticated(ClientSession& /*client*/) noexcept override {
+    ++authenticated_;
+    if (joined_) settings_.shards->clients.fetch_add(1, std::memory_order_relaxed);
+  }
 
   Console& console() noexcept override { return console_; }
 
@@ -129,18 +200,35 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost {
   }
 
   bool cancel(const protocol::BackendKey& key, ClientSession& asker) noexcept override {
+    const std::uint32_t target = shard_of(static_cast<std::uint32_t>(key.process_id));
+    if (target == shard_) return cancel_here(key, asker.id());
+    return joined_ && settings_.shards->call(
+                          target, [key, id = asker.id()](ShardMember& member) { member.cancel_for(key, id); });
+  }
+  bool cancel_here(const protocol::BackendKey& key, std::uint32_t asker) noexcept {
     const auto found = clients_.find(static_cast<std::uint32_t>(key.process_id));
-    const bool known = found != clients_.end() && found->second->cancel(key, asker.id());
+    const bool known = found != clients_.end() && found->second->cancel(key, asker);
     ++(known ? status_.cancels : status_.unknown_cancels);
     return known;
   }
   void on_cancel_done(std::uint32_t asker) noexcept override {
-    if (const auto found = clients_.find(asker); found != clients_.end()) found->second->on_cancel_done();
+    if (shard_of(asker) != shard_) {
+      settings_.shards->call(shard_of(asker), [asker](ShardMember& member) { member.on_cancel_done(asker); });
+    } else if (const auto found = clients_.find(asker); found != clients_.end()) {
+      found->second->on_cancel_done();
+    }
   }
 
   void on_ended(ClientSession& client) noexcept override {
-    if (client.authenticated()) --authenticated_;
-    if (!client.was_served() && !client.asked_to_cancel()) ++status_.refused;
+    if (client.authenticated()) {
+      --authenticated_;
+      if (joined_) settings_.shards->clients.fetch_sub(1, std::memory_order_relaxed);
+    }
+    if (client.departed()) {
+      --status_.accepted;  // where it has gone it is counted
+    } else if (!client.was_served() && !client.asked_to_cancel()) {
+      ++status_.refused;
+    }
     if (closed_) return;  // all go
     ended_.push_back(client.id());
     reap_.schedule();
@@ -156,6 +244,9 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost {
   std::uint32_t number_ = 0;
   std::uint32_t authenticated_ = 0;
   bool closed_ = false;
+  bool joined_ = false;
+  Duration processor_time_{};
+  runtime::Timer load_{&Impl::on_load, this};
   GatewayStatus status_;
   std::vector<runtime::SocketAddress> addresses_;
   std::unordered_map<std::uint32_t, std::unique_ptr<ClientSession>> clients_;

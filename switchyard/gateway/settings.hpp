@@ -16,6 +16,8 @@
 
 namespace switchyard::inline v0::gateway {
 
+class ShardDirectory;
+
 struct GatewaySettings {
   std::vector<runtime::SocketAddress> listen;  ///< TCP, port 0 takes a free one; Unix-domain paths
   int unix_mode = 0600;                        ///< permissions of the paths
@@ -36,6 +38,8 @@ struct GatewaySettings {
   std::uint32_t max_message_size = protocol::kMaxMessageSize;
   /// Bytes that may wait for one side to take them before the other is not read any more.
   std::size_t max_unsent = std::size_t{256} << 10;
+  /// The other shards of this gateway; null: there are none.
+  std::shared_ptr<ShardDirectory> shards;
 };
 
 }  // namespace switchyard::inline v0::gateway

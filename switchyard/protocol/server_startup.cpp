@@ -57,7 +57,7 @@ template <class F>
 ServerStartupAction ServerStartupMachine::guarded(F body) noexcept {
   try {
     const ServerStartupAction action = body();
-    if (!out_.failed()) return action;
+    if (!out_.get().failed()) return action;
   } catch (const std::exception&) {  // told below
   }
   state_ = State::failed;
@@ -155,7 +155,7 @@ ServerStartupAction ServerStartupMachine::on_encryption_request(base::ReadBuffer
         "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.");
   }
   const bool agreed = ssl && options_.tls;
-  out_.put_u8(agreed ? 'S' : 'N');
+  out_.get().put_u8(agreed ? 'S' : 'N');
   if (!agreed) return ServerStartupAction::wait;
   state_ = State::encrypting;
   return ServerStartupAction::start_tls;

@@ -71,8 +71,11 @@ class SWITCHYARD_API ServerStartupMachine {
 
   /// `out` belongs to the owner and outlives the machine.
   ServerStartupMachine(Options options, base::WriteBuffer& out);
+  /// For a connection that moves: send_to() says where it is now.
+  ServerStartupMachine(ServerStartupMachine&&) noexcept = default;
   ServerStartupMachine(const ServerStartupMachine&) = delete;
   ServerStartupMachine& operator=(const ServerStartupMachine&) = delete;
+  void send_to(base::WriteBuffer& out) noexcept { out_ = out; }
 
   /// Consumes what it understands; the rest stays.
   [[nodiscard]] ServerStartupAction on_bytes(base::ReadBuffer& in) noexcept;
@@ -118,7 +121,7 @@ class SWITCHYARD_API ServerStartupMachine {
   [[nodiscard]] ServerStartupAction guarded(F body) noexcept;
 
   Options options_;
-  base::WriteBuffer& out_;
+  std::reference_wrapper<base::WriteBuffer> out_;
   State state_ = State::packet;
   bool ssl_asked_ = false;
   bool gss_asked_ = false;

@@ -1,0 +1,170 @@
+// Clients of a gateway with several shards.
+#include <switchyard/config/load.hpp>
+#include <switchyard/embedded/test_cluster.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/fleet/shared_permits.hpp>
+#include <switchyard/gateway/gateway_shards.hpp>
+#include <switchyard/runtime/shard.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+
+#include <tests/support/libpq.hpp>
+#include <tests/support/temp_folder.hpp>
+#include <tests/support/tls_files.hpp>
+#include <tests/support/wait_until.hpp>
+
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+
+#include <array>
+#include <future>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace switchyard::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using embedded::TestDatabase;
+using switchyard::testing::PqSession;
+using switchyard::testing::TempFolder;
+using switchyard::testing::TlsFiles;
+using switchyard::testing::wait_until;
+
+/// Four databases of the fleet, all the same one of the server, behind three shards.
+class ShardsTest : public ::testing::Test {
+ protected:
+  static constexpr std::uint32_t kShards = 3;
+
+  void SetUp() override {
+    std::promise<std::uint16_t> opened;
+    auto port = opened.get_future();
+    thread_ = std::thread([this, &opened] {
+      runtime::Shard shard(0);
+      shard_ = &shard;
+      shard.run_until_complete(serve(opened));
+    });
+    port_ = port.get();
+  }
+  void TearDown() override {
+    shard_->post([this] { stop_ = true; });
+    thread_.join();
+  }
+  std::string keywords(const std::string& dbname, const std::string& more = "sslmode=disable") const {
+    return "host=127.0.0.1 port=" + std::to_string(port_) + " user=postgres password=open dbname=" + dbname + " " +
+           more;
+  }
+  /// Clients of each shard.
+  std::vector<std::uint32_t> clients() {
+    std::promise<std::vector<std::uint32_t>> asked;
+    auto answer = asked.get_future();
+    shard_->post([&] {
+      std::vector<std::uint32_t> counts{gateway_->status().clients};
+      more_->each([&](Fleet&, Gateway& gateway) { counts.push_back(gateway.status().clients); });
+      asked.set_value(counts);
+    });
+    return answer.get();
+  }
+
+  TestDatabase database;
+  std::function<void(GatewaySettings&)> change;
+
+ private:
+  Task<void> serve(std::promise<std::uint16_t>& opened) {
+    Sources sources;
+    sources.file = "test.toml";
+    std::string text = "[fleet]\napplication = \"test\"\n";
+    for (const char* name : {"one", "two", "three", "four"}) {
+      text += "[database." + std::string(name) + "]\ndsn = \"" + database.endpoint().uri() + "\"\n";
+    }
+    sources.file_text = text;
+    const FleetConfig config = load_config(sources).value_or_throw();
+    auto permits = std::make_shared<fleet::SharedPermits>(nullptr);
+    GatewaySettings settings;
+    settings.users = UserList::parse("\"postgres\" \"open\"\n", "userlist.txt").value_or_throw();
+    settings.tls = runtime::TlsContext::server({.certificate = files_.server.certificate, .key = files_.server.key})
+                       .value_or_throw();
+    settings.listen.push_back(runtime::SocketAddress::ip("127.0.0.1", 0).value_or_throw());
+    more_ = GatewayShards::open(config, permits, settings, kShards).value_or_throw();
+    settings.shards = more_->directory();
+    auto fleet = Fleet::open(config, permits).value_or_throw();
+    gateway_ = Gateway::open(*fleet, settings).value_or_throw();
+    opened.set_value(gateway_->addresses().back().port());
+    while (!stop_) co_await sleep(5ms);
+    gateway_.reset();
+    co_await fleet->close();
+    more_.reset();
+  }
+
+  TlsFiles files_;
+  runtime::Shard* shard_ = nullptr;
+  std::unique_ptr<GatewayShards> more_;
+  std::unique_ptr<Gateway> gateway_;
+  bool stop_ = false;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(ShardsTest, ClientsOfOneDatabaseGoToOneShardAndThoseOfOthersToOthers) {
+  std::vector<std::unique_ptr<PqSession>> sessions;
+  for (const char* name : {"one", "two", "three"}) {
+    for (int i = 0; i < 4; ++i) {
+      sessions.push_back(std::make_unique<PqSession>(keywords(name)));
+      ASSERT_TRUE(sessions.back()->connected()) << sessions.back()->error();
+      EXPECT_EQ(sessions.back()->value("SELECT current_database()"), database.name());
+    }
+  }
+  EXPECT_EQ(clients(), (std::vector<std::uint32_t>{4, 4, 4}));
+}
+
+TEST_F(ShardsTest, AnEncryptedClientMovesAfterItsHandshake) {
+  for (const char* name : {"one", "two", "three", "four"}) {
+    PqSession session(keywords(name, "sslmode=require"));
+    ASSERT_TRUE(session.connected()) << session.error();
+    EXPECT_EQ(PQsslInUse(session.handle()), 1);
+    // The login is bound to the channel of the shard where the handshake was.
+    EXPECT_EQ(session.value("SELECT 7"), "7");
+  }
+}
+
+TEST_F(ShardsTest, ACancelRequestFindsItsClientOnWhateverShard) {
+  for (const char* name : {"one", "two", "three"}) {
+    PqSession session(keywords(name));
+    ASSERT_TRUE(session.connected()) << session.error();
+    ASSERT_EQ(PQsendQuery(session.handle(), "SELECT pg_sleep(60)"), 1);
+    ASSERT_TRUE(wait_until([&] {
+      return database.query_value("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'") ==
+             "1";
+    }));
+    PGcancel* cancel = PQgetCancel(session.handle());
+    std::array<char, 256> error{};
+    EXPECT_EQ(PQcancel(cancel, error.data(), error.size()), 1) << error.data();
+    PQfreeCancel(cancel);
+    PGresult* result = PQgetResult(session.handle());
+    EXPECT_STREQ(PQresultErrorField(result, PG_DIAG_SQLSTATE), "57014");
+    PQclear(result);
+    EXPECT_EQ(PQgetResult(session.handle()), nullptr);
+    EXPECT_EQ(session.value("SELECT 1"), "1");
+  }
+}
+
+TEST_F(ShardsTest, WhoIsRefusedIsToldSoOnEveryShard) {
+  for (const char* name : {"one", "two", "three", "nowhere"}) {
+    PqSession session(keywords(name, "sslmode=disable password=wrong"));
+    EXPECT_FALSE(session.connected());
+    EXPECT_NE(session.error().find("password authentication failed"), std::string::npos) << session.error();
+  }
+  EXPECT_TRUE(wait_until([&] { return clients() == std::vector<std::uint32_t>{0, 0, 0}; }));
+}
+
+TEST_F(ShardsTest, NumbersOfShardsThatCannotBeAreRefused) {
+  const auto refused = [&](std::uint32_t count) -> std::string {
+    return std::string(
+        GatewayShards::open({}, std::make_shared<fleet::SharedPermits>(nullptr), {}, count).error().message());
+  };
+  EXPECT_EQ(refused(0), "a gateway has 1 to 64 shards, not 0");
+  EXPECT_EQ(refused(65), "a gateway has 1 to 64 shards, not 65");
+}
+
+}  // namespace
+}  // namespace switchyard::gateway
