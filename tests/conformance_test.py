@@ -19,7 +19,6 @@ SECONDS = 60  # of psql; ends a failed test, decides none
 PSQL = r"""
 \pset null none
 SELECT 1 AS one \gdesc
-SELECT $1::int + 1 AS sum \bind 41 \g
 \d pg_class
 CREATE TABLE t (id int PRIMARY KEY, v text);
 \copy t FROM PROGRAM 'printf "1\tone\n2\t\\\\N\n"'
