@@ -96,8 +96,8 @@ class Server(Place):
     """A cluster of its own in a folder of its own, on loopback and a socket. Some suites know no way to give a password:
     it trusts, unless `password` asks for SCRAM on TCP."""
 
-    def __init__(self, folder, settings=(), password=False):
-        super().__init__("direct", folder, free_port())
+    def __init__(self, folder, settings=(), password=False, port=None):
+        super().__init__("direct", folder, port or free_port())
         self.data = folder / "data"
         self.bin = postgres_bin()
         self.account = pwd.getpwnam("postgres") if os.getuid() == 0 else None
@@ -144,8 +144,9 @@ class Server(Place):
 class Gateway(Place):
     """A gateway in front of `server`. `databases` are its databases, each a database of the fleet of that name."""
 
-    def __init__(self, server, folder, databases, pool=16, keys="", role=ROLE, certificate=None, prepare=None):
-        super().__init__("gateway", folder, free_port())
+    def __init__(self, server, folder, databases, pool=16, keys="", role=ROLE, certificate=None, prepare=None,
+                 port=None):
+        super().__init__("gateway", folder, port or free_port())
         program = BUILD / "bin" / "gateway_door"
         if not program.exists():
             raise Missing(f"{program} is not built: ninja -C {BUILD} gateway_door")
@@ -204,8 +205,10 @@ def stop(process, how):
 
 
 @contextlib.contextmanager
-def site(databases=("postgres",), settings=(), prepare=None, keep=False, **gateway):
-    """(server, gateway) with folders that are removed in the end. `prepare(server)` comes before the gateway."""
+def site(databases=("postgres",), settings=(), prepare=None, keep=False, fixed_port=(None, None), **gateway):
+    """(server, gateway) with folders that are removed in the end. `prepare(server)` comes before the gateway.
+    `fixed_port`: ("direct" or "gateway", its port), for a suite that knows but one."""
+    ports = dict([fixed_port])
     # Short: paths of sockets have at most 107 bytes.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="swc-"))
     folder.chmod(0o755)
@@ -213,14 +216,14 @@ def site(databases=("postgres",), settings=(), prepare=None, keep=False, **gatew
         (folder / part).mkdir()
     opened = []
     try:
-        server = Server(folder / "s", settings)
+        server = Server(folder / "s", settings, port=ports.get("direct"))
         opened.append(server)
         for name in databases:
             if name != "postgres":
                 server.sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
         if prepare:
             prepare(server)
-        door = Gateway(server, folder / "g", databases, **gateway)
+        door = Gateway(server, folder / "g", databases, port=ports.get("gateway"), **gateway)
         opened.append(door)
         yield server, door
     finally:
