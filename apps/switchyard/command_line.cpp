@@ -17,9 +17,11 @@ namespace {
 /// Everything the parser writes into; commands are told apart by which subcommand was met.
 struct Fields {
   GlobalOptions global;
-  std::string config, env_file, application, on, replica, access, persist, http, timeout, interval, max_lag;
+  std::string config, env_file, application, on, replica, access, persist, http, gateway_address, timeout, interval,
+      max_lag;
   std::vector<std::string> settings;
   UpOptions up;
+  GatewayOptions gateway;
   DownOptions down;
   StatusOptions status;
   EventsOptions events;
@@ -77,6 +79,11 @@ void add_commands(CLI::App& app, Fields& fields) {
   up->add_flag("--no-private", fields.up.no_private);
   up->add_option("--persist", fields.persist);
   up->add_option("--http", fields.http);
+  up->add_option("--gateway", fields.gateway_address);
+
+  CLI::App* gateway = add_command(app, "gateway");
+  gateway->add_option("--listen", fields.gateway.listen)->expected(1)->take_all()->allow_extra_args(false);
+  gateway->add_option("--http", fields.http);
 
   CLI::App* down = add_command(app, "down");
   down->add_option("--timeout", fields.timeout);
@@ -143,9 +150,9 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 17> kCommands{
+constexpr std::array<std::string_view, 18> kCommands{
     "up",      "down",       "status",  "events", "query", "shell", "config",      "doctor", "health",
-    "breaker", "completion", "version", "help",   "route", "spool", "maintenance", "sql"};
+    "breaker", "completion", "version", "help",   "route", "spool", "maintenance", "sql",    "gateway"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -266,7 +273,11 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   if (name == "up") {
     fields.up.persist = given(fields.persist);
     fields.up.http = given(fields.http);
+    fields.up.gateway = given(fields.gateway_address);
     line.command = fields.up;
+  } else if (name == "gateway") {
+    fields.gateway.http = given(fields.http);
+    line.command = fields.gateway;
   } else if (name == "down") {
     if (auto wrong = read_duration(fields.timeout, "--timeout", fields.down.timeout)) return *wrong;
     line.command = fields.down;

@@ -16,7 +16,7 @@ _switchyard() {
   local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      up|down|status|events|query|shell|config|route|sql|doctor|health|breaker|completion|version|help) command="$word"; break ;;
+      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|completion|version|help) command="$word"; break ;;
     esac
   done
   case "$previous" in
@@ -24,11 +24,14 @@ _switchyard() {
     --config|-c|--env-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
     --persist) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --access) COMPREPLY=($(compgen -W "read write" -- "$current")); return ;;
+    --gateway) COMPREPLY=($(compgen -W "auto off 127.0.0.1:6433" -- "$current")); return ;;
+    --listen) COMPREPLY=($(compgen -W "auto 127.0.0.1:6433 *:6433" -- "$current")); return ;;
     --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
   esac
   case "$command" in
-    "") words="up down status events query shell config route sql doctor health breaker completion version help $global --version" ;;
-    up) words="--detach --persist --http --no-private $global" ;;
+    "") words="up gateway down status events query shell config route sql doctor health breaker completion version help $global --version" ;;
+    up) words="--detach --persist --http --gateway --no-private $global" ;;
+    gateway) words="--listen --http $global" ;;
     down) words="--timeout $global" ;;
     status) words="--watch --interval $global" ;;
     events) words="--follow $global" ;;
@@ -39,7 +42,7 @@ _switchyard() {
     sql) words="explain --on $global" ;;
     route) words="explain --on --read --replica --max-lag --min-lsn --sql $global" ;;
     completion) words="bash zsh fish" ;;
-    help) words="up down status events query shell config route sql doctor health breaker completion version" ;;
+    help) words="up gateway down status events query shell config route sql doctor health breaker completion version" ;;
     *) words="$global" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -57,7 +60,7 @@ _switchyard_databases() {
 _switchyard() {
   local -a commands global
   commands=(
-    'up:start everything' 'down:stop what up --detach started' 'status:databases, endpoints, pools' 'events:what happened lately'
+    'up:start everything' 'gateway:let PostgreSQL clients in' 'down:stop what up --detach started' 'status:databases, endpoints, pools' 'events:what happened lately'
     'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
     'route:where a statement would go' 'sql:what a statement is'
     'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'completion:print a completion script'
@@ -76,7 +79,8 @@ _switchyard() {
       case $words[1] in
         up) _arguments $global '(-d --detach)'{-d,--detach}'[go to the background]' \
               '--persist[keep data]:folder:_files -/' '--http[address or auto]:address:(auto)' \
-              '--no-private[start no private servers]' ;;
+              '--gateway[address, auto or off]:address:(auto off)' '--no-private[start no private servers]' ;;
+        gateway) _arguments $global '*--listen[where clients connect]:address:(auto)' '--http[address, auto or off]:address:(auto off)' ;;
         down) _arguments $global '--timeout[longest wait]:duration:' ;;
         status) _arguments $global '(-w --watch)'{-w,--watch}'[again and again]' '--interval[between looks]:duration:' ;;
         events) _arguments $global '(-f --follow)'{-f,--follow}'[and what happens from now on]' ;;
@@ -99,6 +103,7 @@ compdef _switchyard switchyard
 constexpr std::string_view kFish = R"sh(# switchyard completion for fish
 complete -c switchyard -f
 complete -c switchyard -n __fish_use_subcommand -a up -d 'start everything'
+complete -c switchyard -n __fish_use_subcommand -a gateway -d 'let PostgreSQL clients in'
 complete -c switchyard -n __fish_use_subcommand -a down -d 'stop what up --detach started'
 complete -c switchyard -n __fish_use_subcommand -a status -d 'databases, endpoints, pools'
 complete -c switchyard -n __fish_use_subcommand -a events -d 'what happened lately'
@@ -131,7 +136,9 @@ complete -c switchyard -n '__fish_seen_subcommand_from query' -l csv -d 'rows as
 complete -c switchyard -n '__fish_seen_subcommand_from query down' -l timeout -x
 complete -c switchyard -n '__fish_seen_subcommand_from up' -s d -l detach -d 'go to the background'
 complete -c switchyard -n '__fish_seen_subcommand_from up' -l persist -r -d 'keep data in a folder'
-complete -c switchyard -n '__fish_seen_subcommand_from up' -l http -x -a auto -d 'address of the HTTP door'
+complete -c switchyard -n '__fish_seen_subcommand_from up gateway' -l http -x -a auto -d 'address of the HTTP door'
+complete -c switchyard -n '__fish_seen_subcommand_from up' -l gateway -x -a 'auto off' -d 'where PostgreSQL clients connect'
+complete -c switchyard -n '__fish_seen_subcommand_from gateway' -l listen -x -a auto -d 'where clients connect'
 complete -c switchyard -n '__fish_seen_subcommand_from up' -l no-private -d 'start no private servers'
 complete -c switchyard -n '__fish_seen_subcommand_from status' -s w -l watch -d 'again and again'
 complete -c switchyard -n '__fish_seen_subcommand_from events' -s f -l follow -d 'and what happens from now on'

@@ -27,6 +27,7 @@ constexpr std::array kTopics{
     Topic{"", R"help(Switchyard: an application's PostgreSQL databases as one fleet.
 
   switchyard up                       start everything; private servers where none is configured
+  switchyard gateway                  let PostgreSQL clients in: psql, drivers, services
   switchyard query "SELECT now()"     run a statement on a database of the fleet
   switchyard shell --on main          psql on the right endpoint
   switchyard status [--watch]         databases, endpoints, pools
@@ -46,9 +47,26 @@ constexpr std::array kTopics{
 switchyard COMMAND --help tells more.
 Exit status: 0 ok, 1 failed, 2 usage, 3 partial, 4 authentication, 5 unreachable, 130 interrupted.
 )help"},
-    Topic{"up", R"help(switchyard up [--detach] [--persist DIR] [--http ADDRESS|auto] [--no-private]
+    Topic{"gateway", R"help(switchyard gateway [--config FILE] [--listen ADDRESS]... [--http ADDRESS|auto|off]
 
-Opens the fleet and its HTTP door, and runs until Ctrl-C (a second one ends at once).
+Lets any PostgreSQL client in, with the name of a database of the fleet as its dbname, and runs until Ctrl-C: clients
+end as they become idle, the rest after fleet.shutdown_timeout (a second Ctrl-C ends at once).
+
+  psql -h 127.0.0.1 -p 6433 -U ROLE -d reference         the primary of that database
+  psql -h 127.0.0.1 -p 6433 -U ROLE -d reference:read    a replica that is fresh enough
+
+Who may log in is said by gateway.users_file, gateway.auth_user and gateway.hba; the account that runs the gateway may
+by Unix-domain socket (gateway.unix_socket). SIGHUP reads these again, for those who log in from then on.
+
+      --listen ADDRESS   HOST:PORT, PORT on 127.0.0.1, *:PORT for every address of this machine, auto for the next free
+                         port; several times for several (default: gateway.listen, 127.0.0.1:6433)
+      --http ADDRESS     the HTTP door with /metrics and /health beside it; auto: the next free port, off: none
+)help"},
+    Topic{
+        "up",
+        R"help(switchyard up [--detach] [--persist DIR] [--http ADDRESS|auto] [--gateway ADDRESS|auto|off] [--no-private]
+
+Opens the fleet, its HTTP door and its gateway for PostgreSQL clients, and runs until Ctrl-C (a second one ends at once).
 
 Databases with a connection string are used as they are. The others get private PostgreSQL servers, started from the
 installed programs, reached over Unix sockets, gone at the end. Replicas are real streaming replicas. Without any
@@ -57,6 +75,7 @@ configuration this is a demonstration fleet: main with a replica, reference, ana
   -d, --detach           go to the background when everything is ready
       --persist DIR      keep the private servers' data in DIR, durably
       --http ADDRESS     address of the HTTP door (default 127.0.0.1:8420); auto: the next free port
+      --gateway ADDRESS  where psql and other clients connect (default 127.0.0.1:6433, or the next free port); off: nowhere
       --no-private       start no private servers
 
 A fresh private database is filled from FOLDER/DATABASE.sql if that file exists, FOLDER being the fleet file's name

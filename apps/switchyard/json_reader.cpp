@@ -49,6 +49,16 @@ class Reader {
   [[nodiscard]] const json::value* find(std::string_view key) const {
     return object_ != nullptr ? object_->if_contains(json::string_view(key.data(), key.size())) : nullptr;
   }
+  [[nodiscard]] std::vector<std::string> texts(std::string_view key) const {
+    std::vector<std::string> out;
+    const json::value* value = find(key);
+    const json::array* array = value != nullptr ? value->if_array() : nullptr;
+    if (array == nullptr) return out;
+    for (const json::value& element : *array) {
+      if (const json::string* text = element.if_string()) out.emplace_back(*text);
+    }
+    return out;
+  }
   [[nodiscard]] bool valid() const { return object_ != nullptr; }
 
  private:
@@ -166,6 +176,19 @@ EndpointStatus read_endpoint(const Reader& from) {
   return endpoint;
 }
 
+WireDoorStatus read_door(const Reader& from) {
+  WireDoorStatus door;
+  door.addresses = from.texts("addresses");
+  door.clients = from.number<std::uint32_t>("clients");
+  door.logins = from.number<std::uint32_t>("logins");
+  door.served = from.number<std::uint32_t>("served");
+  door.accepted = from.number<std::uint64_t>("accepted");
+  door.refused = from.number<std::uint64_t>("refused");
+  door.cancels = from.number<std::uint64_t>("cancels");
+  door.stray_cancels = from.number<std::uint64_t>("stray_cancels");
+  return door;
+}
+
 HealthReport read_report(const Reader& from, std::string_view name_key) {
   HealthReport report;
   report.database = from.text(name_key);
@@ -190,6 +213,7 @@ Result<RunningFleet> read_running_fleet(std::string_view text) {
   fleet.application = from.text("application");
   fleet.pid = from.number<pid_t>("pid");
   fleet.http = from.text("http");
+  fleet.gateway = from.texts("gateway");
   fleet.config_file = from.text("config_file");
   fleet.env_file = from.text("env_file");
   fleet.folder = from.text("folder");
@@ -211,6 +235,7 @@ Result<FleetStatus> read_fleet_status(std::string_view text) {
   status.application = from.text("application");
   status.version = from.text("version");
   status.uptime = std::chrono::seconds(from.number<std::int64_t>("uptime_seconds"));
+  if (const json::value* door = from.find("gateway"); door != nullptr) status.door = read_door(Reader(*door));
   from.each("databases", [&](const Reader& one) {
     DatabaseStatus& database = status.databases.emplace_back();
     database.name = one.text("name");

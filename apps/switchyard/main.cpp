@@ -19,6 +19,7 @@ ExitCode run(const CommandLine& line) {
     const GlobalOptions& global;
     const Console& console;
     ExitCode operator()(const UpOptions& options) const { return run_up(global, options, console); }
+    ExitCode operator()(const GatewayOptions& options) const { return run_gateway(global, options, console); }
     ExitCode operator()(const DownOptions& options) const { return run_down(global, options, console); }
     ExitCode operator()(const StatusOptions& options) const { return run_status(global, options, console); }
     ExitCode operator()(const EventsOptions& options) const { return run_events(global, options, console); }

@@ -31,6 +31,11 @@ struct UpOptions {
   bool no_private = false;
   std::optional<std::string> persist;  ///< folder that keeps the private clusters' data
   std::optional<std::string> http;     ///< address, or "auto"
+  std::optional<std::string> gateway;  ///< address, "auto" or "off"
+};
+struct GatewayOptions {
+  std::vector<std::string> listen;  ///< instead of gateway.listen; "auto": the next free port
+  std::optional<std::string> http;  ///< address, "auto" or "off"
 };
 struct DownOptions {
   Duration timeout = std::chrono::seconds(30);
@@ -101,8 +106,8 @@ struct VersionOptions {};
 /// For completion scripts: prints the names of the configured databases.
 struct DatabaseNamesOptions {};
 
-using Command = std::variant<UpOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
-                             ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
+using Command = std::variant<UpOptions, GatewayOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions,
+                             ShellOptions, ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
                              RouteExplainOptions, SqlExplainOptions, SpoolOptions, MaintenanceOptions,
                              CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 

@@ -56,6 +56,9 @@ std::string to_json(const RunningFleet& fleet) {
       .member("folder", fleet.folder)
       .member("demonstration", fleet.demonstration)
       .member("log_file", fleet.log_file);
+  json.key("gateway").begin_array();
+  for (const std::string& address : fleet.gateway) json.value(address);
+  json.end_array();
   json.key("settings").begin_array();
   for (const auto& [key, value] : fleet.settings) {
     json.begin_object().member("key", key).member("value", value).end_object();

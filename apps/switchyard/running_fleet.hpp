@@ -25,10 +25,11 @@ struct Relocation {
 struct RunningFleet {
   std::string application;
   pid_t pid = 0;
-  std::string http;         ///< "127.0.0.1:8420"
-  std::string config_file;  ///< absolute; empty: none
-  std::string env_file;     ///< absolute; empty: ./.env of the folder it was started in
-  std::string folder;       ///< where it was started
+  std::string http;                  ///< "127.0.0.1:8420"; empty: no door
+  std::vector<std::string> gateway;  ///< where PostgreSQL clients connect
+  std::string config_file;           ///< absolute; empty: none
+  std::string env_file;              ///< absolute; empty: ./.env of the folder it was started in
+  std::string folder;                ///< where it was started
   bool demonstration = false;
   std::vector<std::pair<std::string, std::string>> settings;  ///< --set
   std::vector<Relocation> relocations;

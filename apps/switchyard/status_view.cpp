@@ -85,6 +85,16 @@ std::string notes(const FleetStatus& status, const Paint& paint) {
   return out.empty() ? out : "\n" + out;
 }
 
+std::string door_line(const WireDoorStatus& door, const Paint& paint) {
+  std::string text = "\ngateway";
+  for (const std::string& address : door.addresses) text += "  " + paint(Tone::strong, address);
+  text += "  " + std::to_string(door.clients) + (door.clients == 1 ? " client, " : " clients, ") +
+          std::to_string(door.served) + " with a session";
+  if (door.logins > 0) text += ", " + std::to_string(door.logins) + " logging in";
+  if (door.refused > 0) text += ", " + std::to_string(door.refused) + " refused";
+  return text + '\n';
+}
+
 }  // namespace
 
 std::string short_duration(Duration duration) {
@@ -120,7 +130,8 @@ std::string status_view(const FleetStatus& status, const std::vector<HealthRepor
                  breaker_cell(endpoint)});
     }
   }
-  return table.text(paint) + troubles(reports, paint, width) + notes(status, paint);
+  return table.text(paint) + (status.door ? door_line(*status.door, paint) : "") + troubles(reports, paint, width) +
+         notes(status, paint);
 }
 
 std::string health_view(const FleetStatus& status, const std::vector<HealthReport>& reports, const Paint& paint,

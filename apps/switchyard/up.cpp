@@ -1,6 +1,7 @@
 #include "commands.hpp"
 #include "detach.hpp"
 #include "fleet_choice.hpp"
+#include "gateway_door.hpp"
 #include "logging.hpp"
 #include "private_fleet.hpp"
 #include "up_reporter.hpp"
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
@@ -46,7 +48,25 @@ struct Plan {
   RunningFleet running;
   std::string http_address;
   http::PortChoice port = http::PortChoice::exact;
+  bool gateway_anywhere = false;  ///< the next free port will do
 };
+
+/// The wire door: on this machine unless it is said where, with a Unix-domain socket where our state is.
+Result<void> plan_gateway(Plan& plan, const UpOptions& options) {
+  GatewayConfig& gateway = plan.config.gateway;
+  plan.gateway_anywhere = options.gateway == "auto" || (!options.gateway && !gateway.listen.is_set());
+  if (options.gateway == "off") {
+    gateway.listen.value.clear();
+    gateway.unix_socket.value.clear();
+    return {};
+  }
+  if (options.gateway && options.gateway != "auto") gateway.listen.value = {*options.gateway};
+  if (gateway.unix_socket.is_set() || gateway.listen->empty()) return {};
+  auto folder = state_folder();
+  if (!folder.ok()) return folder.error();
+  gateway.unix_socket.value = *folder;
+  return {};
+}
 
 Result<Plan> make_plan(const GlobalOptions& global, const UpOptions& options) {
   auto config = load_configuration(global);
@@ -84,6 +104,7 @@ Result<Plan> make_plan(const GlobalOptions& global, const UpOptions& options) {
   } else if (options.http) {
     plan.http_address = *options.http;
   }
+  SY_TRY(plan_gateway(plan, options));
   return plan;
 }
 
@@ -178,18 +199,36 @@ class Up {
     if (signals.signal() != 0) co_return ExitCode::interrupted;
 
     auto fleet = Fleet::open(plan_.config).value_or_throw();
+    door_ = GatewayDoor::open(*fleet, {.next_free = plan_.gateway_anywhere,
+                                       .shutdown = [] { ::kill(::getpid(), SIGTERM); },
+                                       .reload = {},
+                                       .own_databases = own_databases()})
+                .value_or_throw();
     http::LiveFleetSource source(*fleet);
     const auto router = http::make_fleet_router(source);
     http::HttpServer server(std::move(listener), *router);
     if (http::is_loopback(server.address())) http::add_breaker_route(*router, *fleet);
+    source.set_door([this] { return door_->status(); });
     plan_.running.http = server.address();
+    plan_.running.gateway = door_->addresses();
     plan_.running.pid = ::getpid();
     co_await any(get_ready(*fleet, source), signal(signals));
     co_await signals.first().wait();
     if (!options_.detach) console_.note("\nstopping; once more ends at once");
+    co_await door_->gateway().drain(plan_.config.shutdown_timeout.value);
     co_await server.close(kHttpDrain);
+    door_.reset();
     co_await fleet->close(plan_.config.shutdown_timeout.value);
     co_return ExitCode::ok;
+  }
+
+  /// Whoever is on this machine may log in to what we started for it.
+  [[nodiscard]] std::vector<std::string> own_databases() const {
+    std::vector<std::string> names;
+    for (const Relocation& at : plan_.running.relocations) {
+      if (at.replica.empty()) names.push_back(at.database);
+    }
+    return names;
   }
 
   static Task<void> signal(runtime::SignalWatch& signals) { co_await signals.first().wait(); }
@@ -249,6 +288,7 @@ class Up {
   UpReporter& reporter_;
   std::optional<FleetClaim> claim_;
   std::unique_ptr<PrivateFleet> servers_;
+  std::unique_ptr<GatewayDoor> door_;
   bool ready_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "up_screen.hpp"
 
+#include "gateway_door.hpp"
 #include "text_table.hpp"
 
 #include <switchyard/http/documents.hpp>
@@ -57,6 +58,13 @@ std::string shell_quoted(std::string_view text) {
   return out + "'";
 }
 
+/// A database worth a line of psql; null if the gateway is closed.
+const DatabaseConfig* shown_through_gateway(const UpScreen& screen) {
+  if (screen.running.gateway.empty()) return nullptr;
+  const auto at = std::ranges::find_if(screen.config.databases, &DatabaseConfig::configured);
+  return at == screen.config.databases.end() ? nullptr : &*at;
+}
+
 std::string suggestions(const UpScreen& screen, const Paint& paint) {
   std::string out;
   const auto line = [&](const std::string& text, const std::string& comment = {}) {
@@ -73,6 +81,10 @@ std::string suggestions(const UpScreen& screen, const Paint& paint) {
   const std::string shell_on = screen.status.databases.empty() ? "main" : screen.status.databases.back().name;
   line(program + " shell --on " + shell_on);
   line(program + " status --watch");
+  if (const DatabaseConfig* shown = shown_through_gateway(screen)) {
+    line(psql_line(screen.running.gateway, shown->primary.connection.user, shown->name),
+         "through the gateway, as any client");
+  }
   line("curl http://" + screen.running.http + "/api/health/databases");
   line("curl http://" + screen.running.http + "/metrics");
   TextTable places({{""}, {""}});
@@ -92,6 +104,11 @@ std::string suggestions(const UpScreen& screen, const Paint& paint) {
 std::string up_screen(const UpScreen& screen, const Paint& paint) {
   std::string out = "\n" + paint(Tone::strong, screen.running.application) +
                     " is up: " + paint(Tone::strong, "http://" + screen.running.http) + '\n';
+  if (!screen.running.gateway.empty()) {
+    out += "PostgreSQL clients:";
+    for (const std::string& address : screen.running.gateway) out += " " + paint(Tone::strong, address);
+    out += '\n';
+  }
   if (!screen.server_version.empty()) {
     const bool shared = std::ranges::any_of(
         screen.running.relocations, [](const Relocation& at) { return at.place == "private server shared"; });
@@ -112,6 +129,9 @@ std::string up_screen_json(const UpScreen& screen) {
       .member("application", screen.running.application)
       .member("pid", screen.running.pid)
       .member("http", "http://" + screen.running.http);
+  json.key("gateway").begin_array();
+  for (const std::string& address : screen.running.gateway) json.value(address);
+  json.end_array();
   json.key("databases").begin_array();
   for (const DatabaseStatus& database : screen.status.databases) {
     for (const EndpointStatus& endpoint : database.endpoints) {

@@ -186,11 +186,24 @@ struct SessionStatus {
   std::size_t prepared_statements = 0;
 };
 
+/// Of the wire door, when this process has one open.
+struct WireDoorStatus {
+  std::vector<std::string> addresses;
+  std::uint32_t clients = 0;        ///< connected, those that log in included
+  std::uint32_t logins = 0;         ///< of them: have not logged in yet
+  std::uint32_t served = 0;         ///< of them: have a session of a server
+  std::uint64_t accepted = 0;       ///< connections
+  std::uint64_t refused = 0;        ///< ended before they could send a statement, cancel requests not counted
+  std::uint64_t cancels = 0;        ///< cancel requests that named a client
+  std::uint64_t stray_cancels = 0;  ///< and those that did not, or were too many
+};
+
 struct FleetStatus {
   std::string application;
   std::string version;
   Duration uptime{};
   std::vector<DatabaseStatus> databases;
+  std::optional<WireDoorStatus> door;
 };
 
 /// The answer of one check with SELECT 1.

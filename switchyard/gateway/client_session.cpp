@@ -2,8 +2,10 @@
 
 #include <switchyard/fleet/channel.hpp>
 #include <switchyard/fleet/transaction.hpp>
+#include <switchyard/gateway/access.hpp>
 #include <switchyard/gateway/console.hpp>
 #include <switchyard/gateway/database_name.hpp>
+#include <switchyard/gateway/peer_account.hpp>
 #include <switchyard/protocol/crypto.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/protocol/messages/copy.hpp>
@@ -16,7 +18,6 @@
 #include <string_view>
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace switchyard::inline v0::gateway {
 namespace {
@@ -155,16 +156,30 @@ void ClientSession::decide() noexcept {
     fields.detail = "max_clients is " + std::to_string(host_.settings().max_clients) + ".";
     return act(machine_.refuse(std::move(fields)));
   }
-  if (is_own_account()) return act(machine_.decide(protocol::TrustLogin()));
-  act(machine_.decide(host_.settings().users.login_of(machine_.login().user)));
-}
-
-bool ClientSession::is_own_account() const noexcept {
-  if (!host_.settings().trust_own_account || !is_unix(*stream_)) return false;
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  return ::getsockopt(stream_->native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         peer.uid == ::geteuid();
+  const protocol::LoginRequest& login = machine_.login();
+  const PeerAccount account = peer_account(*stream_);
+  if (host_.settings().trust_own_account && account.own) return act(machine_.decide(protocol::TrustLogin()));
+  AccessQuestion question;
+  question.local = account.local;
+  question.tls = stream_->is_tls();
+  question.address = stream_->peer();
+  question.own = own_address(*stream_);
+  question.databases = {login.database};
+  question.user = login.user;
+  // A rule means a database by whatever name its client uses.
+  std::string_view search_path;
+  for (const auto& [name, value] : login.settings) {
+    if (name == "search_path") search_path = value;
+  }
+  const Result<ClientDatabase> found =
+      find_database(host_.fleet().config(), login.database, login.user, search_path);
+  if (found.ok()) {
+    question.databases.push_back(found->database->name);
+    question.databases.push_back(found->database->primary.connection.dbname);
+  }
+  Result<protocol::LoginMethod> method = decide_login(host_.settings(), question, login.database, account.name);
+  if (!method.ok()) return act(machine_.refuse(fields_of(method.error())));
+  act(machine_.decide(*std::move(method)));
 }
 
 Task<void> ClientSession::handshake() {
@@ -315,7 +330,7 @@ void ClientSession::refuse(const Error& error) noexcept { act(machine_.refuse(fi
 
 void ClientSession::open_console() noexcept {
   const protocol::LoginRequest& login = machine_.login();
-  const std::optional<ConsoleAccess> access = host_.console().access_of(login.user, is_own_account());
+  const std::optional<ConsoleAccess> access = host_.console().access_of(login.user, peer_account(*stream_).own);
   if (!access) return act(machine_.refuse(fields_of(kInvalidAuthorization, "not allowed")));
   auto secret = protocol::crypto::random_bytes(machine_.cancel_key_size());
   if (!secret) return refuse(Error(ErrorKind::Unavailable, "OpenSSL has no random bytes"));
@@ -428,6 +443,7 @@ void ClientSession::forward(base::ReadBuffer& in) noexcept {
 
 void ClientSession::send_to_server(ByteView bytes) noexcept {
   session::Session& session = *channel_->session();
+  busy_ = true;
   session.send(bytes);
   if (session.unsent() <= host_.settings().max_unsent) return;
   session.flush();
@@ -456,6 +472,7 @@ void ClientSession::relay(base::ReadBuffer& in) noexcept {
       if (frame.status != protocol::FrameStatus::complete || belongs_to_startup(frame.type)) break;
       if (frame.type == protocol::NotificationResponse::kType) break;
       if (frame.type == 'E') note_error(frame.body);
+      if (frame.type == protocol::ReadyForQuery::kType) busy_ = frame.body != "I";
       run += frame.total;
     }
     if (run != 0) send_to_client(bytes.substr(0, run));
@@ -588,6 +605,7 @@ void ClientSession::finish() noexcept {
 /// What ran on it was not looked at: nobody else gets it. A transaction that is open is rolled back by the server,
 /// for nothing is sent that the client did not send; so is a COPY that has not ended.
 void ClientSession::release_session() noexcept {
+  busy_ = false;
   if (!channel_) return;
   std::shared_ptr<fleet::Channel> channel = std::move(channel_);
   if (session::Session* session = channel->session(); session != nullptr && !session->closed()) {

@@ -87,6 +87,10 @@ class ClientSession final : private runtime::Stream::Handler,
 
   [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
   [[nodiscard]] bool serving() const noexcept { return state_ == State::serving; }
+  /// Something it asked for is not answered yet, or a transaction is open.
+  [[nodiscard]] bool busy() const noexcept {
+    return state_ == State::opening || state_ == State::setting_up || busy_;
+  }
   [[nodiscard]] bool authenticated() const noexcept { return authenticated_; }
   [[nodiscard]] bool was_served() const noexcept { return served_; }
   [[nodiscard]] ClientReport report() const;
@@ -131,7 +135,6 @@ class ClientSession final : private runtime::Stream::Handler,
   void drain() noexcept;
   void finish() noexcept;
   void settle_askers() noexcept;
-  [[nodiscard]] bool is_own_account() const noexcept;
   [[nodiscard]] Task<void> handshake();
   [[nodiscard]] Task<void> open();
   static void on_timer(void* self) noexcept;
@@ -145,6 +148,7 @@ class ClientSession final : private runtime::Stream::Handler,
   bool served_ = false;
   bool asked_to_cancel_ = false;
   bool departed_ = false;
+  bool busy_ = false;        ///< between a message to the server and ReadyForQuery outside a transaction
   bool told_fatal_ = false;  ///< the server's last word has been passed on
   std::string database_;     ///< the fleet's name for it
   Settings settings_;

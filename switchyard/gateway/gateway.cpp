@@ -4,6 +4,7 @@
 #include <switchyard/gateway/console.hpp>
 #include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/runtime/listener.hpp>
+#include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
@@ -27,6 +28,11 @@ constexpr std::uint32_t kShardMask = 0x7f;
 
 /// Without a file descriptor to spare, accepting is tried again after this.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
+/// Clients that were busy are looked at again after this.
+constexpr Duration kDrainPause = std::chrono::milliseconds(20);
+
+constexpr std::string_view kAdminShutdown = "57P01";
+constexpr std::string_view kShutdownMessage = "terminating connection due to administrator command";
 
 /// The other shards hear this often how much this one works.
 constexpr Duration kLoadReport = std::chrono::seconds(1);
@@ -75,7 +81,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     load_.disarm();
     doors_.clear();
     for (const auto& [id, client] : clients_) {
-      client->end("57P01", "terminating connection due to administrator command");
+      client->end(kAdminShutdown, std::string(kShutdownMessage));
     }
     clients_.clear();
     ended_.clear();
@@ -86,7 +92,40 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     GatewayStatus status = status_;
     status.clients = static_cast<std::uint32_t>(clients_.size());
     for (const auto& [id, client] : clients_) status.serving += client->serving() ? 1U : 0U;
+    status.logins = status.clients - authenticated_;
     return status;
+  }
+
+  void reload(GatewaySettings settings) noexcept {
+    settings_.tls = std::move(settings.tls);
+    settings_.users = std::move(settings.users);
+    settings_.trust_own_account = settings.trust_own_account;
+    settings_.rules = std::move(settings.rules);
+    settings_.config = std::move(settings.config);
+    settings_.login_timeout = settings.login_timeout;
+    settings_.max_clients = settings.max_clients;
+    settings_.max_logins = settings.max_logins;
+    // The console's functions may be what is running now.
+    settings_.console.admin_users = std::move(settings.console.admin_users);
+    settings_.console.stats_users = std::move(settings.console.stats_users);
+  }
+
+  Task<void> drain(Duration patience) {
+    doors_.clear();
+    const TimePoint deadline = deadline_after(runtime::now(), patience);
+    while (!closed_ && runtime::now() < deadline) {
+      bool busy = false;
+      for (const auto& [id, client] : clients_) {
+        if (client->busy()) {
+          busy = true;
+        } else {
+          client->end(kAdminShutdown, std::string(kShutdownMessage));
+        }
+      }
+      if (!busy) break;
+      co_await sleep(kDrainPause);
+    }
+    close();
   }
 
  private:
@@ -268,6 +307,8 @@ Result<std::unique_ptr<Gateway>> Gateway::open(Fleet& fleet, GatewaySettings set
 
 const std::vector<runtime::SocketAddress>& Gateway::addresses() const noexcept { return impl_->addresses(); }
 GatewayStatus Gateway::status() const noexcept { return impl_->status(); }
+void Gateway::reload(GatewaySettings settings) noexcept { impl_->reload(std::move(settings)); }
+SWITCHYARD_COROUTINE_WRAPPER Task<void> Gateway::drain(Duration patience) { return impl_->drain(patience); }
 void Gateway::close() noexcept { impl_->close(); }
 
 }  // namespace switchyard::inline v0::gateway

@@ -14,6 +14,7 @@
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/gateway/settings.hpp>
 #include <switchyard/runtime/address.hpp>
+#include <switchyard/runtime/task.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -24,6 +25,7 @@ namespace switchyard::inline v0::gateway {
 struct GatewayStatus {
   std::uint32_t clients = 0;  ///< connected, those that log in included
   std::uint32_t serving = 0;  ///< of them: have a session
+  std::uint32_t logins = 0;   ///< of them: have not logged in yet
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;          ///< ended before they had a session, cancel requests not counted
   std::uint64_t cancels = 0;          ///< cancel requests that named a client
@@ -42,6 +44,11 @@ class SWITCHYARD_API Gateway {
   /// With the ports that were taken, in the order of GatewaySettings::listen.
   [[nodiscard]] const std::vector<runtime::SocketAddress>& addresses() const noexcept;
   [[nodiscard]] GatewayStatus status() const noexcept;
+  /// These count from now on, for clients that have not logged in yet and, as far as they are about what clients
+  /// get, for all. Where to listen stays.
+  void reload(GatewaySettings settings) noexcept;
+  /// Stops listening, ends clients as they become idle (57P01), and everybody who is left after `patience`.
+  SWITCHYARD_COROUTINE_WRAPPER Task<void> drain(Duration patience);
   /// Stops listening and ends every client at once (57P01). What a client had not committed is rolled back.
   void close() noexcept;
 

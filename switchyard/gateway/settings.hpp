@@ -2,6 +2,8 @@
 #pragma once
 
 #include <switchyard/base/time.hpp>
+#include <switchyard/config/gateway_config.hpp>
+#include <switchyard/gateway/access_rules.hpp>
 #include <switchyard/gateway/console_settings.hpp>
 #include <switchyard/gateway/user_list.hpp>
 #include <switchyard/protocol/limits.hpp>
@@ -25,8 +27,11 @@ struct GatewaySettings {
   std::shared_ptr<const runtime::TlsContext> tls;
   UserList users;
   ConsoleSettings console;
-  /// The account that runs the gateway may log in without proof on Unix-domain paths.
+  /// The account that runs the gateway may log in without proof on Unix-domain paths, whatever the rules say.
   bool trust_own_account = true;
+  AccessRules rules = default_access_rules();
+  /// As configured: what clients get (policy_of()), and further limits.
+  GatewayConfig config;
   /// From the connection to the end of authentication (PostgreSQL's authentication_timeout). A session is waited
   /// for as long as the database's acquire_timeout says.
   Duration login_timeout = std::chrono::seconds(60);

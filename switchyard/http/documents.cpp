@@ -199,6 +199,20 @@ void write_spool(JsonWriter& json, const SpoolStatus& spool) {
       .end_object();
 }
 
+void write_door(JsonWriter& json, const WireDoorStatus& door) {
+  json.key("gateway").begin_object().key("addresses").begin_array();
+  for (const std::string& address : door.addresses) json.value(address);
+  json.end_array()
+      .member("clients", door.clients)
+      .member("logins", door.logins)
+      .member("served", door.served)
+      .member("accepted", door.accepted)
+      .member("refused", door.refused)
+      .member("cancels", door.cancels)
+      .member("stray_cancels", door.stray_cancels)
+      .end_object();
+}
+
 struct ConnectionSum {
   bool exists = false;
   std::uint64_t total = 0, idle = 0, waiting = 0;
@@ -352,7 +366,9 @@ std::string health_json(const FleetStatus& status, const HealthReports& reports)
       write_check(json, report.database + "/" + replica.database, replica, false);
     }
   }
-  json.end_object().end_object();
+  json.end_object();
+  if (status.door) write_door(json, *status.door);
+  json.end_object();
   return json.take();
 }
 
@@ -379,7 +395,9 @@ std::string fleet_json(const FleetStatus& status) {
     for (const EndpointStatus& endpoint : database.endpoints) write_endpoint(json, endpoint);
     json.end_array().end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  if (status.door) write_door(json, *status.door);
+  json.end_object();
   return json.take();
 }
 

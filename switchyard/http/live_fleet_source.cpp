@@ -26,6 +26,7 @@ constexpr std::string_view kSchemaSize =
 
 FleetStatus LiveFleetSource::status() const {
   FleetStatus status = fleet_.status();
+  if (door_) status.door = door_();
   for (DatabaseStatus& database : status.databases) {
     if (!database.endpoints.empty() && database.endpoints.front().role == EndpointRole::primary) continue;
     EndpointStatus missing;

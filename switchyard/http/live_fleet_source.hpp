@@ -8,8 +8,10 @@
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/runtime/owned_task.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace switchyard::inline v0::http {
@@ -20,6 +22,9 @@ class SWITCHYARD_API LiveFleetSource final : public FleetSource {
  public:
   explicit LiveFleetSource(Fleet& fleet, Duration check_timeout = std::chrono::seconds(5)) noexcept
       : fleet_(fleet), check_timeout_(check_timeout) {}
+
+  /// The door is not the fleet's to know of. `status` is called on the fleet's shard as long as this lives.
+  void set_door(std::function<WireDoorStatus()> status) { door_ = std::move(status); }
 
   [[nodiscard]] FleetStatus status() const override;
   Task<std::shared_ptr<const HealthReports>> health() override;
@@ -38,6 +43,7 @@ class SWITCHYARD_API LiveFleetSource final : public FleetSource {
 
   Fleet& fleet_;
   Duration check_timeout_;
+  std::function<WireDoorStatus()> door_;
   std::shared_ptr<const HealthReports> last_;
   runtime::AsyncEvent checked_;
   runtime::OwnedTask checking_;

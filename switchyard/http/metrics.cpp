@@ -124,6 +124,14 @@ constexpr Metric kLaneRefusals{Kind::counter, "switchyard.lane.refusals", "{stat
                                "Reads that were leased from the start, by reason."};
 constexpr Metric kLaneAlarms{Kind::counter, "switchyard.lane.alarms", "{session}",
                              "Shared sessions closed because something did not fit."};
+constexpr Metric kDoorClients{Kind::gauge, "switchyard.gateway.clients", "{client}",
+                              "Clients of the gateway, by what they do."};
+constexpr Metric kDoorAccepted{Kind::counter, "switchyard.gateway.connections", "{connection}",
+                               "Connections that the gateway accepted."};
+constexpr Metric kDoorRefused{Kind::counter, "switchyard.gateway.refused", "{connection}",
+                              "Connections that ended before they could send a statement."};
+constexpr Metric kDoorCancels{Kind::counter, "switchyard.gateway.cancels", "{request}",
+                              "Cancel requests, by whether they named a client."};
 constexpr Metric kSpoolEntries{Kind::gauge, "switchyard.spool.entries", "{entry}",
                                "Writes that wait in the spool."};
 constexpr Metric kSpoolBytes{Kind::gauge, "switchyard.spool.size", "By", "Their size."};
@@ -350,6 +358,16 @@ void add_lane(Families& families, const std::string& pool, const LaneStatus& lan
   }
 }
 
+void add_door(Families& families, const WireDoorStatus& door) {
+  families.add(kDoorClients, {{"state", "logging_in"}}, std::uint64_t{door.logins});
+  families.add(kDoorClients, {{"state", "served"}}, std::uint64_t{door.served});
+  families.add(kDoorClients, {{"state", "idle"}}, std::uint64_t{door.clients - door.logins - door.served});
+  families.add(kDoorAccepted, {}, door.accepted);
+  families.add(kDoorRefused, {}, door.refused);
+  families.add(kDoorCancels, {{"outcome", "passed"}}, door.cancels);
+  families.add(kDoorCancels, {{"outcome", "stray"}}, door.stray_cancels);
+}
+
 void add_spool(Families& families, const DatabaseStatus& database) {
   const Labels label{{"database", database.name}};
   families.add(kMaintenance, label, std::uint64_t{database.maintenance ? 1u : 0u});
@@ -391,6 +409,7 @@ std::string metrics_text(const MetricsInput& input) {
     if (database.configured) families.add(kRetriesRefused, {{"database", database.name}}, database.retries_refused);
     add_up(families, database, input.reports);
   }
+  if (status.door) add_door(families, *status.door);
   add_statistics(families, input.statistics);
   add_facts(families, input.facts);
   add_events(families, input.events);

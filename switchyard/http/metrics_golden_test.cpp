@@ -60,6 +60,7 @@ FakeSource busy_fleet() {
       numbers.create_time = numbers.wait_time = numbers.use_time = some_times();
     }
   }
+  source.fleet.door = WireDoorStatus{.addresses = {"127.0.0.1:6433"}, .clients = 5, .logins = 1, .served = 2};
   source.numbers.traced = true;
   source.numbers.traces = {.exported = 9, .dropped = 1, .failed = 2, .queued = 3};
   source.known_facts = {

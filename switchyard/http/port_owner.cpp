@@ -73,4 +73,13 @@ std::optional<PortOwner> find_port_owner(std::uint16_t port) {
   return PortOwner{};
 }
 
+std::string taken_message(const runtime::SocketAddress& address) {
+  std::string message = "the port " + address.text() + " is taken";
+  if (const auto owner = find_port_owner(address.port())) {
+    message += owner->pid == 0 ? " by a process of another user"
+                               : " by pid " + std::to_string(owner->pid) + " (" + owner->command + ")";
+  }
+  return message;
+}
+
 }  // namespace switchyard::inline v0::http

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <switchyard/base/export.hpp>
+#include <switchyard/runtime/address.hpp>
 
 #include <sys/types.h>
 
@@ -18,5 +19,8 @@ struct PortOwner {
 
 /// Looks in /proc. Nothing when nobody listens there.
 [[nodiscard]] SWITCHYARD_API std::optional<PortOwner> find_port_owner(std::uint16_t port);
+
+/// "the port 127.0.0.1:8420 is taken by pid 17 (postgres ...)", as far as can be known.
+[[nodiscard]] SWITCHYARD_API std::string taken_message(const runtime::SocketAddress& address);
 
 }  // namespace switchyard::inline v0::http

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <mutex>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -27,16 +28,19 @@ class Pipes {
     std::atomic<bool> used{false};
     std::atomic<int> write_end{-1};
     int read_end = -1;
+    bool hangup = false;
   };
 
   /// Throws an Error when there is none left.
-  Pipe& take() {
+  Pipe& take(bool hangup) {
     const std::lock_guard lock(mutex_);
     for (Pipe& pipe : pipes_) {
       if (pipe.used) continue;
       open(pipe);
       pipe.used = true;
-      if (++in_use_ == 1) install();
+      pipe.hangup = hangup;
+      if (++in_use_ == 1) install(kSignals);
+      if (hangup && ++hangups_ == 1) install(kHangup);
       return pipe;
     }
     throw Error(ErrorKind::Usage, "more than " + std::to_string(kMostWatches) + " watches for signals");
@@ -44,14 +48,15 @@ class Pipes {
   void give_back(Pipe& pipe) noexcept {
     const std::lock_guard lock(mutex_);
     pipe.used = false;
-    if (--in_use_ != 0) return;
-    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+    if (pipe.hangup && --hangups_ == 0) restore(kHangup);
+    if (--in_use_ == 0) restore(kSignals);
   }
 
   static void on_signal(int number) noexcept;
 
  private:
   static constexpr std::array<int, 2> kSignals{SIGINT, SIGTERM};
+  static constexpr std::array<int, 1> kHangup{SIGHUP};
 
   static void open(Pipe& pipe) {
     if (pipe.read_end >= 0) {
@@ -67,18 +72,22 @@ class Pipes {
     pipe.read_end = ends[0];
     pipe.write_end = ends[1];
   }
-  void install() noexcept {
+  void install(std::span<const int> signals) noexcept {
     struct sigaction action{};
     action.sa_handler = &Pipes::on_signal;
     action.sa_flags = SA_RESTART;
     ::sigfillset(&action.sa_mask);
-    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &before_[i]);
+    for (const int number : signals) ::sigaction(number, &action, &before_[static_cast<std::size_t>(number)]);
+  }
+  void restore(std::span<const int> signals) noexcept {
+    for (const int number : signals) ::sigaction(number, &before_[static_cast<std::size_t>(number)], nullptr);
   }
 
   std::mutex mutex_;
   std::array<Pipe, kMostWatches> pipes_;
-  std::array<struct sigaction, kSignals.size()> before_{};
+  std::array<struct sigaction, SIGTERM + 1> before_{};  ///< by number; SIGTERM is the highest
   std::size_t in_use_ = 0;
+  std::size_t hangups_ = 0;  ///< of them, watch SIGHUP as well
 };
 
 constinit Pipes g_pipes;
@@ -98,8 +107,11 @@ void Pipes::on_signal(int number) noexcept {
 
 class SignalWatch::Impl final : public Resource, private Watch, public std::enable_shared_from_this<Impl> {
  public:
-  Impl(ShardLoop& loop, std::function<void(int)> on_second)
-      : loop_(loop), on_second_(std::move(on_second)), pipe_(g_pipes.take()) {
+  Impl(ShardLoop& loop, std::function<void(int)> on_second, std::function<void()> on_hangup)
+      : loop_(loop),
+        on_second_(std::move(on_second)),
+        on_hangup_(std::move(on_hangup)),
+        pipe_(g_pipes.take(on_hangup_ != nullptr)) {
     loop.adopt(*this);
     if (const int error = loop_.watch(*this, pipe_.read_end, EPOLLIN)) {
       close();
@@ -122,7 +134,9 @@ class SignalWatch::Impl final : public Resource, private Watch, public std::enab
     const std::shared_ptr<Impl> self = shared_from_this();
     unsigned char number = 0;
     while (!closed_ && ::read(pipe_.read_end, &number, 1) == 1) {
-      if (number_ == 0) {
+      if (number == SIGHUP) {
+        if (on_hangup_) on_hangup_();
+      } else if (number_ == 0) {
         number_ = number;
         first_.set();
       } else if (on_second_) {
@@ -133,12 +147,16 @@ class SignalWatch::Impl final : public Resource, private Watch, public std::enab
 
   ShardLoop& loop_;
   std::function<void(int)> on_second_;
+  std::function<void()> on_hangup_;
   Pipes::Pipe& pipe_;
   bool closed_ = false;
 };
 
 SignalWatch::SignalWatch(Shard& shard, std::function<void(int)> on_second)
-    : impl_(std::make_shared<Impl>(static_cast<ShardLoop&>(shard.loop()), std::move(on_second))) {}
+    : SignalWatch(shard, std::move(on_second), {}) {}
+SignalWatch::SignalWatch(Shard& shard, std::function<void(int)> on_second, std::function<void()> on_hangup)
+    : impl_(std::make_shared<Impl>(static_cast<ShardLoop&>(shard.loop()), std::move(on_second),
+                                   std::move(on_hangup))) {}
 SignalWatch::~SignalWatch() { impl_->close(); }
 AsyncEvent& SignalWatch::first() noexcept { return impl_->first_; }
 int SignalWatch::signal() const noexcept { return impl_->number_; }

@@ -1,4 +1,5 @@
-// SIGINT and SIGTERM for programs; the library itself installs no handler.
+// SIGINT and SIGTERM for programs, and SIGHUP for those that read their configuration again; the library itself
+// installs no handler.
 #pragma once
 
 #include <switchyard/base/export.hpp>
@@ -16,6 +17,8 @@ class SWITCHYARD_API SignalWatch {
   /// Watches from now on, on `shard`. `on_second` is called on the shard with the signal's number, for example to
   /// exit with 130; the loop must not be blocked then.
   SignalWatch(Shard& shard, std::function<void(int)> on_second);
+  /// Calls `on_hangup` for each SIGHUP as well, on the shard; else that signal does what it did before.
+  SignalWatch(Shard& shard, std::function<void(int)> on_second, std::function<void()> on_hangup);
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;

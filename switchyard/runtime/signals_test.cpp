@@ -31,6 +31,33 @@ TEST(SignalWatch, TheFirstSignalIsAnEventAndTheSecondACall) {
   EXPECT_EQ(second, SIGINT);
 }
 
+TEST(SignalWatch, EachHangupIsACallOfTheWatchThatWantsItAndEndsNothing) {
+  static volatile std::sig_atomic_t s_own = 0;
+  const auto before = std::signal(SIGHUP, [](int) { s_own = s_own + 1; });
+  {
+    Shard shard;
+    int hangups = 0;
+    AsyncEvent twice;
+    SignalWatch other(shard, {});
+    SignalWatch watch(shard, {}, [&] {
+      if (++hangups == 2) twice.set();
+    });
+    const auto body = [](AsyncEvent& at) -> Task<void> {
+      ::raise(SIGHUP);
+      ::raise(SIGHUP);
+      co_await at.wait();
+    };
+    shard.run_until_complete(with_timeout(body(twice), 10s));
+    EXPECT_EQ(hangups, 2);
+    EXPECT_EQ(watch.signal(), 0);
+    EXPECT_EQ(other.signal(), 0);
+    EXPECT_EQ(s_own, 0);
+  }
+  ::raise(SIGHUP);
+  EXPECT_EQ(s_own, 1);
+  std::signal(SIGHUP, before);
+}
+
 TEST(SignalWatch, EveryWatchIsToldAndTheProgramsOwnHandlerComesBack) {
   static volatile std::sig_atomic_t s_own = 0;
   const auto before = std::signal(SIGTERM, [](int number) { s_own = number; });

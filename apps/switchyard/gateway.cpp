@@ -1,0 +1,219 @@
+#include "commands.hpp"
+#include "fleet_choice.hpp"
+#include "gateway_door.hpp"
+#include "logging.hpp"
+#include "running_fleet.hpp"
+
+#include <switchyard/base/units.hpp>
+#include <switchyard/base/version.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/http/breaker_route.hpp>
+#include <switchyard/http/fleet_routes.hpp>
+#include <switchyard/http/json_writer.hpp>
+#include <switchyard/http/listen.hpp>
+#include <switchyard/http/live_fleet_source.hpp>
+#include <switchyard/http/server.hpp>
+#include <switchyard/runtime/shard.hpp>
+#include <switchyard/runtime/signals.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace switchyard::cli {
+
+namespace {
+
+constexpr Duration kHttpDrain = std::chrono::seconds(2);
+
+/// The databases a client can name, and the role it logs in as.
+struct Place {
+  std::string database;
+  std::string user;
+};
+
+std::vector<Place> places_of(const FleetConfig& config) {
+  std::vector<Place> places;
+  for (const DatabaseConfig& database : config.databases) {
+    if (database.configured()) places.push_back({database.name, database.primary.connection.user});
+  }
+  return places;
+}
+
+class GatewayProgram {
+ public:
+  GatewayProgram(FleetConfig config, const GlobalOptions& global, const GatewayOptions& options,
+                 const Console& console)
+      : config_(std::move(config)), global_(global), options_(options), console_(console) {}
+
+  ExitCode run() {
+    runtime::Shard shard;
+    terminal_ = ::isatty(STDERR_FILENO) == 1;
+    runtime::SignalWatch signals(
+        shard, [](int) { std::_Exit(static_cast<int>(ExitCode::interrupted)); }, [this] { on_hangup(); });
+    try {
+      return shard.run_until_complete(live(signals));
+    } catch (const Error& error) {
+      return fail(console_, error);
+    }
+  }
+
+ private:
+  Task<ExitCode> live(runtime::SignalWatch& signals) {
+    std::optional<FleetClaim> claim;
+    claim.emplace(FleetClaim::take(*config_.application).value_or_throw());
+    const bool chosen = config_.http_address.is_set() || (options_.http && *options_.http != "auto");
+    const std::string http = options_.http && *options_.http != "auto" ? *options_.http : *config_.http_address;
+    auto listener =
+        http::listen(http, chosen ? http::PortChoice::exact : http::PortChoice::next_free).value_or_throw();
+
+    const bool next_free = options_.listen.size() == 1 && options_.listen.front() == "auto";
+    if (!options_.listen.empty() && !next_free) {
+      config_.gateway.listen =
+          Setting<std::vector<std::string>>(options_.listen, {Layer::command_line, {}, "--listen", {}});
+    }
+    auto fleet = Fleet::open(config_).value_or_throw();
+    DoorOptions door{.next_free = next_free,
+                     .shutdown = [] { ::kill(::getpid(), SIGTERM); },
+                     .reload = [this] { return reload(); },
+                     .own_databases = {}};
+    door_ = GatewayDoor::open(*fleet, std::move(door)).value_or_throw();
+    http::LiveFleetSource source(*fleet);
+    source.set_door([this] { return door_->status(); });
+    const auto router = http::make_fleet_router(source);
+    http::HttpServer server(std::move(listener), *router);
+    if (http::is_loopback(server.address())) http::add_breaker_route(*router, *fleet);
+
+    RunningFleet running = description();
+    running.http = server.address();
+    running.gateway = door_->addresses();
+    claim->publish(running).value_or_throw();
+    announce(running);
+
+    co_await any(warm_up(*fleet), signal(signals));
+    co_await signals.first().wait();
+    hung_up_on_ = true;
+    if (door_->status().clients > 0) {
+      console_.note("\nclients end as they become idle, the rest within " +
+                    format_duration(*config_.shutdown_timeout) + "; once more ends at once");
+    }
+    co_await door_->gateway().drain(*config_.shutdown_timeout);
+    co_await server.close(kHttpDrain);
+    door_.reset();
+    co_await fleet->close(*config_.shutdown_timeout);
+    co_return ExitCode::ok;
+  }
+
+  static Task<void> signal(runtime::SignalWatch& signals) { co_await signals.first().wait(); }
+  /// Clients are let in meanwhile: a database that does not answer delays nobody.
+  static Task<void> warm_up(Fleet& fleet) { static_cast<void>(co_await as_result(fleet.warm_up())); }
+
+  [[nodiscard]] RunningFleet description() const {
+    std::error_code error;
+    RunningFleet running;
+    running.application = *config_.application;
+    running.pid = ::getpid();
+    running.folder = std::filesystem::current_path(error).string();
+    running.settings = global_.settings;
+    if (!config_.file.empty()) running.config_file = std::filesystem::absolute(config_.file, error).string();
+    if (global_.env_file) {
+      running.env_file = std::filesystem::absolute(*global_.env_file, error).string();
+    } else if (std::filesystem::exists(".env", error)) {
+      running.env_file = std::filesystem::absolute(".env", error).string();
+    }
+    return running;
+  }
+
+  void announce(const RunningFleet& running) const {
+    const std::vector<Place> places = places_of(config_);
+    if (global_.json) {
+      http::JsonWriter json;
+      json.begin_object()
+          .member("application", running.application)
+          .member("pid", running.pid)
+          .member("http", "http://" + running.http);
+      json.key("gateway").begin_array();
+      for (const std::string& address : running.gateway) json.value(address);
+      json.end_array().key("databases").begin_array();
+      for (const Place& place : places) {
+        json.begin_object().member("database", place.database).member("user", place.user).end_object();
+      }
+      json.end_array().end_object();
+      console_.print(json.take() + "\n");
+    } else {
+      const Paint& paint = console_.out();
+      std::string text = "Switchyard " + std::string(kVersion) + ": the gateway of " +
+                         paint(Tone::strong, running.application) + " listens on";
+      for (const std::string& address : running.gateway) text += " " + paint(Tone::strong, address);
+      text += "\n\n";
+      for (const Place& place : places) {
+        text += "  " + psql_line(running.gateway, place.user, place.database) + '\n';
+      }
+      text += "  curl http://" + running.http + "/metrics\n\nCtrl-C stops it, SIGHUP reads who may log in again.\n";
+      console_.print(text);
+    }
+    if (running.gateway.empty()) console_.warn("the gateway listens nowhere: gateway.listen is empty");
+    if (!door_->knows_users()) {
+      console_.warn(config_.gateway.unix_socket->empty()
+                        ? "nobody can log in: set gateway.users_file, gateway.auth_user or gateway.hba"
+                        : "only the account that runs the gateway can log in, by " + running.gateway.back() +
+                              ": set gateway.users_file, gateway.auth_user or gateway.hba");
+    }
+  }
+
+  /// A terminal that closes ends what it runs; everybody else who sends SIGHUP means "read again".
+  void on_hangup() {
+    if (hung_up_on_ || !door_) return;
+    if (terminal_ && ::isatty(STDERR_FILENO) == 0) {
+      hung_up_on_ = true;
+      ::kill(::getpid(), SIGTERM);
+      return;
+    }
+    const Result<void> done = reload();
+    if (done.ok()) {
+      console_.note("read again: users, rules, certificates and limits of the gateway");
+    } else {
+      console_.warn("everything stays as it was: " + std::string(done.error().what()));
+    }
+  }
+
+  Result<void> reload() {
+    auto config = load_configuration(global_);
+    if (!config.ok()) return config.error();
+    return door_->reload(*config);
+  }
+
+  FleetConfig config_;
+  const GlobalOptions& global_;
+  const GatewayOptions& options_;
+  const Console& console_;
+  std::unique_ptr<GatewayDoor> door_;
+  bool terminal_ = false;
+  bool hung_up_on_ = false;
+};
+
+}  // namespace
+
+ExitCode run_gateway(const GlobalOptions& global, const GatewayOptions& options, const Console& console) {
+  auto config = load_configuration(global);
+  if (!config.ok()) return fail(console, config.error());
+  if (places_of(*config).empty()) {
+    return fail(
+        console,
+        Error(ErrorKind::Config, "no database is configured, so there is nothing to let clients in to")
+            .with_hint("name one: --config FILE, or POSTGRES_DSN=postgresql://...; switchyard up opens a gateway "
+                       "to private servers"));
+  }
+  if (!global.quiet && !global.verbose) set_log_level(LogLevel::events);
+  return GatewayProgram(*std::move(config), global, options, console).run();
+}
+
+}  // namespace switchyard::cli

@@ -1,0 +1,57 @@
+// The wire door of a program of ours: `switchyard gateway`, and `switchyard up` beside its HTTP door.
+#pragma once
+
+#include <switchyard/base/result.hpp>
+#include <switchyard/config/fleet_config.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/gateway.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace switchyard::cli {
+
+struct DoorOptions {
+  /// The first free port from there on, instead of an error that says who has it.
+  bool next_free = false;
+  /// What the console's SHUTDOWN and RELOAD do.
+  std::function<void()> shutdown;
+  std::function<Result<void>()> reload;
+  /// Databases whose servers this process started: whoever is on this machine may log in without proof.
+  std::vector<std::string> own_databases;
+};
+
+class GatewayDoor {
+ public:
+  /// As fleet.config().gateway says; the fleet outlives the door. Errors: Config with the key to change,
+  /// Unavailable with pid and command of whoever has the port.
+  [[nodiscard]] static Result<std::unique_ptr<GatewayDoor>> open(Fleet& fleet, DoorOptions options);
+
+  /// Users, rules, certificates and limits of this configuration count from now on, for clients that log in from
+  /// now on. Where to listen stays as it is.
+  [[nodiscard]] Result<void> reload(const FleetConfig& config);
+  [[nodiscard]] gateway::Gateway& gateway() noexcept { return *gateway_; }
+  [[nodiscard]] WireDoorStatus status() const;
+  /// "127.0.0.1:6433", "/tmp/switchyard-0/.s.PGSQL.6433"
+  [[nodiscard]] std::vector<std::string> addresses() const;
+  /// Could anybody log in from another account or machine?
+  [[nodiscard]] bool knows_users() const noexcept { return knows_users_; }
+
+ private:
+  GatewayDoor(std::unique_ptr<gateway::Gateway> gateway, DoorOptions options)
+      : gateway_(std::move(gateway)), options_(std::move(options)) {}
+
+  std::unique_ptr<gateway::Gateway> gateway_;
+  DoorOptions options_;
+  bool knows_users_ = false;
+};
+
+/// How psql gets to a database through a door with these addresses: "psql -h /tmp/switchyard-0 -p 6433 -U app
+/// main".
+[[nodiscard]] std::string psql_line(const std::vector<std::string>& addresses, const std::string& user,
+                                    const std::string& database);
+
+}  // namespace switchyard::cli
