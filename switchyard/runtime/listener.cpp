@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -87,7 +88,7 @@ class Listener::Impl final : public Resource, private Watch {
     unlink();
     loop_.forget(*this, fd_);
     ::close(fd_);
-    if (address_.is_unix() && address_.host().front() != '@') ::unlink(address_.host().c_str());
+    if (owns_path_ && address_.is_unix() && address_.host().front() != '@') ::unlink(address_.host().c_str());
     readable_.set();
   }
   void loop_ends() noexcept override { close(); }
@@ -103,6 +104,7 @@ class Listener::Impl final : public Resource, private Watch {
   int fd_;
   AsyncEvent readable_;
   bool closed_ = false;
+  bool owns_path_ = true;
 
  private:
   /// Connections nobody accepts are not reported again and again.
@@ -135,6 +137,22 @@ Result<std::unique_ptr<Listener>> Listener::open(const SocketAddress& address, O
   return std::unique_ptr<Listener>(new Listener(std::make_shared<Impl>(loop, fd, bound)));
 }
 
+Result<std::unique_ptr<Listener>> Listener::adopt(Descriptor socket) {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
+    return Error(ErrorKind::Config, "a socket that was given to this process does not listen");
+  }
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  (void)::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK);
+  sockaddr_storage native{};
+  size = sizeof(native);
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&native), &size);
+  const SocketAddress address(reinterpret_cast<sockaddr*>(&native), size);
+  return std::unique_ptr<Listener>(
+      new Listener(std::make_shared<Impl>(ShardLoop::current(), socket.release(), address)));
+}
+
 Task<Result<std::unique_ptr<Stream>>> Listener::accept() {
   const std::shared_ptr<Impl> impl = impl_;
   for (;;) {
@@ -156,6 +174,11 @@ Task<Result<std::unique_ptr<Stream>>> Listener::accept() {
 }
 
 void Listener::close() noexcept { impl_->close(); }
+void Listener::abandon() noexcept {
+  impl_->owns_path_ = false;
+  impl_->close();
+}
+int Listener::native_handle() const noexcept { return impl_->closed_ ? -1 : impl_->fd_; }
 const SocketAddress& Listener::address() const noexcept { return impl_->address_; }
 
 }  // namespace switchyard::inline v0::runtime

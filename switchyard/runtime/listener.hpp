@@ -4,6 +4,7 @@
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/result.hpp>
 #include <switchyard/runtime/address.hpp>
+#include <switchyard/runtime/descriptor.hpp>
 #include <switchyard/runtime/stream.hpp>
 #include <switchyard/runtime/task.hpp>
 
@@ -23,6 +24,9 @@ class SWITCHYARD_API Listener {
   /// use`.
   [[nodiscard]] static Result<std::unique_ptr<Listener>> open(const SocketAddress& address);
   [[nodiscard]] static Result<std::unique_ptr<Listener>> open(const SocketAddress& address, Options options);
+  /// Goes on with a socket that listens already, of another process as a rule. Errors: Config for one that does not
+  /// listen.
+  [[nodiscard]] static Result<std::unique_ptr<Listener>> adopt(Descriptor socket);
   /// Closes; a Unix-domain path is removed.
   ~Listener();
   Listener(const Listener&) = delete;
@@ -32,6 +36,10 @@ class SWITCHYARD_API Listener {
   /// descriptors is an error of kind Unavailable, after which the caller may try again later.
   [[nodiscard]] Task<Result<std::unique_ptr<Stream>>> accept();
   void close() noexcept;
+  /// Closes and leaves the path where it is: somebody else goes on with the socket.
+  void abandon() noexcept;
+  /// To give to somebody else; the listener keeps it.
+  [[nodiscard]] int native_handle() const noexcept;
   /// With the port that was taken.
   [[nodiscard]] const SocketAddress& address() const noexcept;
 

@@ -651,6 +651,23 @@ bool StreamParcel::is_tls() const noexcept { return contents_ && contents_->tls;
 ByteView StreamParcel::received() const noexcept { return contents_ ? contents_->in.readable() : ByteView(); }
 ByteView StreamParcel::unsent() const noexcept { return contents_ ? contents_->out.view() : ByteView(); }
 
+Result<std::unique_ptr<Stream>> Stream::adopt(int fd, ByteView received, ByteView unsent) {
+  auto stream = adopt(fd);
+  if (!stream.ok()) return stream;
+  Impl& impl = *(*stream)->impl_;
+  if (!received.empty()) {
+    char* room = impl.in_.prepare(received.size());
+    if (room == nullptr) return Error(ErrorKind::Unavailable, "out of memory", ErrorStage::connecting);
+    received.copy(room, received.size());
+    impl.in_.commit(received.size());
+  }
+  if (!unsent.empty()) {
+    impl.out().put(unsent);
+    impl.flush_soon();
+  }
+  return stream;
+}
+
 StreamParcel Stream::detach() noexcept {
   StreamParcel parcel;
   if (!impl_->can_move()) return parcel;

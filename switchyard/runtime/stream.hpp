@@ -57,6 +57,8 @@ class SWITCHYARD_API Stream {
                                                                      TimePoint deadline);
   /// Takes over a connected socket (from a listener or a socketpair) on the current shard.
   [[nodiscard]] static Result<std::unique_ptr<Stream>> adopt(int fd);
+  /// The same for a connection of another process, with what that had received and not consumed, and not sent.
+  [[nodiscard]] static Result<std::unique_ptr<Stream>> adopt(int fd, ByteView received, ByteView unsent);
   /// Unpacks a connection on the current shard. start() shows what it had received.
   [[nodiscard]] static Result<std::unique_ptr<Stream>> attach(StreamParcel parcel);
   /// Packs the connection for another shard; this stream is closed, without further callbacks, and the connection
