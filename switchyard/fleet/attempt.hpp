@@ -42,9 +42,10 @@ struct Attempt final : pool::Request, pool::LaneRequest, LimiterWaiter {
   bool has_alternative = false;      ///< see Choice
   resilience::BreakerPermit permit;  ///< of the chosen one's breaker, until the outcome is known
   Phase phase = Phase::free;
-  bool left_lane = false;  ///< has been in a lane: not a second time
-  bool pokable = false;    ///< waits for news, not for a pause between two tries
-  runtime::Timer timer;    ///< while waiting
+  pool::Lane* lane = nullptr;  ///< that it was in last
+  bool left_lane = false;      ///< has been in a lane: not a second time
+  bool pokable = false;        ///< waits for news, not for a pause between two tries
+  runtime::Timer timer;        ///< while waiting
 };
 
 }  // namespace switchyard::inline v0::fleet

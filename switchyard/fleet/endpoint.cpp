@@ -169,16 +169,15 @@ void Endpoint::set_lane(pool::LaneSettings settings, pool::LaneGuard& guard) {
 std::uint32_t Endpoint::outstanding() const noexcept {
   if (!pool_) return 0;
   const std::uint32_t leased = pool_->in_use() + pool_->waiting();
-  if (!lane_) return leased;
-  const pool::Lane::Load load = lane_->load();
+  if (!lanes_) return leased;
+  const pool::Lane::Load load = lanes_->load();
   return leased - std::min(leased, load.sessions) + load.statements;
 }
 
-pool::Lane* Endpoint::open_lane() {
+LaneSet* Endpoint::open_lanes() {
   if (superseded_ || maintenance_ || paused_) return nullptr;
-  lane_ =
-      std::make_unique<pool::Lane>(lane_settings_, pool(), *lane_guard_, static_cast<pool::LaneObserver*>(this));
-  return lane_.get();
+  lanes_ = std::make_unique<LaneSet>(lane_settings_, pool(), *lane_guard_, static_cast<pool::LaneObserver*>(this));
+  return lanes_.get();
 }
 
 void Endpoint::on_lane_alarm(std::string_view what, std::int32_t server_pid) noexcept {
@@ -195,7 +194,7 @@ void Endpoint::on_lane_alarm(std::string_view what, std::int32_t server_pid) noe
 
 void Endpoint::supersede() noexcept {
   superseded_ = true;
-  lane_.reset();
+  lanes_.reset();
   if (pool_) {
     pool_->set_end_reason(Error(ErrorKind::Unavailable, settings_.name + " at " + location() +
                                                             " is not the primary any more: another server is"));
@@ -283,7 +282,7 @@ EndpointStatus Endpoint::status() const {
                                 .in_flight = limiter_->limiter().in_flight(),
                                 .waiting = limiter_->waiting()};
   }
-  if (lane_) out.lane = lane_status(lane_->stats());
+  if (lanes_) out.lane = lane_status(lanes_->stats());
   const EndpointStatistics numbers = recorder_.read();
   out.operations = operation_status({&numbers.reads, &numbers.writes});
   out.reads = operation_status({&numbers.reads});

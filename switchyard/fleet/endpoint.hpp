@@ -6,6 +6,7 @@
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/fleet/endpoint_breakers.hpp>
 #include <switchyard/fleet/endpoint_limiter.hpp>
+#include <switchyard/fleet/lane_set.hpp>
 #include <switchyard/fleet/recorder.hpp>
 #include <switchyard/fleet/status.hpp>
 #include <switchyard/pool/lane.hpp>
@@ -58,14 +59,19 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
   /// Reads of many callers may share sessions from now on. `guard` outlives the endpoint.
   void set_lane(pool::LaneSettings settings, pool::LaneGuard& guard);
   /// Null where nothing is shared. Opens its pool.
-  [[nodiscard]] pool::Lane* lane() { return lane_ || lane_guard_ == nullptr ? lane_.get() : open_lane(); }
+  [[nodiscard]] pool::Lane* lane() {
+    LaneSet* const all = lanes();
+    return all != nullptr ? &all->plain() : nullptr;
+  }
+  /// The same for callers with settings of their own.
+  [[nodiscard]] LaneSet* lanes() { return lanes_ || lane_guard_ == nullptr ? lanes_.get() : open_lanes(); }
   /// The catalogue was changed through this process.
   void note_ddl() noexcept {
     if (lane_guard_ != nullptr) lane_guard_->note_ddl();
   }
   /// Its sessions go back to the pool.
   void retire_lane() noexcept {
-    if (lane_) lane_->retire();
+    if (lanes_) lanes_->retire();
   }
   /// Out of service on purpose: sessions are closed as they come back, and nobody is warned of anything.
   void set_maintenance(bool on) noexcept;
@@ -78,7 +84,7 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
   [[nodiscard]] std::uint32_t outstanding() const noexcept;
   /// Ends its sessions at once; whoever uses or waits for one is told.
   void close_pool() noexcept {
-    lane_.reset();
+    lanes_.reset();
     pool_.reset();
   }
 
@@ -108,7 +114,7 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
   std::uint64_t system_identifier = 0;
 
  private:
-  [[nodiscard]] pool::Lane* open_lane();
+  [[nodiscard]] LaneSet* open_lanes();
   void hold(bool on) noexcept;
   void on_lane_alarm(std::string_view what, std::int32_t server_pid) noexcept override;
   void on_near_exhaustion(std::uint32_t in_use, std::uint32_t max) noexcept override;
@@ -126,7 +132,7 @@ class Endpoint final : private pool::Observer, private pool::LaneObserver {
   std::unique_ptr<pool::Pool> pool_;
   pool::LaneSettings lane_settings_;
   pool::LaneGuard* lane_guard_ = nullptr;
-  std::unique_ptr<pool::Lane> lane_;  // on the pool: it goes first
+  std::unique_ptr<LaneSet> lanes_;  // on the pool: they go first
   Listener* listener_ = nullptr;
   bool superseded_ = false;
   bool maintenance_ = false;

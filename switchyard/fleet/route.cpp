@@ -17,6 +17,14 @@ namespace {
 
 constexpr std::string_view kReadOnlyTransaction = "25006";
 
+pool::Lane* lane_of(LaneSet& lanes, const session::OperationState& operation, TimePoint now) noexcept {
+  try {
+    return lanes.of({.setup = operation.lane_setup, .callers = operation.lane_callers}, now);
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+}
+
 std::string limit_text(std::string_view name, Duration limit) {
   return std::string(name) + " (" + format_duration(limit) + ")";
 }
@@ -316,9 +324,14 @@ void Attempt::on_failed(const Error& error) noexcept {
 bool Route::enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noexcept {
   session::OperationState& operation = *attempt.operation;
   if (!operation.shareable || attempt.left_lane) return false;
-  pool::Lane* const lane = endpoint.lane();
-  if (lane == nullptr) {
+  LaneSet* const lanes = endpoint.lanes();
+  if (lanes == nullptr) {
     if (operation.lane_only) operation.lane_reason = "leased: nothing is shared here";
+    return false;
+  }
+  pool::Lane* const lane = lane_of(*lanes, operation, now);
+  if (lane == nullptr) {
+    operation.lane_reason = "leased: few callers have its settings, or many settings have lanes";
     return false;
   }
   // A trial call wants a session of its own; what failed elsewhere does too.
@@ -333,6 +346,7 @@ bool Route::enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noex
     return false;
   }
   operation.lane_reason = admission.reason;
+  attempt.lane = lane;
   attempt.phase = Attempt::Phase::lane;
   operation.read_only = true;  // whatever happens there, nothing is in doubt
   return true;
@@ -341,7 +355,9 @@ bool Route::enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noex
 void Route::teach_lane(const session::OperationState& operation, Endpoint& endpoint, Duration took,
                        TimePoint now) const noexcept {
   if (!operation.shareable) return;
-  if (pool::Lane* lane = endpoint.lane()) lane->learn(operation, took, now);
+  LaneSet* const lanes = endpoint.lanes();
+  pool::Lane* const lane = lanes != nullptr ? lanes->find(operation.lane_setup) : nullptr;
+  if (lane != nullptr) lane->learn(operation, took, now);
 }
 
 void Attempt::on_sent(TimePoint now) noexcept {
@@ -370,7 +386,7 @@ void Route::abandon(session::OperationState& operation) noexcept {
   Attempt& attempt = *static_cast<Attempt*>(std::exchange(operation.host_data, nullptr));
   const Attempt::Phase phase = attempt.phase;
   if (phase == Attempt::Phase::queued) attempt.endpoint->pool().abandon(attempt);
-  if (attempt.in_lane()) attempt.endpoint->lane()->withdraw(attempt);
+  if (attempt.in_lane()) attempt.lane->withdraw(attempt);
   if (phase == Attempt::Phase::running && !refusal_) {
     forget(operation, *attempt.endpoint);
     const TimePoint now = runtime::now();
@@ -390,7 +406,7 @@ void Route::expire(session::OperationState& operation) noexcept {
   auto* const attempt = static_cast<Attempt*>(operation.host_data);
   if (attempt == nullptr || !attempt->in_lane()) return;
   // In a lane nobody waits for the server, which may be busy with others' statements.
-  attempt->endpoint->lane()->withdraw(*attempt);
+  attempt->lane->withdraw(*attempt);
   operation.fail(operation.deadline_error());
   operation.release();
 }
@@ -529,6 +545,7 @@ void Route::give_attempt(Attempt& attempt) noexcept {
   attempt.stop_waiting();
   attempt.operation = nullptr;
   attempt.endpoint = nullptr;
+  attempt.lane = nullptr;
   attempt.failed = nullptr;
   attempt.attempts = attempt.moves = 0;
   attempt.has_alternative = false;

@@ -5,6 +5,7 @@
 #include <switchyard/protocol/message_writer.hpp>
 #include <switchyard/protocol/messages/extended.hpp>
 #include <switchyard/session/operation_state.hpp>
+#include <switchyard/sql/constant_free_text.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -130,6 +131,7 @@ class WireStatementState final : public session::OperationState {
   /// The handle is free for its next statement.
   WireStatement::Owner& let_go() noexcept;
 
+  std::string messages_;
   base::WriteBuffer held_;  ///< rows and CommandComplete
   std::vector<std::int16_t> formats_;
   std::vector<std::int16_t> parameter_formats_;
@@ -137,7 +139,9 @@ class WireStatementState final : public session::OperationState {
   std::shared_ptr<const protocol::RowDescription> columns_;
   std::vector<Oid> described_types_;
   std::span<const Oid> parameter_types_;  ///< valid while the statement is being admitted
+  sql::ConstantFreeText constants_;
   bool simple_ = false;
+  bool family_ = false;  ///< its constants have been taken out
   bool parse_complete_ = false;
   bool statement_description_ = false;
   bool portal_description_ = false;
@@ -154,12 +158,19 @@ bool WireStatementState::assign(const DatabaseHandle& database, const WireReques
   parse_complete_ = request.parse_complete;
   statement_description_ = request.statement_description;
   portal_description_ = request.portal_description;
+  messages_.assign(request.messages);
   formats_.clear();
   parameter_formats_.clear();
   types_.clear();
   session::StatementPart& part = parts.front();
-  part.sql.assign(request.sql);
-  if (!simple_) {
+  family_ = simple_ && constants_.assign(request.sql);
+  part.sql.assign(family_ ? constants_.text() : request.sql);
+  if (family_) {
+    parameter_formats_.resize(constants_.types().size(), protocol::kTextFormat);
+    if (!part.parameters.restore(constants_.types(), parameter_formats_, constants_.values()).ok()) {
+      return refuse("leased: its constants can't be sent");
+    }
+  } else if (!simple_) {
     const Result<protocol::Bind> bind = protocol::Bind::decode(request.bind);
     if (!bind.ok()) return refuse("leased: its Bind is malformed");
     if (!bind->portal.empty()) return refuse("leased: its portal has a name");
@@ -185,6 +196,8 @@ bool WireStatementState::assign(const DatabaseHandle& database, const WireReques
   name.assign(call.label);
   deadline = request.deadline;
   deadline_source = "statement_timeout";
+  lane_setup = request.settings;
+  lane_callers = request.settings_clients;
   host = &fleet::route_host(database.plain_route());
   return true;
 }
@@ -263,17 +276,21 @@ WireStatement::Owner& WireStatementState::let_go() noexcept {
 
 void WireStatementState::on_lane_left(std::string_view why) noexcept {
   if (handle == nullptr) return;
-  let_go().on_lease(why);
+  let_go().on_lease(why, messages_);
 }
 
 void WireStatementState::on_finished() noexcept {
   if (handle == nullptr) return;
   if (too_large_) {
-    let_go().on_lease("leased: its answer is larger than 1 MB");
+    let_go().on_lease("leased: its answer is larger than 1 MB", messages_);
     return;
   }
   if (held_.failed()) {
-    let_go().on_lease("leased: memory is short");
+    let_go().on_lease("leased: memory is short", messages_);
+    return;
+  }
+  if (error() && error()->server() != nullptr && family_) {
+    let_go().on_lease("leased: an error says where its constants stand", messages_);
     return;
   }
   if (error()) {
@@ -292,6 +309,7 @@ void WireStatementState::recycle() noexcept {
   reset();
   held_.shrink(kKeptAnswer);
   if (parts.front().sql.capacity() > kKeptText) parts.front().sql = std::string();
+  if (messages_.capacity() > kKeptText) messages_ = std::string();
   columns_.reset();
   std::vector<WireStatementState*>& list = free_list();
   if (list.size() < kKeptStates) {

@@ -24,6 +24,8 @@ namespace switchyard::inline v0::gateway {
 
 /// The views are read by WireStatement::start() and not kept.
 struct WireRequest {
+  /// The bytes of all its messages, for on_lease(): the owner may consume them once it was taken.
+  ByteView messages;
   /// One statement. A simple query may end with a semicolon.
   std::string_view sql;
   /// The types that Parse gave; 0 leaves one to the server.
@@ -39,6 +41,12 @@ struct WireRequest {
   bool parse_complete = false;
   bool statement_description = false;  ///< ParameterDescription and RowDescription: Describe of the statement
   bool portal_description = false;     ///< RowDescription: Describe of the portal
+
+  /// What the client has set, as SQL that makes a session so (fleet/lane_set.hpp: equal texts are equal settings;
+  /// without application_name and statement_timeout), and how many clients have that now. It outlives the
+  /// statement.
+  std::string_view settings = {};
+  std::uint32_t settings_clients = 0;
 
   /// When the client's statement_timeout passes, counted from its receipt. The answer is 57014 then. The limits of
   /// the database hold as well.
@@ -56,8 +64,9 @@ class WireStatement {
     /// The answer, ReadyForQuery included, has been appended to the output: it is complete, be it rows or an error.
     /// The owner flushes.
     virtual void on_answered() noexcept = 0;
-    /// Run it on a session: `why` is static text. The output is as it was at start().
-    virtual void on_lease(std::string_view why) noexcept = 0;
+    /// Run it on a session: `why` is static text, `messages` what start() was given. The output is as it was at
+    /// start().
+    virtual void on_lease(std::string_view why, ByteView messages) noexcept = 0;
 
    protected:
     ~Owner() = default;

@@ -691,6 +691,20 @@ TEST_F(LaneOnServer, ATextOnWhoseParseTheServerHasSomethingToSayIsNotPreparedFor
   });
 }
 
+TEST_F(LaneOnServer, AnAnswerOnWhichTheServerHasSomethingToSayIsGivenOnALease) {
+  database.execute(
+      "CREATE FUNCTION says(x int) RETURNS int LANGUAGE plpgsql AS "
+      "$$BEGIN IF x = 7 THEN RAISE NOTICE 'seven'; END IF; RETURN x; END$$");
+  run([](Site& site) -> Task<void> {
+    constexpr char kSays[] = "SELECT says($1::int4)";
+    co_await warm<std::int32_t>(site, kSays, 1);
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kSays, 7), 7);
+    EXPECT_EQ(site.caller.reason, lane_exit_text(LaneExit::lane_error));
+    EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kSays, 1), 1);
+    EXPECT_EQ(site.caller.reason, "leased: the server has something to say of it");
+  });
+}
+
 TEST_F(LaneOnServer, WithATransactionTimeoutNothingSharesASync) {
   if (database.query_value("SELECT current_setting('transaction_timeout', true) IS NULL") == "t") GTEST_SKIP();
   database.execute("ALTER DATABASE " + database.query_value("SELECT quote_ident(current_database())") +

@@ -103,11 +103,13 @@ void LaneSeat::set_up() noexcept {
   canary_.under_way = audit_.under_way = false;
   pipeline_ = &session_->let(*this);
   const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(lane_.settings.lock_timeout);
-  text_ = "SET default_transaction_read_only = on; SET lock_timeout = " + std::to_string(wait.count()) +
-          "; SELECT pg_catalog.current_setting('default_transaction_isolation'), "
-          "pg_catalog.current_setting('standard_conforming_strings'), "
-          "pg_catalog.current_setting('client_encoding'), "
-          "coalesce(pg_catalog.current_setting('transaction_timeout', true), '0'), pg_catalog.pg_backend_pid(); ";
+  text_ = lane_.settings.setup_sql;
+  if (!text_.empty()) text_ += "; ";
+  text_ += "SET default_transaction_read_only = on; SET lock_timeout = " + std::to_string(wait.count()) +
+           "; SELECT pg_catalog.current_setting('default_transaction_isolation'), "
+           "pg_catalog.current_setting('standard_conforming_strings'), "
+           "pg_catalog.current_setting('client_encoding'), "
+           "coalesce(pg_catalog.current_setting('transaction_timeout', true), '0'), pg_catalog.pg_backend_pid(); ";
   text_ += kAudit;
   check(pipeline_->query(text_, &setup_sink_));
   session_->flush();

@@ -13,6 +13,8 @@ namespace switchyard::inline v0::pool {
 inline constexpr std::size_t kMaxLaneBind = 64 << 10;
 
 struct LaneSettings {
+  /// SQL that a session runs first: the settings that all callers of the lane have. Empty: none.
+  std::string setup_sql = {};
   /// False: everything runs on leases.
   bool enabled = true;
   /// `sessions` is also bounded by half of the pool.

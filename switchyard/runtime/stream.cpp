@@ -388,6 +388,7 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
       }
       const auto n = static_cast<std::size_t>(received);
       into.commit(n);
+      shown_ = 0;  // the handler may have consumed what it had left, and as much may have come
       loop_.note_received(n);
       adapt(n, room);
       taken += n;

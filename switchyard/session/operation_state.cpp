@@ -87,6 +87,8 @@ void OperationState::reset() noexcept {
   idempotent = takes_whole_answer = shareable = script = read_only = in_transaction = uncancellable =
       keeps_session_clean = undecided = lane_only = false;
   result_formats = {};
+  lane_setup = {};
+  lane_callers = 0;
   started = granted = {};
   host = nullptr;
   host_keeper.reset();

@@ -116,6 +116,10 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   LaneUse lane = LaneUse::automatic;
   /// It shares a session or is given back: see on_lane_left().
   bool lane_only = false;
+  /// With `lane_only`: the settings that its caller has, as fleet::LaneKey has them; the text outlives the
+  /// operation.
+  std::string_view lane_setup;
+  std::uint32_t lane_callers = 0;
 
   // -- who runs it (set by the engine) --
   OperationHost* host = nullptr;
