@@ -87,11 +87,23 @@ void Session::let(Relay& relay) noexcept {
   SY_ASSERT(idle());
   impl_->relay_ = &relay;
 }
-void Session::send(ByteView messages) noexcept {
-  if (impl_->closed_) return;
-  impl_->stream_->out().put(messages);
-  impl_->stream_->flush_soon();
+void Session::end_relay() noexcept {
+  SY_ASSERT(impl_->relay_ != nullptr && !impl_->cancel_);
+  impl_->relay_ = nullptr;
+  impl_->resume_reading();
 }
+base::WriteBuffer& Session::out() noexcept { return impl_->stream_->out(); }
+void Session::flush_soon() noexcept {
+  if (!impl_->closed_) impl_->stream_->flush_soon();
+}
+void Session::set_parameter(std::string_view name, std::string_view value) noexcept {
+  impl_->on_parameter_status(name, value);
+}
+bool Session::cancelling() const noexcept { return impl_->cancel_ != nullptr; }
+void Session::note(Residue residue) noexcept { impl_->residue_ = std::max(impl_->residue_, residue); }
+void Session::note_statement(std::string_view sql) noexcept { impl_->note_residue(sql, impl_->judge(sql)); }
+Session::Keepsake* Session::keepsake() const noexcept { return impl_->keepsake_.get(); }
+void Session::set_keepsake(std::unique_ptr<Keepsake> keepsake) noexcept { impl_->keepsake_ = std::move(keepsake); }
 void Session::each_parameter(
     const std::function<void(std::string_view name, std::string_view value)>& visit) const {
   for (const auto& [name, value] : impl_->parameters_) visit(name, value);
@@ -731,6 +743,7 @@ void Session::Impl::on_group_ready() noexcept {
   }
   if (forgets_statements_) {
     cache_.clear();
+    keepsake_.reset();
     forgets_statements_ = false;
   }
   finish_operation();

@@ -29,6 +29,7 @@ namespace switchyard::inline v0::session {
 
 class OperationState;
 struct ConnectPlan;
+enum class Residue : std::uint8_t;
 
 /// A server that leaves a cancel request unanswered this long loses the session.
 inline constexpr Duration kCancelPatience = std::chrono::seconds(1);
@@ -103,6 +104,13 @@ class SWITCHYARD_API Session {
     ~Relay() = default;
   };
 
+  /// What somebody who drives the wire knows of this session, for the next who does: see let(Relay&). It goes when
+  /// statements that were prepared here may have been dropped by somebody else.
+  class Keepsake {
+   public:
+    virtual ~Keepsake() = default;
+  };
+
   /// Connects by the plan: hosts in order, TLS, authentication, target_session_attrs. Errors: Unavailable (stage
   /// connecting) with each host's reason, Server for refusals of the server, Config for a plan that can't work.
   static Task<Result<std::unique_ptr<Session>>> open(std::shared_ptr<const ConnectPlan> plan, TimePoint deadline);
@@ -130,11 +138,26 @@ class SWITCHYARD_API Session {
   void flush() noexcept;
   /// When it had logged in.
   [[nodiscard]] TimePoint opened() const noexcept;
-  /// Leaves the wire to `relay` until the session is closed: by abort(), or by its loss. Requires idle(). What runs
-  /// there is not looked at, so nobody else may get the session afterwards.
+  /// Leaves the wire to `relay` until end_relay(), or until the session is closed. Requires idle(). What runs there is
+  /// not looked at: the relay tells what it leaves with note() and note_statement().
   void let(Relay& relay) noexcept;
-  /// Sends complete messages of the relay at the end of this turn.
-  void send(ByteView messages) noexcept;
+  /// The wire is the session's again. Requires that the last answer was a ReadyForQuery with 'I', that nothing has been
+  /// sent since, and that no cancel request is on its way.
+  void end_relay() noexcept;
+  /// What the relay sends: append complete messages, then flush_soon().
+  [[nodiscard]] base::WriteBuffer& out() noexcept;
+  void flush_soon() noexcept;
+  /// The relay has seen a ParameterStatus.
+  void set_parameter(std::string_view name, std::string_view value) noexcept;
+  /// A cancel request has been sent and has not settled.
+  [[nodiscard]] bool cancelling() const noexcept;
+  /// Something that leaves this ran here.
+  void note(Residue residue) noexcept;
+  /// This text ran here; what it leaves is found out.
+  void note_statement(std::string_view sql) noexcept;
+  /// Null: nobody left one.
+  [[nodiscard]] Keepsake* keepsake() const noexcept;
+  void set_keepsake(std::unique_ptr<Keepsake> keepsake) noexcept;
   /// Calls `visit` with each setting that the server reports.
   void each_parameter(const std::function<void(std::string_view name, std::string_view value)>& visit) const;
   /// Nothing that a reset would have to undo ever ran here.

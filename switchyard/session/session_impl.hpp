@@ -192,6 +192,7 @@ class Session::Impl final : private runtime::Stream::Handler, private protocol::
   OperationState* current_ = nullptr;
   Session::Tenant* tenant_ = nullptr;
   Session::Relay* relay_ = nullptr;
+  std::unique_ptr<Session::Keepsake> keepsake_;
   bool detached_ = false;  ///< the current operation's caller is gone
   bool internal_ = false;  ///< a reset or ping runs
   bool internal_failed_ = false;

@@ -1,0 +1,253 @@
+// What one client is in the eyes of PostgreSQL, apart from the session it may use at the moment: its prepared
+// statements, its settings, its transaction, the answers it waits for. No sockets, no clock: bytes go in from both
+// sides, bytes come out for both.
+//
+//              wants_session()             attach()                     quiet()
+//   without ───────────────────► waiting ────────────► with a session ────────────► may be detached
+//      ▲                            │ refuse()            │  ▲                            │
+//      └────────────────────────────┴─────────────────────┴──┴───────── detach() ◄────────┘
+//
+// Rules (docs/gateway.md says what a client can rely on):
+// - A session is left only when nothing is outstanding, the transaction has ended, and nothing of the client that can't
+//   be carried over is on it (claims, client_text.hpp). What may be there is asked of the server, in a query of the
+//   gateway's own between two messages of the client.
+// - What the gateway sends for itself has a query of its own; the client sees neither it nor its answer.
+// - Nothing is sent that the client did not send and that could make something last: no Sync, no CopyDone, no COMMIT.
+// - An answer that is not expected ends the session.
+#pragma once
+
+#include <switchyard/base/buffer.hpp>
+#include <switchyard/base/error.hpp>
+#include <switchyard/gateway/client_text.hpp>
+#include <switchyard/gateway/interns.hpp>
+#include <switchyard/gateway/session_state.hpp>
+#include <switchyard/gateway/setting_sets.hpp>
+#include <switchyard/protocol/frame.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace switchyard::inline v0::gateway {
+
+/// What clients of one database and role share.
+struct SharedStatements {
+  Interns& interns;
+  SettingSets& sets;
+  std::span<const std::string> harmless;  ///< functions of the user that leave nothing
+  /// Statements that are kept prepared on one session.
+  std::size_t max_prepared = 500;
+  /// Unnamed statements are kept on the server as well.
+  bool keeps_unnamed = false;
+};
+
+class ClientMachine {
+ public:
+  /// How it goes on.
+  enum class State : std::uint8_t {
+    running,
+    goodbye,       ///< the client has said so
+    client_broke,  ///< the protocol: error() tells
+    server_broke,  ///< likewise
+  };
+
+  /// `client_out` and what is shared outlive the machine. `id` is the process id that the client knows.
+  ClientMachine(SharedStatements shared, base::WriteBuffer& client_out, std::uint32_t id,
+                std::uint32_t max_message_size);
+  ClientMachine(const ClientMachine&) = delete;
+  ClientMachine& operator=(const ClientMachine&) = delete;
+
+  /// Before the first message: what the startup packet asks for. Parameters are what the client has been told.
+  void begin(SettingsRef startup, SettingsRef parameters);
+
+  /// Consumes what can be dealt with now.
+  void on_client(base::ReadBuffer& in) noexcept;
+  /// Complete messages are in `in` that wait for something: wants_session(), or an answer of the server.
+  [[nodiscard]] bool held() const noexcept { return held_; }
+  [[nodiscard]] bool wants_session() const noexcept { return wants_session_; }
+
+  // ---- the session ----
+
+  /// The session is the client's. `server_out` and `state` outlive the attachment.
+  void attach(SessionState& state, base::WriteBuffer& server_out, std::int32_t server_pid);
+  /// Requires a session.
+  void on_server(base::ReadBuffer& in) noexcept;
+  /// Everything that was asked has been answered, in no transaction. Queries of the gateway's own may follow: call
+  /// settle(), once no cancel request is on its way.
+  [[nodiscard]] bool settled() const noexcept;
+  /// Asks the server what must be known before the session is left. Nothing happens when that is known.
+  void settle();
+  /// settled(), and nothing is left to be asked, but claims may stand.
+  [[nodiscard]] bool quiet() const noexcept;
+  /// What keeps the client on its session; none: it may be detached when quiet().
+  [[nodiscard]] Claim pins() const noexcept { return pins_; }
+  /// Texts ran that are not understood yet; they pin until judge_again() has understood them.
+  [[nodiscard]] bool unjudged() const noexcept { return !unjudged_.empty(); }
+  void judge_again();
+  [[nodiscard]] std::span<const std::string> unjudged_texts() const noexcept { return unjudged_; }
+  /// DISCARD ALL: nothing on the session is the client's any more, and whoever gets it has to reset it.
+  [[nodiscard]] bool gives_up_session() const noexcept { return gives_up_; }
+  void detach() noexcept;
+  /// No session is to be had, or it can't be made the client's: what it sent is answered by this error.
+  void refuse(ServerFields error);
+  /// A query of the gateway's own failed, so that nobody knows what holds on the session: it must be closed.
+  [[nodiscard]] bool spoilt() const noexcept { return spoilt_; }
+  /// The catalogue has been changed since this was asked last.
+  [[nodiscard]] bool take_catalogue_change() noexcept { return std::exchange(catalogue_changed_, false); }
+  /// A cancel request goes to the server: what runs now may be hit, and nothing that follows.
+  void fence() noexcept {
+    if (state_ != nullptr) state_->fenced = true;
+  }
+  /// The client waits for an answer of the server, to something that it has sent itself.
+  [[nodiscard]] bool runs() const noexcept { return state_ != nullptr && own_ == Own::none && !state_->drained(); }
+
+  // ---- logging in ----
+
+  /// Makes the settings of the startup packet hold on the session, and finds out their values. login_result() tells
+  /// how it went once quiet().
+  void log_in(SettingsRef startup);
+  [[nodiscard]] const std::optional<ServerFields>& own_error() const noexcept { return own_error_; }
+  [[nodiscard]] const SettingsRef& settings() const noexcept { return settings_; }
+  [[nodiscard]] const SettingsRef& parameters() const noexcept { return parameters_; }
+
+  // ---- what is known ----
+
+  [[nodiscard]] State state() const noexcept { return end_; }
+  [[nodiscard]] const std::string& error() const noexcept { return error_; }
+  [[nodiscard]] bool attached() const noexcept { return state_ != nullptr; }
+  /// 'I', 'T' or 'E', as the client was told last.
+  [[nodiscard]] char transaction_status() const noexcept { return status_; }
+  /// The end of the session has been passed on in the server's words.
+  [[nodiscard]] bool told_fatal() const noexcept { return told_fatal_; }
+  /// Losing the session now is no loss.
+  [[nodiscard]] bool survives_loss() const noexcept;
+  /// A message of the server is being passed on in pieces.
+  [[nodiscard]] bool inside_message() const noexcept { return rest_ != 0; }
+  /// An error that says why, with which an unanswered client is told of the end.
+  [[nodiscard]] std::size_t prepared_statements() const noexcept { return names_.size(); }
+
+ private:
+  enum class Own : std::uint8_t { none, log_in, replay, set_again, prove, read, ping, sequences };
+  enum class Skip : std::uint8_t { no, server, locally };
+  enum class Pass : std::uint8_t { pass, drop, rewrite_error, notification, broken };
+  /// A name was given, changed or taken away by a step that is not answered yet.
+  struct Change {
+    std::uint64_t step;
+    std::string name;
+    bool unnamed;
+    std::optional<InternRef> before;
+    bool before_interned;
+  };
+
+  // Messages of the client. False: it has to wait.
+  [[nodiscard]] bool on_message(const protocol::Frame& frame, ByteView message);
+  [[nodiscard]] bool on_query(const protocol::Frame& frame, ByteView message);
+  [[nodiscard]] bool on_parse(const protocol::Frame& frame, ByteView message);
+  [[nodiscard]] bool on_bind(const protocol::Frame& frame, ByteView message);
+  [[nodiscard]] bool on_describe(const protocol::Frame& frame, ByteView message);
+  [[nodiscard]] bool on_close(const protocol::Frame& frame, ByteView message);
+  void on_sync(ByteView message);
+  void on_call(const protocol::Frame& frame, ByteView message);
+  [[nodiscard]] bool on_text_verb(const ClientText& text, ByteView message, bool& done);
+  [[nodiscard]] bool answer_without_session(const protocol::Frame& frame);
+  [[nodiscard]] bool skip_message(const protocol::Frame& frame, ByteView message);
+  void discard_all();
+  void answer_command(std::string_view tag);
+  void bad_message(const protocol::Frame& frame);
+
+  // To the server.
+  void send(ByteView message) { server_out_->put(message); }
+  void send_renamed(char type, ByteView before, std::string_view name, ByteView behind);
+  void send_parse(const Intern& intern, std::string_view name);
+  void expect(Step::Kind kind, InternRef intern = {});
+  void expect_locally(Step::Kind kind);
+  void begin_own(Own own, std::string_view sql);
+  /// The statement is on the session, or on its way there. False: wait.
+  [[nodiscard]] bool ensure(const InternRef& intern);
+  void make_room();
+  [[nodiscard]] InternRef intern_of(ByteView body);
+  [[nodiscard]] bool internable(const Intern& intern) const noexcept;
+
+  // From the server.
+  [[nodiscard]] Pass on_answer(const protocol::Frame& frame);
+  [[nodiscard]] Pass on_own_answer(const protocol::Frame& frame);
+  [[nodiscard]] Pass on_error_response(const protocol::Frame& frame);
+  [[nodiscard]] Pass on_ready(const protocol::Frame& frame);
+  void on_own_done();
+  void on_parameter(const protocol::Frame& frame);
+  void on_copy_in();
+  void skip_to_sync();
+  void advance();
+  void pass_notification(const protocol::Frame& frame);
+  void pass_error(const protocol::Frame& frame);
+  void after_query(Step& step);
+  void apply(const ClientText& text);
+  [[nodiscard]] bool set_again(char status);
+  void tell_parameters(const SettingsRef& now);
+  void become(SettingsRef settings);
+  void ready(char status);
+  void broken(std::string what);
+
+  void change_name(std::string_view name, InternRef intern);
+  void change_unnamed(InternRef intern, bool interned);
+  void undo_changes(std::uint64_t from, std::uint64_t to);
+  [[nodiscard]] bool changing(std::string_view name) const noexcept;
+  [[nodiscard]] const InternRef* find_name(std::string_view name) const;
+  [[nodiscard]] std::string client_name(std::string_view number) const;
+  [[nodiscard]] bool rename(std::string& text) const;
+
+  SharedStatements shared_;
+  base::WriteBuffer& client_out_;
+  const std::uint32_t id_;
+  const std::uint32_t max_message_size_;
+
+  SessionState* state_ = nullptr;
+  base::WriteBuffer* server_out_ = nullptr;
+  std::int32_t server_pid_ = 0;
+
+  State end_ = State::running;
+  char status_ = 'I';
+  Skip skip_ = Skip::no;
+  Own own_ = Own::none;
+  Claim pins_ = Claim::none;
+  bool logged_in_ = false;
+  bool held_ = false;
+  bool wants_session_ = false;
+  bool group_open_ = false;  ///< messages of the extended protocol have been sent, and no Sync
+  bool copy_in_ = false;
+  bool fresh_ = false;  ///< somebody else had the session before
+  bool recheck_ = false;  ///< what claims say may be wrong
+  bool resets_all_ = false;
+  bool gives_up_ = false;
+  bool spoilt_ = false;
+  bool told_fatal_ = false;
+  bool catalogue_changed_ = false;
+  bool unnamed_interned_ = false;
+  char held_ready_ = '\0';  ///< a ReadyForQuery that follows a query of our own
+  std::size_t rest_ = 0;    ///< of a message of the server that is passed on in pieces
+  bool rest_hidden_ = false;
+
+  SettingsRef startup_;
+  SettingsRef settings_;
+  SettingsRef meaning_;  ///< of the settings those that a text may depend on
+  SettingsRef parameters_;
+  SettingsRef login_parameters_;
+  std::unordered_map<std::string, InternRef> names_;  ///< null: SQL's PREPARE made it on the session itself
+  InternRef unnamed_;
+  std::vector<Change> changes_;
+  std::vector<std::string> touched_;  ///< settings whose values are not known
+  std::vector<std::string> resets_;
+  std::vector<std::string> unjudged_;
+  std::vector<std::optional<std::string>> own_row_;
+  std::optional<ServerFields> own_error_;
+  std::optional<ServerFields> refusal_;
+  std::string error_;
+};
+
+}  // namespace switchyard::inline v0::gateway

@@ -1,0 +1,446 @@
+// What a server says to a client's messages, and to those of the gateway.
+#include <switchyard/gateway/client_machine.hpp>
+#include <switchyard/protocol/error_fields.hpp>
+#include <switchyard/protocol/messages/extended.hpp>
+#include <switchyard/protocol/messages/query.hpp>
+#include <switchyard/protocol/messages/session.hpp>
+#include <switchyard/protocol/messages/rows.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace switchyard::inline v0::gateway {
+namespace {
+
+using Kind = Step::Kind;
+
+/// Larger messages of a server are passed on in pieces, so that a client's memory here stays bounded.
+constexpr std::size_t kLargestWhole = 64 << 10;
+
+constexpr std::string_view kSyntaxError = "42601";
+constexpr std::string_view kInvalidStatementName = "26000";
+
+bool is_local(Kind kind) noexcept {
+  return kind == Kind::own_parse_complete || kind == Kind::own_close_complete || kind == Kind::copy_end;
+}
+
+/// The columns of a DataRow as text; false: it is malformed.
+bool read_row(ByteView body, std::vector<std::optional<std::string>>& row) {
+  row.clear();
+  if (body.size() < 2) return false;
+  const auto count = base::load_be<std::uint16_t>(body.data());
+  body.remove_prefix(2);
+  for (unsigned i = 0; i < count; ++i) {
+    if (body.size() < 4) return false;
+    const auto size = base::load_be<std::int32_t>(body.data());
+    body.remove_prefix(4);
+    if (size < 0) {
+      row.emplace_back();
+      continue;
+    }
+    if (body.size() < static_cast<std::size_t>(size)) return false;
+    row.emplace_back(body.substr(0, static_cast<std::size_t>(size)));
+    body.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return true;
+}
+
+}  // namespace
+
+void ClientMachine::on_server(base::ReadBuffer& in) noexcept {
+  while (end_ == State::running && in.size() != 0) {
+    if (rest_ != 0) {
+      const std::size_t size = std::min(rest_, in.size());
+      client_out_.put(in.readable().substr(0, size));
+      in.consume(size);
+      rest_ -= size;
+      continue;
+    }
+    const ByteView bytes = in.readable();
+    std::size_t run = 0;  // passed on as it is
+    std::size_t at = 0;
+    const auto flush = [&] {
+      client_out_.put(bytes.substr(run, at - run));
+      run = at;
+    };
+    protocol::Frame frame;
+    while (end_ == State::running) {
+      frame = protocol::next_frame(bytes.substr(at), protocol::backend_limits());
+      if (frame.status != protocol::FrameStatus::complete) break;
+      if (own_ != Own::none) flush();
+      const Pass pass = on_answer(frame);
+      if (pass == Pass::pass) {
+        at += frame.total;
+      } else {
+        flush();
+        if (pass == Pass::rewrite_error) pass_error(frame);
+        if (pass == Pass::notification) pass_notification(frame);
+        if (pass == Pass::broken) broken("an answer that was not expected: " + protocol::show_type(frame.type));
+        at += frame.total;
+        run = at;
+      }
+      if (!state_->drained() && is_local(state_->head().kind)) {
+        flush();
+        advance();
+      }
+    }
+    flush();
+    in.consume(at);
+    if (end_ != State::running) return;
+    if (frame.status != protocol::FrameStatus::incomplete) return broken("a malformed message");
+    const bool data = frame.type == 'D' || frame.type == 'd';
+    const bool shown = own_ == Own::none && !state_->drained() && !state_->head().hidden;
+    if (in.size() < protocol::kFrameHeader || frame.total <= kLargestWhole || !data || !shown) return;
+    rest_ = frame.total;
+  }
+}
+
+ClientMachine::Pass ClientMachine::on_answer(const protocol::Frame& frame) {
+  switch (frame.type) {
+    case 'S': {
+      const Own own = own_;
+      on_parameter(frame);
+      return own == Own::none || own == Own::set_again ? Pass::pass : Pass::drop;
+    }
+    case 'A': return Pass::notification;
+    case 'N': return own_ != Own::none ? Pass::drop : Pass::pass;
+    case 'E': return on_error_response(frame);
+    case 'R':
+    case 'K':
+    case 'v': return Pass::broken;
+    default: break;
+  }
+  if (state_->drained()) return Pass::broken;
+  if (own_ != Own::none) return on_own_answer(frame);
+  Step& step = state_->head();
+  const auto done = [&](bool fits) {
+    if (!fits) return Pass::broken;
+    const Pass pass = step.hidden ? Pass::drop : Pass::pass;
+    state_->pop();
+    std::erase_if(changes_, [&](const Change& change) { return change.step < state_->head_step(); });
+    return pass;
+  };
+  switch (step.kind) {
+    case Kind::parse: return done(frame.type == '1');
+    case Kind::bind: return done(frame.type == '2');
+    case Kind::close: return done(frame.type == '3');
+    case Kind::describe_statement:
+      if (frame.type == 't') return Pass::pass;
+      return done(frame.type == 'T' || frame.type == 'n');
+    case Kind::describe_portal: return done(frame.type == 'T' || frame.type == 'n');
+    case Kind::execute:
+      switch (frame.type) {
+        case 'D':
+        case 'd':
+        case 'H':
+        case 'c': return Pass::pass;
+        case 'G': on_copy_in(); return Pass::pass;
+        case 'C':
+        case 'I':
+        case 's': return done(true);
+        default: return Pass::broken;
+      }
+    case Kind::query:
+      switch (frame.type) {
+        case 'T':
+        case 'D':
+        case 'd':
+        case 'H':
+        case 'c': return Pass::pass;
+        case 'G': on_copy_in(); return Pass::pass;
+        case 'C': step.completed = true; return Pass::pass;
+        case 'I': return Pass::pass;
+        case 'Z': return on_ready(frame);
+        default: return Pass::broken;
+      }
+    case Kind::call:
+      if (frame.type == 'V') return Pass::pass;
+      return frame.type == 'Z' ? on_ready(frame) : Pass::broken;
+    case Kind::sync: return frame.type == 'Z' ? on_ready(frame) : Pass::broken;
+    case Kind::copy_end:
+    case Kind::own_parse_complete:
+    case Kind::own_close_complete: return Pass::broken;  // never at the head for long
+  }
+  return Pass::broken;
+}
+
+ClientMachine::Pass ClientMachine::on_own_answer(const protocol::Frame& frame) {
+  switch (frame.type) {
+    case 'D': return own_row_.empty() && !read_row(frame.body, own_row_) ? Pass::broken : Pass::drop;
+    case 'T':
+    case 'C':
+    case 'I': return Pass::drop;
+    case 'Z':
+      state_->pop();
+      on_own_done();
+      return end_ == State::running ? Pass::drop : Pass::broken;
+    default: return Pass::broken;
+  }
+}
+
+void ClientMachine::on_own_done() {
+  const Own own = std::exchange(own_, Own::none);
+  if (own_error_ && own != Own::ping) {
+    spoilt_ = true;
+    if (own == Own::replay) refuse(*own_error_);
+    if (own == Own::set_again) ready(std::exchange(held_ready_, '\0'));
+    return;
+  }
+  switch (own) {
+    case Own::none: return;
+    case Own::log_in:
+      state_->settings = settings_;
+      tell_parameters(state_->parameters);
+      return;
+    case Own::replay:
+      state_->settings = settings_;
+      tell_parameters(state_->parameters);
+      return;
+    case Own::set_again: return ready(std::exchange(held_ready_, '\0'));
+    case Own::prove: {
+      constexpr std::array kAsked{Claim::temporary, Claim::locks, Claim::cursors, Claim::listens, Claim::prepares};
+      if (own_row_.size() != kAsked.size()) return broken("an answer of another form");
+      for (std::size_t i = 0; i < kAsked.size(); ++i) {
+        pins_ &= ~kAsked[i];
+        if (own_row_[i] == "t") pins_ |= kAsked[i];
+      }
+      recheck_ = false;
+      return;
+    }
+    case Own::read: {
+      if (own_row_.size() != touched_.size()) return broken("an answer of another form");
+      std::vector<std::pair<std::string, std::optional<std::string>>> changes;
+      for (std::size_t i = 0; i < touched_.size(); ++i) changes.emplace_back(touched_[i], own_row_[i]);
+      const SettingsRef held = shared_.sets.intern(with_changes(settings_, changes));
+      const bool login = !logged_in_;
+      become(held);
+      if (login) startup_ = held;
+      state_->settings = held;
+      touched_.clear();
+      return;
+    }
+    case Own::ping: state_->fenced = false; return;
+    case Own::sequences: fresh_ = false; return;
+  }
+}
+
+ClientMachine::Pass ClientMachine::on_error_response(const protocol::Frame& frame) {
+  const auto fields = protocol::decode_error_fields(frame.body);
+  if (!fields.ok()) return Pass::broken;
+  const bool fatal = protocol::ends_session(*fields);
+  if (own_ != Own::none) {
+    own_error_ = *fields;
+    return Pass::drop;
+  }
+  if (state_->drained()) {
+    // Whoever had nothing there does not notice.
+    if (!fatal) return Pass::broken;
+    if (survives_loss()) return Pass::drop;
+    told_fatal_ = true;
+    return Pass::pass;
+  }
+  told_fatal_ = told_fatal_ || fatal;
+  const bool ours = frame.body.find(shared_.interns.prefix()) != ByteView::npos;
+  if (ours && fields->sqlstate == kInvalidStatementName) state_->forget_statements();
+  Step& step = state_->head();
+  const Pass pass = step.silent ? Pass::drop : ours ? Pass::rewrite_error : Pass::pass;
+  copy_in_ = false;
+  switch (step.kind) {
+    case Kind::query:
+      step.failed = true;
+      step.syntax_error = step.syntax_error || fields->sqlstate == kSyntaxError;
+      break;
+    case Kind::call:
+    case Kind::sync: step.failed = true; break;
+    default:
+      if (!fatal) skip_to_sync();
+      break;
+  }
+  return pass;
+}
+
+/// The server passes over everything up to the next Sync, and so does what the client has meant with it.
+void ClientMachine::skip_to_sync() {
+  const std::uint64_t from = state_->head_step();
+  const bool parse_failed = state_->head().kind == Kind::parse && state_->head().intern == unnamed_ &&
+                            state_->head().intern == state_->unnamed && !unnamed_interned_;
+  while (!state_->drained() && state_->head().kind != Kind::sync) {
+    Step& step = state_->head();
+    if (step.registers && step.intern) state_->remove(*step.intern);
+    if (step.kind == Kind::parse && step.intern == state_->unnamed) state_->unnamed.reset();
+    state_->pop();
+  }
+  undo_changes(from, state_->head_step());
+  // A Parse that fails takes the unnamed statement away.
+  if (parse_failed) unnamed_.reset();
+  if (state_->drained()) {
+    skip_ = Skip::server;
+    group_open_ = true;
+  }
+}
+
+ClientMachine::Pass ClientMachine::on_ready(const protocol::Frame& frame) {
+  if (frame.body.size() != 1) return Pass::broken;
+  const char status = frame.body.front();
+  Step step = std::move(state_->head());
+  state_->pop();
+  std::erase_if(changes_, [&](const Change& change) { return change.step < state_->head_step(); });
+  status_ = status;
+  copy_in_ = false;
+  if (step.kind == Kind::query) after_query(step);
+  if (step.hidden) return Pass::drop;
+  return set_again(status) ? Pass::drop : Pass::pass;
+}
+
+void ClientMachine::after_query(Step& step) {
+  // An error of syntax: nothing of the text ran.
+  if (!step.text || (step.syntax_error && !step.completed)) return;
+  const ClientText& text = *step.text;
+  apply(text);
+  if (step.failed) return;
+  if (text.verb == TextVerb::prepare) names_[text.name] = nullptr;
+  if (text.verb == TextVerb::deallocate) names_.erase(text.name);
+}
+
+void ClientMachine::apply(const ClientText& text) {
+  pins_ |= text.claims;
+  if (any(text.claims & kProvable) || text.may_end_claims) recheck_ = true;
+  const auto touch = [&](const std::string& name) {
+    if (std::ranges::find(touched_, name) == touched_.end()) touched_.push_back(name);
+  };
+  for (const std::string& name : text.settings) touch(name);
+  for (const std::string& name : text.resets) resets_.push_back(name);
+  if (text.resets_all) {
+    resets_all_ = true;
+    if (settings_) {
+      for (const auto& [name, value] : *settings_) touch(name);
+    }
+  }
+  if (text.forgets_statements && text.verb != TextVerb::deallocate) {
+    names_.clear();
+    unnamed_.reset();
+    state_->forget_statements();
+    state_->unnamed.reset();
+  }
+  if (text.changes_catalogue) catalogue_changed_ = true;
+  if (any(text.claims & Claim::custom)) state_->held_custom = true;
+  if (!text.judged) unjudged_.push_back(text.sql);
+}
+
+/// RESET goes back to what the startup packet said. True: the ReadyForQuery waits for that.
+bool ClientMachine::set_again(char status) {
+  if (resets_.empty() && !resets_all_) return false;
+  const std::string text = set_again_text(startup_, resets_, resets_all_);
+  resets_.clear();
+  resets_all_ = false;
+  if (text.empty() || status == 'E' || !state_->drained() || group_open_) return false;
+  held_ready_ = status;
+  begin_own(Own::set_again, text);
+  return true;
+}
+
+void ClientMachine::on_parameter(const protocol::Frame& frame) {
+  const auto status = protocol::ParameterStatus::decode(frame.body);
+  if (!status.ok()) return;
+  const std::pair<std::string, std::optional<std::string>> change(status->name, status->value);
+  const bool in_step = parameters_ == state_->parameters;
+  state_->parameters = shared_.sets.intern(with_changes(state_->parameters, {&change, 1}));
+  if (own_ == Own::none || own_ == Own::set_again) {
+    parameters_ = in_step ? state_->parameters : shared_.sets.intern(with_changes(parameters_, {&change, 1}));
+  }
+}
+
+/// A client hears of what has changed since it was told.
+void ClientMachine::tell_parameters(const SettingsRef& now) {
+  if (parameters_ == now) return;
+  if (now && logged_in_) {
+    for (const auto& [name, value] : *now) {
+      const bool known = parameters_ && std::ranges::find(*parameters_, std::pair(name, value)) != parameters_->end();
+      if (!known) (void)encode(client_out_, protocol::ParameterStatus{name, value});
+    }
+  }
+  parameters_ = now;
+}
+
+/// The server waits for data. A Sync that was sent behind the Execute is passed over by it, up to the end of the data.
+void ClientMachine::on_copy_in() {
+  copy_in_ = true;
+  for (std::size_t i = 1;; ++i) {
+    Step* step = state_->ahead(i);
+    if (step == nullptr) break;
+    if (step->kind == Kind::copy_end) {
+      copy_in_ = false;
+      return;
+    }
+    if (step->kind == Kind::sync) state_->ignore(*step);
+  }
+  if (state_->head().kind == Kind::execute) group_open_ = true;
+}
+
+/// Says what is answered here, as far as it is its turn.
+void ClientMachine::advance() {
+  while (!state_->drained() && is_local(state_->head().kind)) {
+    const Kind kind = state_->head().kind;
+    state_->pop();
+    if (kind == Kind::own_parse_complete) (void)encode(client_out_, protocol::ParseComplete());
+    if (kind == Kind::own_close_complete) (void)encode(client_out_, protocol::CloseComplete());
+  }
+  if (!changes_.empty()) {
+    std::erase_if(changes_, [&](const Change& change) { return change.step < state_->head_step(); });
+  }
+}
+
+void ClientMachine::ready(char status) {
+  status_ = status;
+  (void)encode(client_out_, protocol::ReadyForQuery{status});
+}
+
+/// A client knows itself by the process id that it was told.
+void ClientMachine::pass_notification(const protocol::Frame& frame) {
+  auto message = protocol::NotificationResponse::decode(frame.body);
+  if (!message.ok()) return broken("a malformed notification");
+  if (message->process_id == server_pid_) message->process_id = static_cast<std::int32_t>(id_);
+  (void)encode(client_out_, *message);
+}
+
+/// Statements are called as the client calls them.
+void ClientMachine::pass_error(const protocol::Frame& frame) {
+  auto fields = protocol::decode_error_fields(frame.body);
+  if (!fields.ok()) return;
+  for (std::string* text : {&fields->message, &fields->detail, &fields->hint, &fields->where}) (void)rename(*text);
+  protocol::encode_error_response(client_out_, *fields);
+}
+
+bool ClientMachine::rename(std::string& text) const {
+  const std::string& prefix = shared_.interns.prefix();
+  bool found = false;
+  for (std::size_t at = 0; (at = text.find(prefix, at)) != std::string::npos;) {
+    std::size_t end = at + prefix.size();
+    while (end < text.size() && ((text[end] >= '0' && text[end] <= '9') || text[end] == '_')) ++end;
+    std::string_view number = std::string_view(text).substr(at + prefix.size(), end - at - prefix.size());
+    number = number.substr(0, number.find('_'));
+    const std::string name = client_name(number);
+    text.replace(at, end - at, name);
+    at += name.size();
+    found = true;
+  }
+  return found;
+}
+
+std::string ClientMachine::client_name(std::string_view number) const {
+  for (const auto& [name, intern] : names_) {
+    if (intern && std::to_string(intern->number) == number) return name;
+  }
+  for (const Change& change : changes_) {
+    if (change.before && *change.before && std::to_string((*change.before)->number) == number) return change.name;
+  }
+  return {};
+}
+
+void ClientMachine::broken(std::string what) {
+  end_ = State::server_broke;
+  error_ = std::move(what);
+}
+
+}  // namespace switchyard::inline v0::gateway

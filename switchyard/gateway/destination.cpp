@@ -1,0 +1,276 @@
+#include <switchyard/gateway/destination.hpp>
+
+#include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/transaction.hpp>
+#include <switchyard/protocol/crypto.hpp>
+#include <switchyard/runtime/loop.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace switchyard::inline v0::gateway {
+namespace {
+
+/// A session that no client wants goes back to its pool after this.
+constexpr Duration kLinger = std::chrono::seconds(1);
+/// So often it is looked whether somebody else wants a session that is at hand.
+constexpr Duration kSweep = std::chrono::milliseconds(20);
+/// Sessions that are asked for at a time.
+constexpr std::uint32_t kMostAcquiring = 16;
+/// What clients are told at login is asked again after this.
+constexpr Duration kLoginAge = std::chrono::seconds(60);
+constexpr std::size_t kMostLogins = 256;
+/// Sessions at hand that are looked at for one that fits best.
+constexpr std::size_t kMostLooks = 16;
+
+/// Names of prepared statements begin with it; nobody can foresee them.
+std::string random_prefix() {
+  std::string prefix = "sw_";
+  const auto random = protocol::crypto::random_bytes(6);
+  constexpr std::string_view kDigits = "abcdefghijklmnopqrstuvwxyz012345";
+  for (const char c : random.value_or("gateway")) prefix += kDigits[static_cast<unsigned char>(c) % kDigits.size()];
+  return prefix + "_";
+}
+
+}  // namespace
+
+Destination::Destination(Fleet& fleet, std::string database)
+    : fleet_(fleet),
+      database_(std::move(database)),
+      interns_(random_prefix()),
+      alive_(std::make_shared<Alive>(Alive{this})) {
+  std::string_view name = database_;
+  name = name.substr(0, name.find(':'));
+  const DatabaseConfig* config = fleet.config().find(name);
+  if (config == nullptr && name.ends_with("_replica")) {
+    config = fleet.config().find(name.substr(0, name.size() - std::string_view("_replica").size()));
+  }
+  if (config != nullptr) {
+    acquire_timeout_ = *config->pool.acquire_timeout;
+    harmless_ = *config->lane_safe;
+  }
+}
+
+Destination::~Destination() {
+  alive_->destination = nullptr;
+  for (const auto& link : links_) link->abort(Error(ErrorKind::Closed, "the gateway has ended"));
+}
+
+// ---- sessions ----
+
+ServerLink* Destination::take(std::uint32_t client) noexcept {
+  if (idle_.empty() || waiting_ != 0) return nullptr;
+  std::size_t best = idle_.size() - 1;
+  for (std::size_t i = idle_.size(), looks = 0; i-- > 0 && looks < kMostLooks; ++looks) {
+    if (idle_[i]->state().last_user != client) continue;
+    best = i;
+    break;
+  }
+  ServerLink* link = idle_[best];
+  idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(best));
+  return link;
+}
+
+void Destination::wait(Waiter& waiter) noexcept {
+  waiter.since_ = runtime::now();
+  waiter.waiting_ = true;
+  waiters_.push_back(&waiter);
+  ++waiting_;
+  arm_deadline();
+  acquire_more();
+}
+
+void Destination::withdraw(Waiter& waiter) noexcept {
+  if (!std::exchange(waiter.waiting_, false)) return;
+  std::ranges::replace(waiters_, &waiter, static_cast<Waiter*>(nullptr));
+  --waiting_;
+}
+
+void Destination::give(ServerLink& link) noexcept {
+  link.set_user(nullptr);
+  if (link.session() == nullptr) return bury(link);
+  link.session()->resume_reading();
+  if (acquiring_ != 0 || waiting_ == 0) {
+    // The pool's queue is fair to all.
+    if (others_wait(link)) return dismiss(link, Claim::none, {});
+  }
+  hand_out(link);
+}
+
+void Destination::hand_out(ServerLink& link) noexcept {
+  while (!waiters_.empty()) {
+    Waiter* waiter = waiters_.front();
+    waiters_.pop_front();
+    if (waiter == nullptr) continue;
+    waiter->waiting_ = false;
+    --waiting_;
+    waiter->on_link(link);
+    return;
+  }
+  lay_down(link);
+}
+
+void Destination::lay_down(ServerLink& link) noexcept {
+  link.idle_since = runtime::now();
+  idle_.push_back(&link);
+  if (!sweep_.armed()) sweep_.arm(deadline_after(link.idle_since, kSweep));
+}
+
+void Destination::dismiss(ServerLink& link, Claim claims, std::span<const std::string> texts) noexcept {
+  std::erase(idle_, &link);
+  link.give_back(claims, texts);
+  bury(link);
+  acquire_more();
+}
+
+void Destination::end(ServerLink& link, const Error& reason) noexcept {
+  std::erase(idle_, &link);
+  link.abort(reason);
+  bury(link);
+  acquire_more();
+}
+
+void Destination::on_lost(ServerLink& link) noexcept {
+  std::erase(idle_, &link);
+  bury(link);
+  acquire_more();
+}
+
+/// It may be in the middle of a call.
+void Destination::bury(ServerLink& link) noexcept {
+  const auto found = std::ranges::find(links_, &link, &std::unique_ptr<ServerLink>::get);
+  if (found == links_.end()) return;
+  dead_.push_back(std::move(*found));
+  links_.erase(found);
+  bury_.schedule();
+}
+
+void Destination::on_bury(void* self) noexcept { static_cast<Destination*>(self)->dead_.clear(); }
+
+bool Destination::others_wait(const ServerLink& link) const noexcept {
+  const pool::Pool* pool = link.channel().route().refusal() == nullptr ? link.channel().endpoint().opened_pool() : nullptr;
+  return pool == nullptr || pool->waiting() > acquiring_;
+}
+
+void Destination::on_sweep(void* self) noexcept {
+  auto& here = *static_cast<Destination*>(self);
+  const TimePoint now = runtime::now();
+  for (std::size_t i = 0; i < here.idle_.size();) {
+    ServerLink& link = *here.idle_[i];
+    if (now - link.idle_since >= kLinger || here.others_wait(link)) {
+      here.dismiss(link, Claim::none, {});
+    } else {
+      ++i;
+    }
+  }
+  if (!here.idle_.empty()) here.sweep_.arm(deadline_after(now, kSweep));
+}
+
+// ---- who waits ----
+
+void Destination::acquire_more() noexcept {
+  const std::size_t wanted = std::min<std::size_t>(waiting_, kMostAcquiring);
+  while (acquiring_ < wanted) {
+    Result<DatabaseHandle> handle = fleet_.database(database_);
+    if (!handle.ok()) return fail_waiters(handle.error());
+    ++acquiring_;
+    spawn(acquire(alive_, *handle));
+  }
+}
+
+Task<void> Destination::acquire(std::shared_ptr<Alive> alive, DatabaseHandle handle) {
+  Result<std::shared_ptr<fleet::Channel>> opened = co_await as_result(handle.open_channel());
+  if (alive->destination != nullptr) {
+    alive->destination->on_acquired(std::move(opened));
+  } else if (opened.ok()) {
+    fleet::let_go(*std::move(opened));
+  }
+}
+
+void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept {
+  --acquiring_;
+  if (opened.ok()) {
+    if ((*opened)->session() == nullptr) {
+      const Error error = (*opened)->lost() ? *(*opened)->lost()
+                                            : Error(ErrorKind::Unavailable, "the session was lost before it was used");
+      fleet::let_go(*std::move(opened));
+      return fail_waiters(error);
+    }
+    links_.push_back(std::make_unique<ServerLink>(*this, *std::move(opened)));
+    hand_out(*links_.back());
+    return acquire_more();
+  }
+  // With sessions at work somebody will give one back; whoever has waited long enough hears of it then.
+  const bool exhausted = opened.error().kind() == ErrorKind::PoolExhausted;
+  if (!exhausted && links_.empty()) return fail_waiters(opened.error());
+  const TimePoint now = runtime::now();
+  while (!waiters_.empty() && (waiters_.front() == nullptr || now - waiters_.front()->since_ >= acquire_timeout_)) {
+    Waiter* waiter = waiters_.front();
+    waiters_.pop_front();
+    if (waiter == nullptr) continue;
+    waiter->waiting_ = false;
+    --waiting_;
+    waiter->on_no_link(opened.error());
+  }
+  if (exhausted) acquire_more();
+}
+
+void Destination::fail_waiters(const Error& error) noexcept {
+  std::deque<Waiter*> waiters = std::exchange(waiters_, {});
+  waiting_ = 0;
+  for (Waiter* waiter : waiters) {
+    if (waiter == nullptr || !std::exchange(waiter->waiting_, false)) continue;
+    waiter->on_no_link(error);
+  }
+}
+
+void Destination::arm_deadline() noexcept {
+  if (waiting_ == 0 || acquire_timeout_ <= Duration::zero() || deadline_.armed()) return;
+  for (const Waiter* waiter : waiters_) {
+    if (waiter == nullptr) continue;
+    // The pool's own limit ends first, and says more.
+    deadline_.arm(deadline_after(waiter->since_, acquire_timeout_ + std::chrono::milliseconds(100)));
+    return;
+  }
+}
+
+void Destination::on_deadline(void* self) noexcept {
+  auto& here = *static_cast<Destination*>(self);
+  const TimePoint now = runtime::now();
+  while (!here.waiters_.empty()) {
+    Waiter* waiter = here.waiters_.front();
+    if (waiter != nullptr && now - waiter->since_ < here.acquire_timeout_) break;
+    here.waiters_.pop_front();
+    if (waiter == nullptr) continue;
+    waiter->waiting_ = false;
+    --here.waiting_;
+    waiter->on_no_link(Error(ErrorKind::PoolExhausted, "no session became free within acquire_timeout; " +
+                                                           std::to_string(here.links_.size()) +
+                                                           " are in use by clients of the gateway")
+                           .with_database(here.database_));
+  }
+  here.arm_deadline();
+}
+
+// ---- logging in ----
+
+const Destination::Login* Destination::find_login(const SettingsRef& startup) noexcept {
+  const auto found = logins_.find(startup);
+  if (found == logins_.end() || runtime::now() - found->second.learnt > kLoginAge) return nullptr;
+  return &found->second;
+}
+
+void Destination::add_login(const SettingsRef& startup, SettingsRef settings, SettingsRef parameters) {
+  if (logins_.size() >= kMostLogins) logins_.clear();
+  logins_[startup] = {std::move(settings), std::move(parameters), runtime::now()};
+}
+
+DestinationStatus Destination::status() const noexcept {
+  return {.links = static_cast<std::uint32_t>(links_.size()),
+          .idle = static_cast<std::uint32_t>(idle_.size()),
+          .waiting = static_cast<std::uint32_t>(waiting_)};
+}
+
+}  // namespace switchyard::inline v0::gateway

@@ -1,0 +1,126 @@
+// What the clients of one database and role share: the sessions at hand, who waits for one, the statements they
+// prepared, and what a client is told when it logs in. Internal to the room.
+//
+// Sessions come from the fleet's pool and stay at hand for a moment after a client has left them, so that the next
+// transaction finds one without asking the pool, the same client its own as a rule. They go back when others wait for
+// the pool, or when nobody has wanted them for a second.
+#pragma once
+
+#include <switchyard/base/error.hpp>
+#include <switchyard/base/time.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/client_machine.hpp>
+#include <switchyard/gateway/interns.hpp>
+#include <switchyard/gateway/server_link.hpp>
+#include <switchyard/gateway/setting_sets.hpp>
+#include <switchyard/runtime/timer.hpp>
+#include <switchyard/runtime/turn_end.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace switchyard::inline v0::gateway {
+
+struct DestinationStatus {
+  std::uint32_t links = 0;    ///< sessions the gateway has
+  std::uint32_t idle = 0;     ///< of them: with no client
+  std::uint32_t waiting = 0;  ///< clients that wait for one
+};
+
+class Destination {
+ public:
+  /// A client that wants a session.
+  class Waiter {
+   public:
+    /// The session is his. Called from the loop.
+    virtual void on_link(ServerLink& link) noexcept = 0;
+    /// He waits no longer.
+    virtual void on_no_link(const Error& error) noexcept = 0;
+
+   protected:
+    ~Waiter() = default;
+
+   private:
+    friend class Destination;
+    TimePoint since_{};
+    bool waiting_ = false;
+  };
+
+  /// What clients with these settings are told at their login.
+  struct Login {
+    SettingsRef settings;    ///< with the values that the server gave them
+    SettingsRef parameters;  ///< application_name aside
+    TimePoint learnt{};
+  };
+
+  /// `database` is a name for Fleet::database().
+  Destination(Fleet& fleet, std::string database);
+  ~Destination();
+  Destination(const Destination&) = delete;
+  Destination& operator=(const Destination&) = delete;
+
+  [[nodiscard]] SharedStatements statements() noexcept { return {interns_, sets_, harmless_}; }
+
+  /// A session at hand; the one that `client` had last if it is there. Null: none, or others wait already.
+  [[nodiscard]] ServerLink* take(std::uint32_t client) noexcept;
+  void wait(Waiter& waiter) noexcept;
+  void withdraw(Waiter& waiter) noexcept;
+
+  /// The session is clean but for settings that its state tells, and free for anybody.
+  void give(ServerLink& link) noexcept;
+  /// Something is left on it; nothing is outstanding.
+  void dismiss(ServerLink& link, Claim claims, std::span<const std::string> texts) noexcept;
+  /// Nobody may have it.
+  void end(ServerLink& link, const Error& reason) noexcept;
+  /// It has been lost; its user knows.
+  void on_lost(ServerLink& link) noexcept;
+
+  /// Null: has to be learnt.
+  [[nodiscard]] const Login* find_login(const SettingsRef& startup) noexcept;
+  void add_login(const SettingsRef& startup, SettingsRef settings, SettingsRef parameters);
+
+  [[nodiscard]] DestinationStatus status() const noexcept;
+
+ private:
+  struct Alive {
+    Destination* destination;
+  };
+  static Task<void> acquire(std::shared_ptr<Alive> alive, DatabaseHandle handle);
+  void acquire_more() noexcept;
+  void on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept;
+  void hand_out(ServerLink& link) noexcept;
+  void lay_down(ServerLink& link) noexcept;
+  void fail_waiters(const Error& error) noexcept;
+  [[nodiscard]] bool others_wait(const ServerLink& link) const noexcept;
+  void bury(ServerLink& link) noexcept;
+  void arm_deadline() noexcept;
+  static void on_sweep(void* self) noexcept;
+  static void on_deadline(void* self) noexcept;
+  static void on_bury(void* self) noexcept;
+
+  Fleet& fleet_;
+  std::string database_;
+  Duration acquire_timeout_{};
+  std::vector<std::string> harmless_;
+  Interns interns_;
+  SettingSets sets_;
+  std::map<SettingsRef, Login> logins_;
+  std::vector<std::unique_ptr<ServerLink>> links_;
+  std::vector<ServerLink*> idle_;  ///< given last at the end
+  std::vector<std::unique_ptr<ServerLink>> dead_;
+  std::deque<Waiter*> waiters_;  ///< null: withdrawn
+  std::size_t waiting_ = 0;
+  std::uint32_t acquiring_ = 0;
+  std::shared_ptr<Alive> alive_;
+  runtime::Timer sweep_{&Destination::on_sweep, this};
+  runtime::Timer deadline_{&Destination::on_deadline, this};
+  runtime::TurnEnd bury_{&Destination::on_bury, this};
+};
+
+}  // namespace switchyard::inline v0::gateway

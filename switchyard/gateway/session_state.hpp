@@ -1,0 +1,144 @@
+// What the gateway knows of one server session, whoever uses it: the statements it prepared there, the settings that
+// hold, what the server has reported, and the answers that are still due. It stays with the session while that is in
+// the pool. Internal to the room.
+#pragma once
+
+#include <switchyard/gateway/interns.hpp>
+#include <switchyard/gateway/setting_sets.hpp>
+#include <switchyard/session/session.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace switchyard::inline v0::gateway {
+
+/// An answer, or what stands in the place of one.
+struct Step {
+  enum class Kind : std::uint8_t {
+    query,               ///< ReadyForQuery ends it
+    parse,               ///< ParseComplete
+    bind,                ///< BindComplete
+    describe_statement,  ///< ParameterDescription, then RowDescription or NoData
+    describe_portal,     ///< RowDescription or NoData
+    execute,             ///< CommandComplete, EmptyQueryResponse, PortalSuspended
+    close,               ///< CloseComplete
+    sync,                ///< ReadyForQuery
+    call,                ///< FunctionCallResponse, ReadyForQuery
+    copy_end,            ///< no answer: the client has ended a COPY, if there was one; a Sync that a COPY took
+    own_parse_complete,  ///< no answer: the client is told ParseComplete in this place
+    own_close_complete,  ///< likewise
+  };
+  Kind kind = Kind::query;
+  bool hidden = false;     ///< the client has not asked, and is not shown the answer, but for an error
+  bool silent = false;     ///< hidden, and its error too
+  bool registers = false;  ///< a Parse that puts its statement on the session
+  bool failed = false;     ///< a query: an error came
+  bool syntax_error = false;
+  bool completed = false;  ///< a query: a statement of it was done
+  InternRef intern;        ///< of parse, bind
+  std::shared_ptr<const ClientText> text;  ///< of a query: what it claims
+};
+
+class SessionState final : public session::Session::Keepsake {
+ public:
+  // ---- answers that are due ----
+
+  void expect(Step step) {
+    if (is_boundary(step.kind)) ++boundaries_;
+    steps_.push_back(std::move(step));
+  }
+  [[nodiscard]] bool drained() const noexcept { return head_ == steps_.size(); }
+  [[nodiscard]] Step& head() noexcept { return steps_[head_]; }
+  [[nodiscard]] Step* ahead(std::size_t distance) noexcept {
+    return head_ + distance < steps_.size() ? &steps_[head_ + distance] : nullptr;
+  }
+  /// The one that was expected last; null: nothing is due.
+  [[nodiscard]] Step* last() noexcept { return drained() ? nullptr : &steps_.back(); }
+  void pop() noexcept {
+    Step& step = steps_[head_];
+    if (is_boundary(step.kind)) --boundaries_;
+    step.intern.reset();
+    step.text.reset();
+    ++head_;
+    ++popped_;
+    if (head_ == steps_.size()) {
+      steps_.clear();
+      head_ = 0;
+      if (steps_.capacity() > kKeptSteps) steps_.shrink_to_fit();
+    }
+  }
+  /// The server passes over it without an answer.
+  void ignore(Step& step) noexcept {
+    if (is_boundary(step.kind)) --boundaries_;
+    step.kind = Step::Kind::copy_end;
+  }
+  /// ReadyForQuery that are due.
+  [[nodiscard]] std::size_t boundaries() const noexcept { return boundaries_; }
+  /// The number of the step that is expected next.
+  [[nodiscard]] std::uint64_t next_step() const noexcept { return popped_ + (steps_.size() - head_); }
+  /// The number of the step at the head.
+  [[nodiscard]] std::uint64_t head_step() const noexcept { return popped_; }
+
+  // ---- statements that are prepared ----
+
+  struct Prepared {
+    InternRef intern;
+    std::uint64_t step = 0;  ///< of its Parse
+    std::uint64_t used = 0;
+  };
+  [[nodiscard]] Prepared* find(const Intern& intern) noexcept {
+    const auto found = prepared_.find(intern.number);
+    return found == prepared_.end() ? nullptr : &found->second;
+  }
+  void add(InternRef intern) {
+    const std::uint32_t number = intern->number;
+    prepared_[number] = {std::move(intern), next_step(), ++uses_};
+  }
+  void touch(Prepared& prepared) noexcept { prepared.used = ++uses_; }
+  void remove(const Intern& intern) { prepared_.erase(intern.number); }
+  /// They may be gone, or not: their names are not used again.
+  void forget_statements() noexcept {
+    prepared_.clear();
+    ++generation_;
+  }
+  /// What the statement is called here.
+  [[nodiscard]] std::string name_of(const Intern& intern) const {
+    return generation_ == 0 ? intern.server_name : intern.server_name + '_' + std::to_string(generation_);
+  }
+  [[nodiscard]] std::size_t prepared() const noexcept { return prepared_.size(); }
+  /// The one that was not used for the longest and is not on its way; null: none.
+  [[nodiscard]] InternRef least_used() const noexcept {
+    const Prepared* least = nullptr;
+    for (const auto& [number, one] : prepared_) {
+      if (one.step < popped_ && (least == nullptr || one.used < least->used)) least = &one;
+    }
+    return least == nullptr ? nullptr : least->intern;
+  }
+
+  SettingsRef settings;         ///< that hold
+  SettingsRef parameters;       ///< as reported
+  InternRef unnamed;            ///< the unnamed statement, if it is one that is known
+  bool fenced = false;          ///< a cancel request has been sent since all was quiet
+  bool held_custom = false;     ///< a setting that belongs to no part of the server was set once
+  std::uint32_t last_user = 0;  ///< the client that had it last
+
+ private:
+  static bool is_boundary(Step::Kind kind) noexcept {
+    return kind == Step::Kind::query || kind == Step::Kind::sync || kind == Step::Kind::call;
+  }
+  /// Room for steps that is kept while nothing is due.
+  static constexpr std::size_t kKeptSteps = 256;
+
+  std::vector<Step> steps_;
+  std::size_t head_ = 0;
+  std::uint64_t popped_ = 1;  ///< and one more
+  std::size_t boundaries_ = 0;
+  std::uint64_t uses_ = 0;
+  std::uint32_t generation_ = 0;
+  std::unordered_map<std::uint32_t, Prepared> prepared_;
+};
+
+}  // namespace switchyard::inline v0::gateway
