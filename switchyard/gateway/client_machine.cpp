@@ -70,7 +70,10 @@ void ClientMachine::detach() noexcept {
   state_ = nullptr;
   server_out_ = nullptr;
   pins_ = Claim::none;
-  recheck_ = gives_up_ = spoilt_ = group_open_ = copy_in_ = false;
+  recheck_ = gives_up_ = spoilt_ = group_open_ = copy_in_ = resets_all_ = false;
+  held_ready_ = '\0';
+  rest_ = 0;
+  resets_.clear();
   own_ = Own::none;
   skip_ = Skip::no;
   touched_.clear();
@@ -83,9 +86,7 @@ bool ClientMachine::settled() const noexcept {
          own_ == Own::none && skip_ == Skip::no && rest_ == 0;
 }
 
-bool ClientMachine::quiet() const noexcept {
-  return settled() && !state_->fenced && !recheck_ && touched_.empty();
-}
+bool ClientMachine::quiet() const noexcept { return settled() && !state_->fenced && !recheck_ && touched_.empty(); }
 
 bool ClientMachine::survives_loss() const noexcept {
   const bool idle = state_ == nullptr || state_->drained() || own_ != Own::none;
@@ -106,7 +107,8 @@ void ClientMachine::settle() {
         "OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace OPERATOR(pg_catalog.=) "
         "pg_catalog.pg_my_temp_schema())), EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype "
         "OPERATOR(pg_catalog.=) 'advisory'::pg_catalog.text AND pid OPERATOR(pg_catalog.=) "
-        "pg_catalog.pg_backend_pid()), EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable), EXISTS (SELECT "
+        "pg_catalog.pg_backend_pid()), EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable), EXISTS "
+        "(SELECT "
         "FROM pg_catalog.pg_listening_channels()), EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE "
         "from_sql)");
   }
@@ -164,10 +166,10 @@ void ClientMachine::on_client(base::ReadBuffer& in) noexcept {
 
 void ClientMachine::bad_message(const protocol::Frame& frame) {
   end_ = State::client_broke;
-  error_ = frame.status == protocol::FrameStatus::unknown_type
-               ? "invalid frontend message type " + std::to_string(static_cast<unsigned char>(frame.type))
-               : std::string(
-                     protocol::frame_error(frame, protocol::frontend_limits(), max_message_size_).message());
+  error_ =
+      frame.status == protocol::FrameStatus::unknown_type
+          ? "invalid frontend message type " + std::to_string(static_cast<unsigned char>(frame.type))
+          : std::string(protocol::frame_error(frame, protocol::frontend_limits(), max_message_size_).message());
 }
 
 bool ClientMachine::on_message(const protocol::Frame& frame, ByteView message) {
@@ -546,7 +548,8 @@ bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) 
   InternRef intern;
   if (statement) {
     if (state_->boundaries() != 0 && changing(name->first)) return false;
-    const InternRef* known = name->first.empty() ? (unnamed_interned_ ? &unnamed_ : nullptr) : find_name(name->first);
+    const InternRef* known =
+        name->first.empty() ? (unnamed_interned_ ? &unnamed_ : nullptr) : find_name(name->first);
     if (known != nullptr) intern = *known;
   }
   if (intern) {

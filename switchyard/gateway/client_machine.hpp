@@ -8,11 +8,13 @@
 //      └────────────────────────────┴─────────────────────┴──┴───────── detach() ◄────────┘
 //
 // Rules (docs/gateway.md says what a client can rely on):
-// - A session is left only when nothing is outstanding, the transaction has ended, and nothing of the client that can't
+// - A session is left only when nothing is outstanding, the transaction has ended, and nothing of the client that
+// can't
 //   be carried over is on it (claims, client_text.hpp). What may be there is asked of the server, in a query of the
 //   gateway's own between two messages of the client.
 // - What the gateway sends for itself has a query of its own; the client sees neither it nor its answer.
-// - Nothing is sent that the client did not send and that could make something last: no Sync, no CopyDone, no COMMIT.
+// - Nothing is sent that the client did not send and that could make something last: no Sync, no CopyDone, no
+// COMMIT.
 // - An answer that is not expected ends the session.
 #pragma once
 
@@ -120,6 +122,8 @@ class ClientMachine {
 
   [[nodiscard]] State state() const noexcept { return end_; }
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
+  /// Something it asked for is not answered yet, or a transaction is open.
+  [[nodiscard]] bool busy() const noexcept { return runs() || group_open_ || status_ != 'I' || wants_session_; }
   [[nodiscard]] bool attached() const noexcept { return state_ != nullptr; }
   /// 'I', 'T' or 'E', as the client was told last.
   [[nodiscard]] char transaction_status() const noexcept { return status_; }
@@ -221,7 +225,7 @@ class ClientMachine {
   bool wants_session_ = false;
   bool group_open_ = false;  ///< messages of the extended protocol have been sent, and no Sync
   bool copy_in_ = false;
-  bool fresh_ = false;  ///< somebody else had the session before
+  bool fresh_ = false;    ///< somebody else had the session before
   bool recheck_ = false;  ///< what claims say may be wrong
   bool resets_all_ = false;
   bool gives_up_ = false;

@@ -3,8 +3,8 @@
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/protocol/messages/extended.hpp>
 #include <switchyard/protocol/messages/query.hpp>
-#include <switchyard/protocol/messages/session.hpp>
 #include <switchyard/protocol/messages/rows.hpp>
+#include <switchyard/protocol/messages/session.hpp>
 
 #include <algorithm>
 #include <array>
@@ -356,14 +356,16 @@ void ClientMachine::tell_parameters(const SettingsRef& now) {
   if (parameters_ == now) return;
   if (now && logged_in_) {
     for (const auto& [name, value] : *now) {
-      const bool known = parameters_ && std::ranges::find(*parameters_, std::pair(name, value)) != parameters_->end();
+      const bool known =
+          parameters_ && std::ranges::find(*parameters_, std::pair(name, value)) != parameters_->end();
       if (!known) (void)encode(client_out_, protocol::ParameterStatus{name, value});
     }
   }
   parameters_ = now;
 }
 
-/// The server waits for data. A Sync that was sent behind the Execute is passed over by it, up to the end of the data.
+/// The server waits for data. A Sync that was sent behind the Execute is passed over by it, up to the end of the
+/// data.
 void ClientMachine::on_copy_in() {
   copy_in_ = true;
   for (std::size_t i = 1;; ++i) {

@@ -1,16 +1,14 @@
 #include <switchyard/gateway/client_session.hpp>
 
 #include <switchyard/fleet/channel.hpp>
-#include <switchyard/fleet/transaction.hpp>
+#include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/route.hpp>
 #include <switchyard/gateway/access.hpp>
 #include <switchyard/gateway/console.hpp>
 #include <switchyard/gateway/database_name.hpp>
 #include <switchyard/gateway/peer_account.hpp>
 #include <switchyard/protocol/crypto.hpp>
 #include <switchyard/protocol/error_fields.hpp>
-#include <switchyard/protocol/messages/copy.hpp>
-#include <switchyard/protocol/messages/query.hpp>
-#include <switchyard/protocol/messages/session.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
@@ -24,8 +22,8 @@ namespace {
 
 using protocol::ServerStartupAction;
 
-/// Larger messages of a server are passed on in pieces, so that a client's memory here stays bounded.
-constexpr std::size_t kLargestWhole = 64 << 10;
+/// A text that is not understood yet is looked at again after this.
+constexpr Duration kLookAgain = std::chrono::milliseconds(1);
 /// What a client that has been told the end gets to take it.
 constexpr Duration kDrainLimit = std::chrono::seconds(10);
 
@@ -33,6 +31,7 @@ constexpr std::string_view kTooManyConnections = "53300";
 constexpr std::string_view kInvalidCatalogName = "3D000";
 constexpr std::string_view kInvalidAuthorization = "28000";
 constexpr std::string_view kAdminShutdown = "57P01";
+constexpr std::string_view kQueryCanceled = "57014";
 constexpr std::string_view kConnectionFailure = "08006";
 constexpr std::string_view kProtocolViolation = "08P01";
 
@@ -65,8 +64,18 @@ ServerFields fields_of(const Error& error) {
   return fields;
 }
 
-/// Startup is over: a server says none of these any more.
-bool belongs_to_startup(char type) noexcept { return type == 'R' || type == 'K' || type == 'v'; }
+constexpr std::string_view kApplicationName = "application_name";
+
+std::string folded(std::string_view name) {
+  std::string out(name);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return out;
+}
+
+/// Reported as it was given (others are cleaned by the server, which knows how).
+bool is_plain_name(std::string_view name) noexcept {
+  return name.size() < 64 && std::ranges::all_of(name, [](char c) { return c >= ' ' && c <= '~'; });
+}
 
 }  // namespace
 
@@ -116,13 +125,12 @@ void ClientSession::on_data(base::ReadBuffer& in) noexcept {
     case State::serving:
       if (host_.console().suspended()) return;
       asked_ = runtime::now();
-      return forward(in);
+      return pump(in);
     case State::console: return talk_to_console(in);
     case State::draining:
     case State::cancelling:
     case State::ended: return in.clear();
-    case State::opening:
-    case State::setting_up: return;  // what came behind the startup waits for the session
+    case State::opening: return;  // what came behind the startup waits
   }
 }
 
@@ -139,7 +147,7 @@ void ClientSession::act(ServerStartupAction action) noexcept {
       timer_.disarm();
       host_.on_authenticated(*this);
       if (host_.console().is_console(machine_.login().database)) return open_console();
-      return task_.start(open());
+      return open();
     case ServerStartupAction::cancel:
       asked_to_cancel_ = true;
       state_ = State::cancelling;
@@ -200,8 +208,15 @@ Task<void> ClientSession::handshake() {
 void ClientSession::on_timer(void* self) noexcept {
   auto& client = *static_cast<ClientSession*>(self);
   if (client.state_ == State::startup) return client.act(client.machine_.on_timeout());
-  if (client.state_ == State::setting_up) {
+  if (client.state_ == State::opening) {
     return client.refuse(Error(ErrorKind::Unavailable, "the server did not answer in time"));
+  }
+  if (client.state_ == State::serving) {
+    if (client.link_ != nullptr) {
+      client.mux_->judge_again();
+      client.after_machine();
+    }
+    return;
   }
   client.finish();
 }
@@ -241,87 +256,95 @@ Result<void> ClientSession::find_place() {
   return {};
 }
 
-Task<void> ClientSession::open() {
-  if (const Result<void> found = find_place(); !found.ok()) {
-    refuse(found.error());
-    co_return;
-  }
-  Result<DatabaseHandle> handle = host_.fleet().database(database_);
-  if (!handle.ok()) {
-    refuse(handle.error());
-    co_return;
-  }
-  waits_since_ = runtime::now();
-  Result<std::shared_ptr<fleet::Channel>> opened = co_await as_result(handle->open_channel());
-  traffic_->waited += runtime::now() - std::exchange(waits_since_, TimePoint{});
-  if (!opened.ok()) {
-    refuse(opened.error());
-    co_return;
-  }
-  ++traffic_->assignments;
-  channel_ = *std::move(opened);
-  session::Session* session = channel_->session();
-  if (session == nullptr) {
-    refuse(Error(ErrorKind::Unavailable, "the session was lost before it was used"));
-    co_return;
-  }
-  state_ = State::setting_up;
+/// What a client is told at its login is known, or learnt from a session.
+void ClientSession::open() noexcept {
+  if (const Result<void> found = find_place(); !found.ok()) return refuse(found.error());
+  destination_ = &host_.destination(database_);
+  mux_.emplace(destination_->statements(), stream_->out(), id_, host_.settings().max_message_size);
+  const SettingsRef startup = learnt_settings();
+  if (destination_->find_login(startup) != nullptr) return admit();
   timer_.arm(deadline_after(runtime::now(), host_.settings().login_timeout));
-  session->each_parameter(
-      [&](std::string_view name, std::string_view value) { parameters_.emplace_back(name, value); });
-  session->let(*this);
-  base::WriteBuffer text;
-  (void)encode(text, protocol::Query{setup_text(settings_)});
-  session->send(text.view());
+  if (take_session()) learn();
 }
 
-void ClientSession::on_bytes(base::ReadBuffer& in) noexcept {
-  if (state_ == State::setting_up) return set_up(in);
-  if (state_ == State::serving) return relay(in);
-  in.clear();
-}
-
-/// The answer to setup_text().
-void ClientSession::set_up(base::ReadBuffer& in) noexcept {
-  for (;;) {
-    const protocol::Frame frame = protocol::next_frame(in.readable(), protocol::backend_limits());
-    if (frame.status == protocol::FrameStatus::incomplete) return;
-    if (frame.status != protocol::FrameStatus::complete || belongs_to_startup(frame.type)) {
-      return refuse(Error(ErrorKind::Protocol, "the server broke the protocol"));
-    }
-    if (frame.type == protocol::ParameterStatus::kType) {
-      if (const auto status = protocol::ParameterStatus::decode(frame.body); status.ok()) {
-        std::erase_if(parameters_, [&](const auto& known) { return known.first == status->name; });
-        parameters_.emplace_back(status->name, status->value);
-      }
-    } else if (frame.type == 'E' && !setup_error_) {
-      auto fields = protocol::decode_error_fields(frame.body);
-      setup_error_ =
-          fields.ok() ? *std::move(fields) : fields_of(kProtocolViolation, "malformed error of the server");
-    }
-    const bool ready = frame.type == protocol::ReadyForQuery::kType;
-    in.consume(frame.total);
-    if (!ready) continue;
-    if (setup_error_) return refuse(Error(*std::move(setup_error_), ErrorStage::queued));
-    return admit();
+/// The settings of the startup packet, without a name of the application that is taken as it is.
+SettingsRef ClientSession::learnt_settings() const {
+  Settings settings;
+  for (const auto& [name, value] : settings_) {
+    if (folded(name) == kApplicationName && is_plain_name(value)) continue;
+    settings.emplace_back(folded(name), value);
   }
+  return destination_->statements().sets.intern(std::move(settings));
+}
+
+void ClientSession::learn() noexcept {
+  mux_->log_in(learnt_settings());
+  after_machine();
+}
+
+bool ClientSession::take_session() noexcept {
+  if (ServerLink* link = destination_->take(id_)) {
+    ++traffic_->assignments;
+    link_ = link;
+    link->set_user(this);
+    mux_->attach(link->state(), link->session()->out(), link->session()->server_pid());
+    return true;
+  }
+  waiting_ = true;
+  waits_since_ = runtime::now();
+  destination_->wait(*this);
+  return false;
+}
+
+void ClientSession::on_link(ServerLink& link) noexcept {
+  waiting_ = false;
+  traffic_->waited += runtime::now() - std::exchange(waits_since_, TimePoint{});
+  ++traffic_->assignments;
+  link_ = &link;
+  link.set_user(this);
+  mux_->attach(link.state(), link.session()->out(), link.session()->server_pid());
+  if (state_ == State::opening) return learn();
+  go_on();
+}
+
+void ClientSession::on_no_link(const Error& error) noexcept {
+  waiting_ = false;
+  traffic_->waited += runtime::now() - std::exchange(waits_since_, TimePoint{});
+  if (state_ == State::opening) return refuse(error);
+  mux_->refuse(fields_of(error));
+  go_on();
+}
+
+void ClientSession::go_on() noexcept {
+  if (state_ != State::serving) return;
+  stream_->resume_reading();
+  stream_->set_handler(this);
 }
 
 void ClientSession::admit() noexcept {
   auto secret = protocol::crypto::random_bytes(machine_.cancel_key_size());
   if (!secret) return refuse(Error(ErrorKind::Unavailable, "OpenSSL has no random bytes"));
   key_ = {static_cast<std::int32_t>(id_), *std::move(secret)};
-  std::ranges::sort(parameters_);
-  machine_.admit(parameters_, key_);
-  parameters_.clear();
-  settings_.clear();
+  const Destination::Login* login = destination_->find_login(learnt_settings());
+  SettingSets& sets = destination_->statements().sets;
+  SettingsRef settings = login->settings;
+  SettingsRef parameters = login->parameters;
+  if (const std::string_view name = find_setting(settings_, kApplicationName);
+      is_plain_name(name) && !name.empty()) {
+    const std::pair<std::string, std::optional<std::string>> named(kApplicationName, name);
+    settings = sets.intern(with_changes(settings, {&named, 1}));
+    parameters = sets.intern(with_changes(parameters, {&named, 1}));
+  }
+  static const Settings kNone;
+  machine_.admit(parameters ? *parameters : kNone, key_);
+  mux_->begin(std::move(settings), std::move(parameters));
+  settings_ = {};
   timer_.disarm();
   served_ = true;
   state_ = State::serving;
   ++traffic_->logins;
   stream_->flush_soon();
-  stream_->resume_reading();
-  stream_->set_handler(this);  // shows what came behind the startup
+  go_on();  // shows what came behind the startup
 }
 
 void ClientSession::refuse(const Error& error) noexcept { act(machine_.refuse(fields_of(error))); }
@@ -376,8 +399,11 @@ ClientReport ClientSession::report() const {
   switch (state_) {
     case State::startup: report.activity = authenticated_ ? ClientActivity::idle : ClientActivity::login; break;
     case State::opening: report.activity = ClientActivity::waiting; break;
-    case State::setting_up: report.activity = ClientActivity::active; break;
-    case State::serving: report.activity = ClientActivity::active; break;
+    case State::serving:
+      report.activity = link_ != nullptr ? ClientActivity::active
+                        : waiting_       ? ClientActivity::waiting
+                                         : ClientActivity::idle;
+      break;
     case State::console: report.activity = ClientActivity::console; break;
     case State::cancelling: report.activity = ClientActivity::cancelling; break;
     case State::draining:
@@ -394,8 +420,8 @@ ClientReport ClientSession::report() const {
   report.connected = connected_;
   report.asked = asked_ == TimePoint{} ? connected_ : asked_;
   report.waits_since = waits_since_;
-  report.session = channel_ ? channel_->session() : nullptr;
-  report.prepared_statements = console_ ? console_->prepared_statements() : 0;
+  report.session = link_ != nullptr ? link_->session() : nullptr;
+  report.prepared_statements = console_ ? console_->prepared_statements() : mux_ ? mux_->prepared_statements() : 0;
   report.unsent = stream_->unsent();
   return report;
 }
@@ -412,113 +438,104 @@ void ClientSession::set_suspended(bool on) noexcept {
 
 // ---- between the two ----
 
-void ClientSession::forward(base::ReadBuffer& in) noexcept {
-  const protocol::FrameLimits& limits = protocol::frontend_limits();
-  const ByteView bytes = in.readable();
-  std::size_t run = 0;
-  protocol::Frame frame;
+void ClientSession::pump(base::ReadBuffer& in) noexcept {
   for (;;) {
-    frame = protocol::next_frame(bytes.substr(run), limits, host_.settings().max_message_size);
-    if (frame.status != protocol::FrameStatus::complete) break;
-    if (frame.type == protocol::Terminate::kType || frame.type == 'p') break;
-    run += frame.total;
+    const std::size_t before = in.size();
+    mux_->on_client(in);
+    traffic_->received += before - in.size();
+    if (!mux_->wants_session() || link_ != nullptr || waiting_ || mux_->state() != ClientMachine::State::running)
+      break;
+    if (!take_session()) break;
   }
-  if (run != 0) {
-    traffic_->received += run;
-    send_to_server(bytes.substr(0, run));
-    in.consume(run);
-  }
-  if (state_ != State::serving || frame.status == protocol::FrameStatus::incomplete) return;
-  if (frame.status == protocol::FrameStatus::complete) {
-    if (frame.type == protocol::Terminate::kType) return finish();  // the session says goodbye itself
-    return end(kProtocolViolation, "invalid frontend message type 112");
-  }
-  if (frame.status == protocol::FrameStatus::unknown_type) {
-    return end(kProtocolViolation,
-               "invalid frontend message type " + std::to_string(static_cast<unsigned char>(frame.type)));
-  }
-  end(kProtocolViolation,
-      std::string(protocol::frame_error(frame, limits, host_.settings().max_message_size).message()));
+  // Who waits for a session sends no more for the moment.
+  if (waiting_ && in.size() > host_.settings().max_unsent) stream_->pause_reading();
+  after_machine();
 }
 
-void ClientSession::send_to_server(ByteView bytes) noexcept {
-  session::Session& session = *channel_->session();
-  busy_ = true;
-  session.send(bytes);
-  if (session.unsent() <= host_.settings().max_unsent) return;
-  session.flush();
-  // Only what the socket did not take now is told of by on_sent().
-  if (state_ == State::serving && session.unsent() > host_.settings().max_unsent) stream_->pause_reading();
+void ClientSession::on_bytes(base::ReadBuffer& in) noexcept {
+  if (state_ != State::serving && state_ != State::opening) return in.clear();
+  const std::size_t before = stream_->out().size();
+  mux_->on_server(in);
+  traffic_->sent += stream_->out().size() - before;
+  after_machine();
+}
+
+void ClientSession::after_machine() noexcept {
+  switch (mux_->state()) {
+    case ClientMachine::State::running: break;
+    case ClientMachine::State::goodbye: return finish();
+    case ClientMachine::State::client_broke: return end(kProtocolViolation, mux_->error());
+    case ClientMachine::State::server_broke:
+      if (state_ == State::opening) return refuse(Error(ErrorKind::Protocol, mux_->error()));
+      return end(kConnectionFailure, "the server broke the protocol: " + mux_->error());
+  }
+  if (link_ != nullptr) {
+    if (mux_->spoilt()) {
+      if (state_ == State::opening) return refuse(Error(*mux_->own_error(), ErrorStage::queued));
+      mux_->detach();
+      destination_->end(*std::exchange(link_, nullptr),
+                        Error(ErrorKind::Closed, "what holds on the session is not known"));
+      if (mux_->held()) go_on();
+    } else {
+      if (mux_->settled()) {
+        if (!link_->session()->cancelling()) mux_->settle();
+        if (mux_->quiet()) leave_session();
+      }
+    }
+  }
+  if (link_ != nullptr) {
+    session::Session& session = *link_->session();
+    if (!session.out().empty()) {
+      session.flush_soon();
+      if (session.unsent() > host_.settings().max_unsent) {
+        session.flush();
+        // Only what the socket did not take now is told of by on_sent().
+        if (link_ != nullptr && session.unsent() > host_.settings().max_unsent) stream_->pause_reading();
+      }
+    }
+  }
+  if (state_ == State::ended || stream_->out().empty()) return;
+  stream_->flush_soon();
+  if (stream_->unsent() <= host_.settings().max_unsent) return;
+  stream_->flush_now();
+  if (link_ != nullptr && stream_->unsent() > host_.settings().max_unsent) link_->session()->pause_reading();
+}
+
+bool ClientSession::must_keep() const noexcept { return any(mux_->pins()) || mux_->unjudged(); }
+
+/// Everything is answered, in no transaction: others may have the session.
+void ClientSession::leave_session() noexcept {
+  if (mux_->take_catalogue_change() && link_->channel().route().refusal() == nullptr) {
+    link_->channel().endpoint().note_ddl();
+  }
+  if (state_ == State::opening) {
+    destination_->add_login(learnt_settings(), mux_->settings(), mux_->parameters());
+    mux_->detach();
+    destination_->give(*std::exchange(link_, nullptr));
+    return admit();
+  }
+  if (mux_->gives_up_session()) {
+    const Claim claims = mux_->pins() | Claim::locks;
+    const std::vector<std::string> texts(mux_->unjudged_texts().begin(), mux_->unjudged_texts().end());
+    mux_->detach();
+    destination_->dismiss(*std::exchange(link_, nullptr), claims, texts);
+    if (mux_->held()) go_on();
+    return;
+  }
+  if (mux_->held()) return go_on();
+  if (mux_->unjudged()) timer_.arm(deadline_after(runtime::now(), kLookAgain));
+  if (must_keep()) return;
+  mux_->detach();
+  destination_->give(*std::exchange(link_, nullptr));
 }
 
 void ClientSession::on_sent() noexcept {
   if (state_ == State::serving) stream_->resume_reading();
 }
 
-void ClientSession::relay(base::ReadBuffer& in) noexcept {
-  while (state_ == State::serving && in.size() != 0) {
-    if (server_rest_ != 0) {
-      const std::size_t size = std::min(server_rest_, in.size());
-      send_to_client(in.readable().substr(0, size));
-      in.consume(size);
-      server_rest_ -= size;
-      continue;
-    }
-    const ByteView bytes = in.readable();
-    std::size_t run = 0;
-    protocol::Frame frame;
-    for (;;) {
-      frame = protocol::next_frame(bytes.substr(run), protocol::backend_limits());
-      if (frame.status != protocol::FrameStatus::complete || belongs_to_startup(frame.type)) break;
-      if (frame.type == protocol::NotificationResponse::kType) break;
-      if (frame.type == 'E') note_error(frame.body);
-      if (frame.type == protocol::ReadyForQuery::kType) busy_ = frame.body != "I";
-      run += frame.total;
-    }
-    if (run != 0) send_to_client(bytes.substr(0, run));
-    if (frame.status == protocol::FrameStatus::complete && !belongs_to_startup(frame.type)) {
-      pass_notification(frame);
-      run += frame.total;
-    }
-    in.consume(run);
-    if (frame.status == protocol::FrameStatus::incomplete) {
-      if (in.size() < protocol::kFrameHeader || frame.total <= kLargestWhole || frame.type == 'E') return;
-      server_rest_ = frame.total;
-    } else if (frame.status != protocol::FrameStatus::complete || belongs_to_startup(frame.type)) {
-      return end(kConnectionFailure, "the server broke the protocol");
-    }
-  }
-}
-
-/// A client knows itself by the process id that it was told.
-void ClientSession::pass_notification(const protocol::Frame& frame) noexcept {
-  auto message = protocol::NotificationResponse::decode(frame.body);
-  if (!message.ok()) return end(kConnectionFailure, "the server broke the protocol");
-  if (message->process_id == channel_->session()->server_pid())
-    message->process_id = static_cast<std::int32_t>(id_);
-  (void)encode(stream_->out(), *message);
-  stream_->flush_soon();
-}
-
-void ClientSession::note_error(ByteView body) noexcept {
-  const auto fields = protocol::decode_error_fields(body);
-  if (fields.ok() && protocol::ends_session(*fields)) told_fatal_ = true;
-}
-
-void ClientSession::send_to_client(ByteView bytes) noexcept {
-  traffic_->sent += bytes.size();
-  stream_->out().put(bytes);
-  stream_->flush_soon();
-  if (stream_->unsent() <= host_.settings().max_unsent) return;
-  stream_->flush_now();
-  if (state_ == State::serving && stream_->unsent() > host_.settings().max_unsent) {
-    channel_->session()->pause_reading();
-  }
-}
-
 void ClientSession::on_drained() noexcept {
   if (state_ == State::draining) return finish();
-  if (state_ == State::serving) channel_->session()->resume_reading();
+  if (state_ == State::serving && link_ != nullptr) link_->session()->resume_reading();
 }
 
 // ---- cancel requests ----
@@ -532,11 +549,25 @@ bool ClientSession::cancel(const protocol::BackendKey& key, std::uint32_t asker)
   }
   if (state_ != State::serving) return false;
   askers_.push_back(asker);
-  channel_->session()->cancel();
+  if (link_ != nullptr && mux_->runs()) {
+    mux_->fence();
+    link_->session()->cancel();
+    return true;
+  }
+  if (waiting_) {
+    destination_->withdraw(*this);
+    waiting_ = false;
+    mux_->refuse(fields_of(kQueryCanceled, "canceling statement due to user request"));
+    go_on();
+  }
+  settle_askers();
   return true;
 }
 
-void ClientSession::on_cancel_settled() noexcept { settle_askers(); }
+void ClientSession::on_cancel_settled() noexcept {
+  settle_askers();
+  if (mux_ && link_ != nullptr) after_machine();
+}
 
 void ClientSession::settle_askers() noexcept {
   for (const std::uint32_t asker : std::exchange(askers_, {})) host_.on_cancel_done(asker);
@@ -552,10 +583,23 @@ void ClientSession::on_cancel_done() noexcept {
 void ClientSession::on_closed(const Error& /*error*/) noexcept { finish(); }
 
 void ClientSession::on_lost(const Error& reason) noexcept {
-  if (state_ == State::setting_up) return refuse(reason);
+  link_ = nullptr;
+  const bool survives = mux_->survives_loss();
+  const bool told = mux_->told_fatal();
+  const bool inside = mux_->inside_message();
+  mux_->detach();
+  if (state_ == State::opening) return refuse(reason);
   if (state_ != State::serving) return;
-  if (!told_fatal_)
-    tell(fields_of(kConnectionFailure, "the connection to the server was lost: " + std::string(reason.message())));
+  settle_askers();
+  if (survives) {
+    if (mux_->held()) go_on();
+    return;
+  }
+  if (!told && !inside) {
+    protocol::encode_error_response(
+        stream_->out(),
+        fields_of(kConnectionFailure, "the connection to the server was lost: " + std::string(reason.message())));
+  }
   drain();
 }
 
@@ -563,7 +607,6 @@ void ClientSession::end(std::string_view sqlstate, std::string message) noexcept
   switch (state_) {
     case State::startup:
     case State::opening:
-    case State::setting_up:
       if (!machine_.encrypted() || stream_->is_tls()) {
         return act(machine_.refuse(fields_of(sqlstate, std::move(message))));
       }
@@ -578,7 +621,7 @@ void ClientSession::end(std::string_view sqlstate, std::string message) noexcept
 
 /// An ErrorResponse, unless it would come in the middle of another message.
 void ClientSession::tell(ServerFields fields) noexcept {
-  if (server_rest_ == 0) protocol::encode_error_response(stream_->out(), fields);
+  if (!mux_ || !mux_->inside_message()) protocol::encode_error_response(stream_->out(), fields);
 }
 
 void ClientSession::drain() noexcept {
@@ -602,16 +645,23 @@ void ClientSession::finish() noexcept {
   host_.on_ended(*this);
 }
 
-/// What ran on it was not looked at: nobody else gets it. A transaction that is open is rolled back by the server,
-/// for nothing is sent that the client did not send; so is a COPY that has not ended.
+/// A transaction that is open is rolled back by the server, for nothing is sent that the client did not send; so is
+/// a COPY that has not ended.
 void ClientSession::release_session() noexcept {
-  busy_ = false;
-  if (!channel_) return;
-  std::shared_ptr<fleet::Channel> channel = std::move(channel_);
-  if (session::Session* session = channel->session(); session != nullptr && !session->closed()) {
-    session->abort(Error(ErrorKind::Closed, "the client has left"));
+  if (std::exchange(waiting_, false)) destination_->withdraw(*this);
+  if (link_ == nullptr) return;
+  ServerLink& link = *std::exchange(link_, nullptr);
+  const bool quiet = mux_->quiet() && !link.session()->cancelling();
+  if (!quiet) {
+    mux_->detach();
+    return destination_->end(link, Error(ErrorKind::Closed, "the client has left"));
   }
-  fleet::let_go(std::move(channel));
+  const Claim claims = mux_->pins();
+  const std::vector<std::string> texts(mux_->unjudged_texts().begin(), mux_->unjudged_texts().end());
+  const bool clean = !any(claims) && texts.empty();
+  mux_->detach();
+  if (clean) return destination_->give(link);
+  destination_->dismiss(link, claims, texts);
 }
 
 }  // namespace switchyard::inline v0::gateway

@@ -1,10 +1,13 @@
-// One client of the gateway: its login, and the relay between it and the session it has. Internal to the room.
+// One client of the gateway: its login, its machine, and the session that it has at the moment. Internal to the
+// room.
 #pragma once
 
 #include <switchyard/base/buffer.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/gateway/client_report.hpp>
 #include <switchyard/gateway/console_machine.hpp>
+#include <switchyard/gateway/destination.hpp>
 #include <switchyard/gateway/settings.hpp>
 #include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/gateway/startup_settings.hpp>
@@ -23,10 +26,6 @@
 #include <utility>
 #include <vector>
 
-namespace switchyard::inline v0::fleet {
-class Channel;
-}
-
 namespace switchyard::inline v0::gateway {
 
 class ClientSession;
@@ -38,6 +37,8 @@ class ClientHost {
  public:
   [[nodiscard]] virtual Fleet& fleet() noexcept = 0;
   [[nodiscard]] virtual const GatewaySettings& settings() const noexcept = 0;
+  /// What clients of a database share; `database` is a name for Fleet::database().
+  [[nodiscard]] virtual Destination& destination(const std::string& database) = 0;
   /// May this client go on to log in, or are there too many?
   [[nodiscard]] virtual bool has_room() const noexcept = 0;
   /// Asks to cancel what the client with this key runs. False: there is none. Else `asker` hears
@@ -56,13 +57,14 @@ class ClientHost {
   ~ClientHost() = default;
 };
 
-//  startup ─admit─► opening ─session─► setting_up ─ReadyForQuery─► serving
-//     │ refused        │ refused          │ refused                   │ client leaves: ended
-//     └────────────────┴──────────────────┴───────► draining ◄────────┘ session lost
+//  startup ─admit─► opening ─parameters known─► serving
+//     │ refused        │ refused                   │ client leaves: ended
+//     └────────────────┴─────────► draining ◄──────┘ a session is lost that was in use
 //  draining: what the client has not taken yet goes out, then ended. cancelling (instead of opening): waits until
-//  the server has taken a cancel request. console (instead of opening): the gateway answers itself.
+//  the server has taken a cancel request.
 class ClientSession final : private runtime::Stream::Handler,
                             private session::Session::Relay,
+                            private Destination::Waiter,
                             private ConsoleMachine::Listener {
  public:
   /// `id` is the process id that the client is told.
@@ -89,8 +91,10 @@ class ClientSession final : private runtime::Stream::Handler,
   [[nodiscard]] bool serving() const noexcept { return state_ == State::serving; }
   /// Something it asked for is not answered yet, or a transaction is open.
   [[nodiscard]] bool busy() const noexcept {
-    return state_ == State::opening || state_ == State::setting_up || busy_;
+    return state_ == State::opening || waiting_ || (state_ == State::serving && mux_->busy());
   }
+  [[nodiscard]] bool holds_session() const noexcept { return link_ != nullptr; }
+  [[nodiscard]] bool waits_for_session() const noexcept { return waiting_; }
   [[nodiscard]] bool authenticated() const noexcept { return authenticated_; }
   [[nodiscard]] bool was_served() const noexcept { return served_; }
   [[nodiscard]] ClientReport report() const;
@@ -100,7 +104,7 @@ class ClientSession final : private runtime::Stream::Handler,
   [[nodiscard]] bool departed() const noexcept { return departed_; }
 
  private:
-  enum class State : std::uint8_t { startup, opening, setting_up, serving, console, cancelling, draining, ended };
+  enum class State : std::uint8_t { startup, opening, serving, console, cancelling, draining, ended };
 
   // The client.
   void on_data(base::ReadBuffer& in) noexcept override;
@@ -111,6 +115,9 @@ class ClientSession final : private runtime::Stream::Handler,
   void on_cancel_settled() noexcept override;
   void on_lost(const Error& reason) noexcept override;
   void on_sent() noexcept override;
+  // The destination.
+  void on_link(ServerLink& link) noexcept override;
+  void on_no_link(const Error& error) noexcept override;
 
   // The console.
   void on_console_answered() noexcept override;
@@ -120,23 +127,27 @@ class ClientSession final : private runtime::Stream::Handler,
   /// Tells the client why it gets no session.
   void refuse(const Error& error) noexcept;
   [[nodiscard]] Result<void> find_place();
-  void forward(base::ReadBuffer& in) noexcept;
-  void set_up(base::ReadBuffer& in) noexcept;
+  void open() noexcept;
+  void learn() noexcept;
+  [[nodiscard]] SettingsRef learnt_settings() const;
   void admit() noexcept;
   void open_console() noexcept;
   void talk_to_console(base::ReadBuffer& in) noexcept;
-  void relay(base::ReadBuffer& in) noexcept;
-  void send_to_client(ByteView bytes) noexcept;
-  void send_to_server(ByteView bytes) noexcept;
-  void pass_notification(const protocol::Frame& frame) noexcept;
-  void note_error(ByteView body) noexcept;
+  /// Gives the machine what the client has sent.
+  void pump(base::ReadBuffer& in) noexcept;
+  /// What the machine has left to do: bytes to write, a session to leave.
+  void after_machine() noexcept;
+  void leave_session() noexcept;
+  [[nodiscard]] bool must_keep() const noexcept;
+  [[nodiscard]] bool take_session() noexcept;
+  /// Shows the client's messages again that had to wait.
+  void go_on() noexcept;
   void tell(ServerFields fields) noexcept;
   void release_session() noexcept;
   void drain() noexcept;
   void finish() noexcept;
   void settle_askers() noexcept;
   [[nodiscard]] Task<void> handshake();
-  [[nodiscard]] Task<void> open();
   static void on_timer(void* self) noexcept;
 
   ClientHost& host_;
@@ -148,16 +159,14 @@ class ClientSession final : private runtime::Stream::Handler,
   bool served_ = false;
   bool asked_to_cancel_ = false;
   bool departed_ = false;
-  bool busy_ = false;        ///< between a message to the server and ReadyForQuery outside a transaction
-  bool told_fatal_ = false;  ///< the server's last word has been passed on
-  std::string database_;     ///< the fleet's name for it
-  Settings settings_;
+  bool waiting_ = false;  ///< for a session
+  std::string database_;  ///< the fleet's name for it
+  Settings settings_;     ///< of the startup packet
   protocol::ServerStartupMachine machine_;
   protocol::BackendKey key_;
-  std::shared_ptr<fleet::Channel> channel_;
-  Settings parameters_;  ///< as reported while the session is set up
-  std::optional<ServerFields> setup_error_;
-  std::size_t server_rest_ = 0;  ///< of a message of the server that is passed on in pieces
+  Destination* destination_ = nullptr;
+  ServerLink* link_ = nullptr;
+  std::optional<ClientMachine> mux_;
   std::vector<std::uint32_t> askers_;
   std::unique_ptr<ConsoleMachine> console_;
   Traffic* traffic_ = nullptr;  ///< of its database, once it is served

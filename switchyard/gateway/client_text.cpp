@@ -108,8 +108,7 @@ class Splitter {
     if (word.kind != Kind::name && word.kind != Kind::quoted) return;
     if (means(word, "set_config")) expected_ = Expected::parenthesis;
     statement.holds = statement.holds || word.is("hold");
-    statement.temporary =
-        statement.temporary || word.is("temp") || word.is("temporary") || means(word, "pg_temp");
+    statement.temporary = statement.temporary || word.is("temp") || word.is("temporary") || means(word, "pg_temp");
     statement.sequences = statement.sequences || means(word, "currval") || means(word, "lastval");
     statement.unlocks = statement.unlocks || word.value().starts_with("pg_advisory_unlock");
     statement.executes = statement.executes || (word.is("execute") && statement.first.size() > 1);
@@ -224,7 +223,7 @@ void read_deallocate(ClientText& text, const Statement& statement) {
   }
 }
 
-constexpr std::array<string_view, 12> kTransaction{"begin",    "start",   "commit", "end",   "rollback", "abort",
+constexpr std::array<string_view, 12> kTransaction{"begin",     "start",   "commit", "end",   "rollback", "abort",
                                                    "savepoint", "release", "notify", "fetch", "move",     "show"};
 constexpr std::array<string_view, 4> kLeavesTransaction{"commit", "end", "rollback", "abort"};
 

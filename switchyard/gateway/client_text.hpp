@@ -54,9 +54,9 @@ enum class TextVerb : std::uint8_t { other, prepare, execute, deallocate, deallo
 struct ClientText {
   Claim claims = Claim::none;
   TextVerb verb = TextVerb::other;
-  bool judged = true;           ///< false: its parse tree is not known yet; ask again
-  bool plain = false;           ///< nothing of what follows, and nothing is left
-  bool may_end_claims = false;  ///< UNLISTEN, DROP, CLOSE, an unlock ...
+  bool judged = true;               ///< false: its parse tree is not known yet; ask again
+  bool plain = false;               ///< nothing of what follows, and nothing is left
+  bool may_end_claims = false;      ///< UNLISTEN, DROP, CLOSE, an unlock ...
   bool forgets_statements = false;  ///< DISCARD ALL or DEALLOCATE among others
   bool leaves_transaction = false;  ///< may run in a failed transaction: COMMIT, ROLLBACK
   bool changes_catalogue = false;

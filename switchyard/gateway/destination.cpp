@@ -1,6 +1,7 @@
 #include <switchyard/gateway/destination.hpp>
 
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
 #include <switchyard/protocol/crypto.hpp>
 #include <switchyard/runtime/loop.hpp>
@@ -150,7 +151,8 @@ void Destination::bury(ServerLink& link) noexcept {
 void Destination::on_bury(void* self) noexcept { static_cast<Destination*>(self)->dead_.clear(); }
 
 bool Destination::others_wait(const ServerLink& link) const noexcept {
-  const pool::Pool* pool = link.channel().route().refusal() == nullptr ? link.channel().endpoint().opened_pool() : nullptr;
+  const pool::Pool* pool =
+      link.channel().route().refusal() == nullptr ? link.channel().endpoint().opened_pool() : nullptr;
   return pool == nullptr || pool->waiting() > acquiring_;
 }
 
@@ -166,6 +168,16 @@ void Destination::on_sweep(void* self) noexcept {
     }
   }
   if (!here.idle_.empty()) here.sweep_.arm(deadline_after(now, kSweep));
+}
+
+bool Destination::belongs_to(std::string_view database) const noexcept {
+  const std::string_view name = database_;
+  return name == database || (name.starts_with(database) &&
+                              (name[database.size()] == ':' || name.substr(database.size()) == "_replica"));
+}
+
+void Destination::give_back_idle() noexcept {
+  while (!idle_.empty()) dismiss(*idle_.back(), Claim::none, {});
 }
 
 // ---- who waits ----
@@ -193,8 +205,9 @@ void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) no
   --acquiring_;
   if (opened.ok()) {
     if ((*opened)->session() == nullptr) {
-      const Error error = (*opened)->lost() ? *(*opened)->lost()
-                                            : Error(ErrorKind::Unavailable, "the session was lost before it was used");
+      const Error error = (*opened)->lost()
+                              ? *(*opened)->lost()
+                              : Error(ErrorKind::Unavailable, "the session was lost before it was used");
       fleet::let_go(*std::move(opened));
       return fail_waiters(error);
     }

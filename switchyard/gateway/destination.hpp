@@ -2,8 +2,8 @@
 // prepared, and what a client is told when it logs in. Internal to the room.
 //
 // Sessions come from the fleet's pool and stay at hand for a moment after a client has left them, so that the next
-// transaction finds one without asking the pool, the same client its own as a rule. They go back when others wait for
-// the pool, or when nobody has wanted them for a second.
+// transaction finds one without asking the pool, the same client its own as a rule. They go back when others wait
+// for the pool, or when nobody has wanted them for a second.
 #pragma once
 
 #include <switchyard/base/error.hpp>
@@ -80,6 +80,11 @@ class Destination {
   void end(ServerLink& link, const Error& reason) noexcept;
   /// It has been lost; its user knows.
   void on_lost(ServerLink& link) noexcept;
+
+  /// The name is that of the database, or of a view of it.
+  [[nodiscard]] bool belongs_to(std::string_view database) const noexcept;
+  /// Sessions that no client has go back now.
+  void give_back_idle() noexcept;
 
   /// Null: has to be learnt.
   [[nodiscard]] const Login* find_login(const SettingsRef& startup) noexcept;

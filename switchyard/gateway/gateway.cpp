@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <list>
+#include <map>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -85,6 +87,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     }
     clients_.clear();
     ended_.clear();
+    destinations_.clear();
   }
 
   [[nodiscard]] const std::vector<runtime::SocketAddress>& addresses() const noexcept { return addresses_; }
@@ -206,6 +209,11 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
 
   Fleet& fleet() noexcept override { return fleet_; }
   const GatewaySettings& settings() const noexcept override { return settings_; }
+  Destination& destination(const std::string& database) override {
+    std::unique_ptr<Destination>& known = destinations_[database];
+    if (!known) known = std::make_unique<Destination>(fleet_, database);
+    return *known;
+  }
   bool has_room() const noexcept override {
     return (joined_ ? settings_.shards->clients.load(std::memory_order_relaxed) : authenticated_) <
            settings_.max_clients;
@@ -230,7 +238,11 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     found->second->end(sqlstate, std::move(message));
     return true;
   }
-  void give_sessions_back(std::string_view /*database*/) noexcept override {}
+  void give_sessions_back(std::string_view database) noexcept override {
+    for (const auto& [name, destination] : destinations_) {
+      if (database.empty() || destination->belongs_to(database)) destination->give_back_idle();
+    }
+  }
   void suspend(bool on) noexcept override {
     for (const auto& [id, client] : clients_) client->set_suspended(on);
   }
@@ -288,6 +300,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   runtime::Timer load_{&Impl::on_load, this};
   GatewayStatus status_;
   std::vector<runtime::SocketAddress> addresses_;
+  std::map<std::string, std::unique_ptr<Destination>> destinations_;
   std::unordered_map<std::uint32_t, std::unique_ptr<ClientSession>> clients_;
   std::vector<std::uint32_t> ended_;
   Console console_{*this};

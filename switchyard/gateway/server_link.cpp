@@ -40,7 +40,8 @@ void ServerLink::give_back(Claim claims, std::span<const std::string> texts) noe
       for (const auto& [name, value] : *state_->parameters) session->set_parameter(name, value);
     }
     // Who reads a setting of nobody that was set once gets another answer than on a new session.
-    if (any(claims & Claim::lasting) || state_->held_custom) session->note(session::Residue::lasting);
+    if (any(claims & (Claim::lasting | Claim::prepares)) || state_->held_custom)
+      session->note(session::Residue::lasting);
     if (any(claims & Claim::functions)) session->note(session::Residue::unknown_code);
     for (const std::string& text : texts) session->note_statement(text);
     if (any(claims) || state_->settings) session->mark_dirty();
@@ -66,8 +67,8 @@ void ServerLink::on_bytes(base::ReadBuffer& in) noexcept {
   while (in.size() != 0) {
     const protocol::Frame frame = protocol::next_frame(in.readable(), protocol::backend_limits());
     if (frame.status == protocol::FrameStatus::incomplete) return;
-    const bool expected =
-        frame.status == protocol::FrameStatus::complete && (frame.type == 'S' || frame.type == 'N' || frame.type == 'E');
+    const bool expected = frame.status == protocol::FrameStatus::complete &&
+                          (frame.type == 'S' || frame.type == 'N' || frame.type == 'E');
     if (!expected) {
       return destination_.end(*this, Error(ErrorKind::Protocol, "the server said something that nobody had asked"));
     }

@@ -1,4 +1,5 @@
-// A session of the fleet that the gateway has at hand: with a client, or waiting for the next one. Internal to the room.
+// A session of the fleet that the gateway has at hand: with a client, or waiting for the next one. Internal to the
+// room.
 #pragma once
 
 #include <switchyard/base/time.hpp>
@@ -31,8 +32,8 @@ class ServerLink final : private session::Session::Relay {
   [[nodiscard]] session::Session* session() const noexcept { return channel_ ? channel_->session() : nullptr; }
   [[nodiscard]] fleet::Channel& channel() const noexcept { return *channel_; }
 
-  /// Ends the relay and leaves the session to its pool. Nothing may be outstanding. `claims` and `texts` are what its
-  /// last user has left there.
+  /// Ends the relay and leaves the session to its pool. Nothing may be outstanding. `claims` and `texts` are what
+  /// its last user has left there.
   void give_back(Claim claims, std::span<const std::string> texts) noexcept;
   /// Closes the session.
   void abort(const Error& reason) noexcept;

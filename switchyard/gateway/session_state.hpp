@@ -1,6 +1,6 @@
-// What the gateway knows of one server session, whoever uses it: the statements it prepared there, the settings that
-// hold, what the server has reported, and the answers that are still due. It stays with the session while that is in
-// the pool. Internal to the room.
+// What the gateway knows of one server session, whoever uses it: the statements it prepared there, the settings
+// that hold, what the server has reported, and the answers that are still due. It stays with the session while that
+// is in the pool. Internal to the room.
 #pragma once
 
 #include <switchyard/gateway/interns.hpp>
@@ -37,8 +37,8 @@ struct Step {
   bool registers = false;  ///< a Parse that puts its statement on the session
   bool failed = false;     ///< a query: an error came
   bool syntax_error = false;
-  bool completed = false;  ///< a query: a statement of it was done
-  InternRef intern;        ///< of parse, bind
+  bool completed = false;                  ///< a query: a statement of it was done
+  InternRef intern;                        ///< of parse, bind
   std::shared_ptr<const ClientText> text;  ///< of a query: what it claims
 };
 

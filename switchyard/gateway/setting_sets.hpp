@@ -1,5 +1,5 @@
-// Settings that differ from those a session logs in with, as values: what a client wants to hold, and what holds on a
-// session. Equal sets are one object, so that they are compared by address. Internal to the room.
+// Settings that differ from those a session logs in with, as values: what a client wants to hold, and what holds on
+// a session. Equal sets are one object, so that they are compared by address. Internal to the room.
 #pragma once
 
 #include <switchyard/gateway/startup_settings.hpp>

@@ -138,11 +138,11 @@ class SWITCHYARD_API Session {
   void flush() noexcept;
   /// When it had logged in.
   [[nodiscard]] TimePoint opened() const noexcept;
-  /// Leaves the wire to `relay` until end_relay(), or until the session is closed. Requires idle(). What runs there is
-  /// not looked at: the relay tells what it leaves with note() and note_statement().
+  /// Leaves the wire to `relay` until end_relay(), or until the session is closed. Requires idle(). What runs there
+  /// is not looked at: the relay tells what it leaves with note() and note_statement().
   void let(Relay& relay) noexcept;
-  /// The wire is the session's again. Requires that the last answer was a ReadyForQuery with 'I', that nothing has been
-  /// sent since, and that no cancel request is on its way.
+  /// The wire is the session's again. Requires that the last answer was a ReadyForQuery with 'I', that nothing has
+  /// been sent since, and that no cancel request is on its way.
   void end_relay() noexcept;
   /// What the relay sends: append complete messages, then flush_soon().
   [[nodiscard]] base::WriteBuffer& out() noexcept;
