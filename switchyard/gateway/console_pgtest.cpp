@@ -237,17 +237,17 @@ TEST_F(ConsoleTest, ADisabledDatabaseTakesNoNewClients) {
 TEST_F(ConsoleTest, AfterReconnectNobodyGetsAnOldSession) {
   Door door(database);
   PqSession console(door.local("switchyard"));
-  std::optional<PqSession> client(door.local());
-  const std::string pid = client->value("SELECT pg_backend_pid()");
+  PqSession client(door.local());
+  ASSERT_TRUE(client.execute("BEGIN").ok());
+  const std::string pid = client.value("SELECT pg_backend_pid()");
   EXPECT_EQ(console.execute("RECONNECT main").command_tag(), "RECONNECT");
   EXPECT_EQ(row_of(console, "SERVERS", "remote_pid", pid).at("close_needed"), "1");
   ASSERT_EQ(PQsendQuery(console.handle(), "WAIT_CLOSE main"), 1);
-  EXPECT_EQ(client->value("SELECT pg_backend_pid()"), pid);
-  client.reset();
+  EXPECT_EQ(client.value("SELECT pg_backend_pid()"), pid);
+  ASSERT_TRUE(client.execute("COMMIT").ok());
   const PqResult waited(PQgetResult(console.handle()));
   EXPECT_EQ(waited.command_tag(), "WAIT_CLOSE");
-  PqSession next(door.local());
-  EXPECT_NE(next.value("SELECT pg_backend_pid()"), pid);
+  EXPECT_NE(client.value("SELECT pg_backend_pid()"), pid);
 }
 
 TEST_F(ConsoleTest, SuspendedClientsWaitAndGoOn) {

@@ -16,6 +16,8 @@ namespace {
 
 /// A session that no client wants goes back to its pool after this.
 constexpr Duration kLinger = std::chrono::seconds(1);
+/// Sessions see their pool again after this at the latest: it knows how old they may become.
+constexpr Duration kLongestStay = std::chrono::seconds(10);
 /// So often it is looked whether somebody else wants a session that is at hand.
 constexpr Duration kSweep = std::chrono::milliseconds(20);
 /// Sessions that are asked for at a time.
@@ -93,9 +95,8 @@ void Destination::give(ServerLink& link) noexcept {
   link.set_user(nullptr);
   if (link.session() == nullptr) return bury(link);
   link.session()->resume_reading();
-  if (acquiring_ != 0 || waiting_ == 0) {
-    // The pool's queue is fair to all.
-    if (others_wait(link)) return dismiss(link, Claim::none, {});
+  if (link.leaves || others_wait(link) || runtime::now() - link.since >= kLongestStay) {
+    return dismiss(link, Claim::none, {});
   }
   hand_out(link);
 }
@@ -151,9 +152,10 @@ void Destination::bury(ServerLink& link) noexcept {
 void Destination::on_bury(void* self) noexcept { static_cast<Destination*>(self)->dead_.clear(); }
 
 bool Destination::others_wait(const ServerLink& link) const noexcept {
-  const pool::Pool* pool =
-      link.channel().route().refusal() == nullptr ? link.channel().endpoint().opened_pool() : nullptr;
-  return pool == nullptr || pool->waiting() > acquiring_;
+  if (link.channel().route().refusal() != nullptr) return true;
+  const pool::Pool* pool = link.channel().endpoint().opened_pool();
+  if (pool == nullptr) return true;
+  return pool->crowded() && (pool->waiting() > acquiring_ || pool->stats().paused);
 }
 
 void Destination::on_sweep(void* self) noexcept {
@@ -176,7 +178,8 @@ bool Destination::belongs_to(std::string_view database) const noexcept {
                               (name[database.size()] == ':' || name.substr(database.size()) == "_replica"));
 }
 
-void Destination::give_back_idle() noexcept {
+void Destination::give_back() noexcept {
+  for (const auto& link : links_) link->leaves = true;
   while (!idle_.empty()) dismiss(*idle_.back(), Claim::none, {});
 }
 

@@ -83,8 +83,8 @@ class Destination {
 
   /// The name is that of the database, or of a view of it.
   [[nodiscard]] bool belongs_to(std::string_view database) const noexcept;
-  /// Sessions that no client has go back now.
-  void give_back_idle() noexcept;
+  /// Sessions go back now, those that clients have when they leave them.
+  void give_back() noexcept;
 
   /// Null: has to be learnt.
   [[nodiscard]] const Login* find_login(const SettingsRef& startup) noexcept;

@@ -94,7 +94,12 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   [[nodiscard]] GatewayStatus status() const noexcept {
     GatewayStatus status = status_;
     status.clients = static_cast<std::uint32_t>(clients_.size());
-    for (const auto& [id, client] : clients_) status.serving += client->serving() ? 1U : 0U;
+    for (const auto& [id, client] : clients_) {
+      status.serving += client->serving() ? 1U : 0U;
+      status.holding += client->holds_session() ? 1U : 0U;
+      status.waiting += client->waits_for_session() ? 1U : 0U;
+    }
+    for (const auto& [name, destination] : destinations_) status.sessions += destination->status().links;
     status.logins = status.clients - authenticated_;
     return status;
   }
@@ -240,7 +245,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   }
   void give_sessions_back(std::string_view database) noexcept override {
     for (const auto& [name, destination] : destinations_) {
-      if (database.empty() || destination->belongs_to(database)) destination->give_back_idle();
+      if (database.empty() || destination->belongs_to(database)) destination->give_back();
     }
   }
   void suspend(bool on) noexcept override {

@@ -1,10 +1,11 @@
 // The wire door: any PostgreSQL client connects as if this were the server, with the name of a database of the
 // fleet as its dbname, and gets a session of that database.
 //
-// What it does today: each client that has logged in has one session of the fleet for itself until it leaves
-// (`pool_mode = session` of other poolers). The session is chosen by the fleet (primary or read view, breaker,
-// failover, limits) and is the server's to answer: messages pass byte for byte, complete ones only. A client logs
-// in under the name of the role that the fleet uses for the database: it acts as that role, and as nobody else.
+// A client that has logged in has a session of the server while it needs one: for a transaction, as a rule, and
+// longer where something of it is on the session that can't go elsewhere. It finds its prepared statements,
+// settings and everything else as if it had one for itself. The session is chosen by the fleet (primary or read
+// view, breaker, failover, limits). A client logs in under the name of the role that the fleet uses for the
+// database: it acts as that role, and as nobody else.
 //
 // What it does not do yet is in docs/gateway.md.
 #pragma once
@@ -23,11 +24,14 @@
 namespace switchyard::inline v0::gateway {
 
 struct GatewayStatus {
-  std::uint32_t clients = 0;  ///< connected, those that log in included
-  std::uint32_t serving = 0;  ///< of them: have a session
-  std::uint32_t logins = 0;   ///< of them: have not logged in yet
+  std::uint32_t clients = 0;   ///< connected, those that log in included
+  std::uint32_t serving = 0;   ///< of them: have logged in
+  std::uint32_t holding = 0;   ///< of those: have a session of the server at the moment
+  std::uint32_t waiting = 0;   ///< or wait for one
+  std::uint32_t sessions = 0;  ///< of the server that the gateway has at hand
+  std::uint32_t logins = 0;    ///< have not logged in yet
   std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;          ///< ended before they had a session, cancel requests not counted
+  std::uint64_t refused = 0;          ///< ended before they had logged in, cancel requests not counted
   std::uint64_t cancels = 0;          ///< cancel requests that named a client
   std::uint64_t unknown_cancels = 0;  ///< and those that did not
 };

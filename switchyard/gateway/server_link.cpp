@@ -4,6 +4,7 @@
 #include <switchyard/gateway/destination.hpp>
 #include <switchyard/protocol/frame.hpp>
 #include <switchyard/protocol/messages/session.hpp>
+#include <switchyard/runtime/loop.hpp>
 #include <switchyard/session/residue.hpp>
 
 #include <utility>
@@ -26,6 +27,7 @@ ServerLink::ServerLink(Destination& destination, std::shared_ptr<fleet::Channel>
   state_->settings = nullptr;
   state_->unnamed = nullptr;
   state_->last_user = 0;
+  since = runtime::now();
   session.let(*this);
 }
 

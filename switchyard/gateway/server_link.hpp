@@ -38,7 +38,9 @@ class ServerLink final : private session::Session::Relay {
   /// Closes the session.
   void abort(const Error& reason) noexcept;
 
+  TimePoint since{};  ///< it has been taken from the pool
   TimePoint idle_since{};
+  bool leaves = false;  ///< goes back to the pool when its client leaves it
 
  private:
   void on_bytes(base::ReadBuffer& in) noexcept override;
