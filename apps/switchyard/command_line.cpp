@@ -17,8 +17,8 @@ namespace {
 /// Everything the parser writes into; commands are told apart by which subcommand was met.
 struct Fields {
   GlobalOptions global;
-  std::string config, env_file, application, on, replica, access, persist, http, gateway_address, timeout, interval,
-      max_lag;
+  std::string config, env_file, application, on, replica, access, persist, http, gateway_address, pgbouncer_ini,
+      timeout, interval, max_lag;
   std::vector<std::string> settings;
   UpOptions up;
   GatewayOptions gateway;
@@ -84,6 +84,7 @@ void add_commands(CLI::App& app, Fields& fields) {
   CLI::App* gateway = add_command(app, "gateway");
   gateway->add_option("--listen", fields.gateway.listen)->expected(1)->take_all()->allow_extra_args(false);
   gateway->add_option("--http", fields.http);
+  gateway->add_option("--pgbouncer-ini", fields.pgbouncer_ini);
 
   CLI::App* down = add_command(app, "down");
   down->add_option("--timeout", fields.timeout);
@@ -277,6 +278,7 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
     line.command = fields.up;
   } else if (name == "gateway") {
     fields.gateway.http = given(fields.http);
+    fields.gateway.pgbouncer_ini = given(fields.pgbouncer_ini);
     line.command = fields.gateway;
   } else if (name == "down") {
     if (auto wrong = read_duration(fields.timeout, "--timeout", fields.down.timeout)) return *wrong;

@@ -7,6 +7,7 @@
 #include <switchyard/base/units.hpp>
 #include <switchyard/base/version.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/pgbouncer_ini.hpp>
 #include <switchyard/http/breaker_route.hpp>
 #include <switchyard/http/fleet_routes.hpp>
 #include <switchyard/http/json_writer.hpp>
@@ -48,11 +49,33 @@ std::vector<Place> places_of(const FleetConfig& config) {
   return places;
 }
 
+/// The fleet file, or PgBouncer's; what is worth a word is printed.
+Result<gateway::PgbouncerSetup> load_setup(const GlobalOptions& global, const GatewayOptions& options,
+                                           const Console& console) {
+  gateway::PgbouncerSetup setup;
+  if (options.pgbouncer_ini) {
+    auto read = gateway::load_pgbouncer_ini(*options.pgbouncer_ini);
+    if (!read.ok()) return read;
+    for (const std::string& warning : read->warnings) console.warn(warning);
+    return read;
+  }
+  auto config = load_configuration(global);
+  if (!config.ok()) return config.error();
+  setup.config = *std::move(config);
+  setup.console_aliases.clear();
+  return setup;
+}
+
 class GatewayProgram {
  public:
-  GatewayProgram(FleetConfig config, const GlobalOptions& global, const GatewayOptions& options,
+  GatewayProgram(gateway::PgbouncerSetup setup, const GlobalOptions& global, const GatewayOptions& options,
                  const Console& console)
-      : config_(std::move(config)), global_(global), options_(options), console_(console) {}
+      : config_(std::move(setup.config)),
+        console_aliases_(std::move(setup.console_aliases)),
+        stats_period_(setup.stats_period),
+        global_(global),
+        options_(options),
+        console_(console) {}
 
   ExitCode run() {
     runtime::Shard shard;
@@ -84,6 +107,8 @@ class GatewayProgram {
     DoorOptions door{.next_free = next_free,
                      .shutdown = [] { ::kill(::getpid(), SIGTERM); },
                      .reload = [this] { return reload(); },
+                     .console_aliases = console_aliases_,
+                     .stats_period = stats_period_,
                      .own_databases = {}};
     door_ = GatewayDoor::open(*fleet, std::move(door)).value_or_throw();
     http::LiveFleetSource source(*fleet);
@@ -186,12 +211,14 @@ class GatewayProgram {
   }
 
   Result<void> reload() {
-    auto config = load_configuration(global_);
-    if (!config.ok()) return config.error();
-    return door_->reload(*config);
+    const auto setup = load_setup(global_, options_, console_);
+    if (!setup.ok()) return setup.error();
+    return door_->reload(setup->config);
   }
 
   FleetConfig config_;
+  const std::vector<std::string> console_aliases_;
+  const Duration stats_period_;
   const GlobalOptions& global_;
   const GatewayOptions& options_;
   const Console& console_;
@@ -203,9 +230,9 @@ class GatewayProgram {
 }  // namespace
 
 ExitCode run_gateway(const GlobalOptions& global, const GatewayOptions& options, const Console& console) {
-  auto config = load_configuration(global);
-  if (!config.ok()) return fail(console, config.error());
-  if (places_of(*config).empty()) {
+  auto setup = load_setup(global, options, console);
+  if (!setup.ok()) return fail(console, setup.error());
+  if (places_of(setup->config).empty()) {
     return fail(
         console,
         Error(ErrorKind::Config, "no database is configured, so there is nothing to let clients in to")
@@ -213,7 +240,7 @@ ExitCode run_gateway(const GlobalOptions& global, const GatewayOptions& options,
                        "to private servers"));
   }
   if (!global.quiet && !global.verbose) set_log_level(LogLevel::events);
-  return GatewayProgram(*std::move(config), global, options, console).run();
+  return GatewayProgram(*std::move(setup), global, options, console).run();
 }
 
 }  // namespace switchyard::cli

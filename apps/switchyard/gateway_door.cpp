@@ -79,6 +79,8 @@ Result<std::unique_ptr<GatewayDoor>> GatewayDoor::open(Fleet& fleet, DoorOptions
   if (!settings.ok()) return settings.error();
   settings->console.shutdown = options.shutdown;
   settings->console.reload = options.reload;
+  settings->console.aliases = options.console_aliases;
+  if (options.stats_period) settings->console.stats_period = *options.stats_period;
   const std::vector<runtime::SocketAddress> wanted = settings->listen;
   const bool knows_users = settings->users.size() > 0 || !fleet.config().gateway.auth_user->empty() ||
                            fleet.config().gateway.hba.is_set() || fleet.config().gateway.hba_file.is_set() ||

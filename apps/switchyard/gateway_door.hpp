@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct DoorOptions {
   /// What the console's SHUTDOWN and RELOAD do.
   std::function<void()> shutdown;
   std::function<Result<void>()> reload;
+  std::vector<std::string> console_aliases;
+  std::optional<Duration> stats_period;
   /// Databases whose servers this process started: whoever is on this machine may log in without proof.
   std::vector<std::string> own_databases;
 };

@@ -47,7 +47,9 @@ constexpr std::array kTopics{
 switchyard COMMAND --help tells more.
 Exit status: 0 ok, 1 failed, 2 usage, 3 partial, 4 authentication, 5 unreachable, 130 interrupted.
 )help"},
-    Topic{"gateway", R"help(switchyard gateway [--config FILE] [--listen ADDRESS]... [--http ADDRESS|auto|off]
+    Topic{
+        "gateway",
+        R"help(switchyard gateway [--config FILE|--pgbouncer-ini FILE] [--listen ADDRESS]... [--http ADDRESS|auto|off]
 
 Lets any PostgreSQL client in, with the name of a database of the fleet as its dbname, and runs until Ctrl-C: clients
 end as they become idle, the rest after fleet.shutdown_timeout (a second Ctrl-C ends at once).
@@ -61,6 +63,8 @@ by Unix-domain socket (gateway.unix_socket). SIGHUP reads these again, for those
       --listen ADDRESS   HOST:PORT, PORT on 127.0.0.1, *:PORT for every address of this machine, auto for the next free
                          port; several times for several (default: gateway.listen, 127.0.0.1:6433)
       --http ADDRESS     the HTTP door with /metrics and /health beside it; auto: the next free port, off: none
+      --pgbouncer-ini FILE
+                         PgBouncer's configuration as it is, instead of a fleet file; what has no meaning here is said
 )help"},
     Topic{
         "up",

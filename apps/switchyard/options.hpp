@@ -34,8 +34,9 @@ struct UpOptions {
   std::optional<std::string> gateway;  ///< address, "auto" or "off"
 };
 struct GatewayOptions {
-  std::vector<std::string> listen;  ///< instead of gateway.listen; "auto": the next free port
-  std::optional<std::string> http;  ///< address, "auto" or "off"
+  std::vector<std::string> listen;           ///< instead of gateway.listen; "auto": the next free port
+  std::optional<std::string> http;           ///< address, "auto" or "off"
+  std::optional<std::string> pgbouncer_ini;  ///< instead of the fleet file
 };
 struct DownOptions {
   Duration timeout = std::chrono::seconds(30);

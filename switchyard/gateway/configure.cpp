@@ -61,7 +61,11 @@ Result<GatewaySettings> gateway_settings(const FleetConfig& fleet) {
     const std::uint16_t port = settings.listen.empty() || settings.listen.front().port() == 0
                                    ? kDefaultPort
                                    : settings.listen.front().port();
-    auto address = runtime::SocketAddress::unix_domain(*gateway.unix_socket + "/.s.PGSQL." + std::to_string(port));
+    // A socket itself instead of its folder: where nothing else says the port.
+    const bool named = gateway.unix_socket->find("/.s.PGSQL.") != std::string::npos;
+    const std::string path =
+        named ? *gateway.unix_socket : *gateway.unix_socket + "/.s.PGSQL." + std::to_string(port);
+    auto address = runtime::SocketAddress::unix_domain(path);
     if (!address.ok()) return address.error().with_context("gateway.unix_socket");
     settings.listen.push_back(*address);
   }

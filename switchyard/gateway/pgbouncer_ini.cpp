@@ -397,12 +397,10 @@ class Reader {
     // An empty value turns it off.
     const auto folder = settings_.find("unix_socket_dir");
     socket_folder_ = folder == settings_.end() ? "/tmp" : folder->second.value;
-    if (!socket_folder_.empty()) put("unix_socket", quoted(socket_folder_));
     if (listen.empty() && socket_folder_.empty()) {
       error(folder->second.place, "neither listen_addr nor unix_socket_dir says where to listen");
-    } else if (listen.empty() && port != "6433") {
-      warn(settings_.contains("listen_port") ? place_of("listen_port") : "listen_addr",
-           "without listen_addr only the Unix-domain socket is opened, of port " + port);
+    } else if (!socket_folder_.empty()) {
+      put("unix_socket", quoted(socket_folder_ + (listen.empty() ? "/.s.PGSQL." + port : std::string())));
     }
     put("unix_socket_mode", quoted(given("unix_socket_mode").value_or("0777")));
     write_access();

@@ -112,6 +112,7 @@ TEST(PgbouncerIni, TlsAndHbaBecomeRules) {
   EXPECT_EQ(*hba.config.gateway.hba_file, "/etc/hba");
   EXPECT_FALSE(hba.config.gateway.hba.is_set());
   EXPECT_EQ(*hba.config.gateway.listen, std::vector<std::string>());
+  EXPECT_EQ(*hba.config.gateway.unix_socket, "/tmp/.s.PGSQL.6432");
 }
 
 TEST(PgbouncerIni, FilesAreIncluded) {
