@@ -1,5 +1,10 @@
 #include <switchyard/gateway/access.hpp>
 
+#include <switchyard/runtime/loop.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -7,33 +12,156 @@ namespace switchyard::inline v0::gateway {
 namespace {
 
 constexpr std::string_view kInvalidAuthorization = "28000";
+constexpr std::string_view kTooManyConnections = "53300";
+/// Addresses whose cancel requests are counted at a time.
+constexpr std::size_t kMostAddresses = 10'000;
 
-Error refusal(std::string message) {
+Error refusal(std::string_view sqlstate, std::string message, std::string detail = {}) {
   ServerFields fields;
   fields.severity = fields.severity_localized = "FATAL";
-  fields.sqlstate = kInvalidAuthorization;
+  fields.sqlstate = sqlstate;
   fields.message = std::move(message);
+  fields.detail = std::move(detail);
   return Error(std::move(fields), ErrorStage::queued);
+}
+
+/// What the rule asks of the client's certificate.
+Result<void> check_certificate(const AccessRule& rule, const PeerProof& peer, std::string_view user) {
+  if (rule.certificate == AccessRule::Certificate::any) return {};
+  if (!peer.certificate) return refusal(kInvalidAuthorization, "connection requires a valid client certificate");
+  if (rule.certificate == AccessRule::Certificate::trusted || peer.certificate_name == user) return {};
+  return refusal(kInvalidAuthorization, "certificate authentication failed for user \"" + std::string(user) + "\"");
+}
+
+void count_down(std::map<std::string, std::uint32_t, std::less<>>& counts, const std::string& name) {
+  const auto found = counts.find(name);
+  if (found != counts.end() && --found->second == 0) counts.erase(found);
 }
 
 }  // namespace
 
-Result<protocol::LoginMethod> decide_login(const GatewaySettings& settings, const AccessQuestion& question,
-                                           std::string_view database, std::string_view os_user) {
+Result<LoginDecision> decide_login(const GatewaySettings& settings, const AccessQuestion& question,
+                                   std::string_view database, const PeerProof& peer) {
   const AccessRule* rule = settings.rules.find(question);
-  if (rule == nullptr) return refusal(access_denied_message(question, database, false));
-  switch (rule->method) {
-    case AccessMethod::reject: return refusal(access_denied_message(question, database, true));
-    case AccessMethod::trust: return protocol::LoginMethod(protocol::TrustLogin());
-    case AccessMethod::peer:
-      if (os_user == question.user) return protocol::LoginMethod(protocol::TrustLogin());
-      return refusal("Peer authentication failed for user \"" + std::string(question.user) + "\"");
-    case AccessMethod::password:
-    case AccessMethod::md5:
-    case AccessMethod::scram_sha_256:
-    case AccessMethod::cert: break;
+  if (rule == nullptr) {
+    return refusal(kInvalidAuthorization, access_denied_message(question, database, false));
   }
-  return settings.users.login_of(question.user);
+  LoginDecision decision{.method = rule->method, .login = {}};
+  if (rule->method == AccessMethod::reject) {
+    return refusal(kInvalidAuthorization, access_denied_message(question, database, true));
+  }
+  SY_TRY(check_certificate(*rule, peer, question.user));
+  if (rule->method == AccessMethod::peer && peer.os_user != question.user) {
+    return refusal(kInvalidAuthorization,
+                   "Peer authentication failed for user \"" + std::string(question.user) + "\"");
+  }
+  const bool proven = rule->method == AccessMethod::trust || rule->method == AccessMethod::peer ||
+                      rule->method == AccessMethod::cert;
+  if (proven) {
+    decision.login = protocol::TrustLogin();
+    return decision;
+  }
+  const Credential* known = settings.users.find(question.user);
+  const bool asks = !settings.config.auth_user->empty();
+  if (known != nullptr || !asks) decision.login = login_method(rule->method, known, settings.users, question.user);
+  return decision;
+}
+
+protocol::LoginMethod login_method(AccessMethod method, const Credential* credential, const UserList& users,
+                                   std::string_view user) {
+  const bool known = credential != nullptr && !credential->stored.empty();
+  if (method == AccessMethod::password) return protocol::PasswordLogin{known ? credential->stored : Secret()};
+  const bool fits = known && (method != AccessMethod::scram_sha_256 ||
+                              std::holds_alternative<protocol::ScramLogin>(credential->method));
+  return fits ? credential->method : users.disguise(user);
+}
+
+Access::Access(Fleet& fleet, const GatewaySettings& settings, EndClient end_client)
+    : settings_(settings), end_client_(std::move(end_client)), roles_(fleet), query_(fleet, roles_) {}
+
+SWITCHYARD_COROUTINE_WRAPPER Task<Result<AuthQuery::Answer>> Access::look_up(const DatabaseConfig& database,
+                                                                             std::string user) {
+  return query_.find(settings_, database, std::move(user));
+}
+
+Result<void> Access::enter(std::uint32_t client, const DatabaseConfig& database, const std::string& user,
+                           bool looked_up) {
+  const ClientPolicy policy = policy_of(settings_.config, database.name, user);
+  std::uint32_t& of_database = by_database_[database.name];
+  std::uint32_t& of_user = by_user_[user];
+  const bool full = policy.database_clients != 0 && of_database >= policy.database_clients;
+  const bool user_full = policy.user_clients != 0 && of_user >= policy.user_clients;
+  if (full || user_full) {
+    const std::string detail =
+        full ? "gateway.database_max_clients is " + std::to_string(policy.database_clients) + " for \"" +
+                   database.name + "\"."
+             : "gateway.user_max_clients is " + std::to_string(policy.user_clients) + " for \"" + user + "\".";
+    if (of_database == 0) by_database_.erase(database.name);
+    if (of_user == 0) by_user_.erase(user);
+    return refusal(kTooManyConnections,
+                   full ? "client connections exceeded (max_db_client_connections)"
+                        : "client connections exceeded (max_user_client_connections)",
+                   detail);
+  }
+  ++of_database;
+  ++of_user;
+  clients_.insert_or_assign(client, Client{&database, user, looked_up});
+  if (looked_up && !probe_.armed()) probe_.arm(deadline_after(runtime::now(), *settings_.config.auth_cache));
+  return {};
+}
+
+void Access::leave(std::uint32_t client) noexcept {
+  const auto found = clients_.find(client);
+  if (found == clients_.end()) return;
+  count_down(by_database_, found->second.database->name);
+  count_down(by_user_, found->second.user);
+  clients_.erase(found);
+}
+
+bool Access::may_cancel(const std::string& address) {
+  const TimePoint now = runtime::now();
+  const double rate = *settings_.config.cancel_rate;
+  if (cancels_.size() >= kMostAddresses && !cancels_.contains(address)) {
+    std::erase_if(cancels_, [&](const auto& one) { return now - one.second.at > std::chrono::seconds(1); });
+    if (cancels_.size() >= kMostAddresses) return false;
+  }
+  const auto [found, added] = cancels_.try_emplace(address, Bucket{rate, now});
+  Bucket& bucket = found->second;
+  const double passed = std::chrono::duration<double>(now - bucket.at).count();
+  bucket.tokens = std::min(rate, bucket.tokens + passed * rate);
+  bucket.at = now;
+  if (bucket.tokens < 1) return false;
+  bucket.tokens -= 1;
+  return true;
+}
+
+void Access::close() noexcept {
+  probe_.disarm();
+  probing_.reset();
+  roles_.close();
+}
+
+void Access::on_probe(void* self) noexcept {
+  auto& access = *static_cast<Access*>(self);
+  if (!access.probing_.running()) access.probing_.start(access.probe());
+}
+
+/// A role that was dropped, or may not log in any more, loses its clients. What can't be asked now is asked later.
+Task<void> Access::probe() {
+  std::set<std::pair<const DatabaseConfig*, std::string>> users;
+  for (const auto& [id, client] : clients_) {
+    if (client.looked_up) users.emplace(client.database, client.user);
+  }
+  for (const auto& [database, user] : users) {
+    const Result<AuthQuery::Answer> answer = co_await query_.ask_again(settings_, *database, user);
+    if (!answer.ok() || (*answer != nullptr && !(*answer)->stored.empty())) continue;
+    std::vector<std::uint32_t> gone;
+    for (const auto& [id, client] : clients_) {
+      if (client.looked_up && client.database == database && client.user == user) gone.push_back(id);
+    }
+    for (const std::uint32_t id : gone) end_client_(id, "role \"" + user + "\" is no longer permitted to log in");
+  }
+  if (!users.empty()) probe_.arm(deadline_after(runtime::now(), *settings_.config.auth_cache));
 }
 
 }  // namespace switchyard::inline v0::gateway

@@ -66,6 +66,13 @@ ServerFields fields_of(const Error& error) {
 
 constexpr std::string_view kApplicationName = "application_name";
 
+/// The database itself, or the one that stands in for it; null: neither is configured.
+const DatabaseConfig* configured(const FleetConfig& fleet, const DatabaseConfig& database) {
+  const DatabaseConfig* found = &database;
+  if (!found->configured() && found->has_stand_in()) found = fleet.find(*found->when_unconfigured);
+  return found != nullptr && found->configured() ? found : nullptr;
+}
+
 std::string folded(std::string_view name) {
   std::string out(name);
   for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
@@ -185,9 +192,41 @@ void ClientSession::decide() noexcept {
     question.databases.push_back(found->database->name);
     question.databases.push_back(found->database->primary.connection.dbname);
   }
-  Result<protocol::LoginMethod> method = decide_login(host_.settings(), question, login.database, account.name);
-  if (!method.ok()) return act(machine_.refuse(fields_of(method.error())));
-  act(machine_.decide(*std::move(method)));
+  PeerProof peer{.os_user = account.name, .certificate = false, .certificate_name = {}};
+  if (const runtime::TlsInfo* tls = stream_->tls()) {
+    peer.certificate = tls->has_peer_certificate;
+    peer.certificate_name = tls->peer_common_name;
+  }
+  Result<LoginDecision> decision = decide_login(host_.settings(), question, login.database, peer);
+  if (!decision.ok()) return act(machine_.refuse(fields_of(decision.error())));
+  method_ = decision->method;
+  const DatabaseConfig* asked = found.ok() ? configured(host_.fleet().config(), *found->database) : nullptr;
+  if (decision->login) return act(machine_.decide(*std::move(decision->login)));
+  if (asked == nullptr) {
+    return act(machine_.decide(login_method(method_, nullptr, host_.settings().users, login.user)));
+  }
+  stream_->pause_reading();
+  lookup_.start(look_up(*asked));
+}
+
+Task<void> ClientSession::look_up(const DatabaseConfig& database) {
+  const std::string user = machine_.login().user;
+  const Result<AuthQuery::Answer> answer = co_await host_.access().look_up(database, user);
+  if (state_ != State::startup) co_return;
+  if (!answer.ok()) {
+    ServerFields fields = fields_of(kConnectionFailure, "the gateway could not look up user \"" + user + "\"");
+    fields.detail = answer.error().message();
+    act(machine_.refuse(std::move(fields)));
+    co_return;
+  }
+  looked_up_ = *answer;
+  stream_->resume_reading();
+  act(machine_.decide(login_method(method_, looked_up_.get(), host_.settings().users, user)));
+  if (state_ == State::startup) stream_->set_handler(this);
+}
+
+std::string ClientSession::address() const {
+  return is_unix(*stream_) ? std::string("[local]") : stream_->peer().host();
 }
 
 Task<void> ClientSession::handshake() {
@@ -242,24 +281,36 @@ Result<void> ClientSession::find_place() {
   }
   application_name_ = find_setting(settings_, "application_name");
   traffic_ = &host_.console().traffic_of(database->name);
-  if (!database->configured() && database->has_stand_in()) database = config.find(*database->when_unconfigured);
-  if (database == nullptr || !database->configured())
-    return Error(ErrorKind::Config, found->database->missing_dsn_message);
-  const std::string& role = database->primary.connection.user;
-  if (role != login.user) {
-    ServerFields fields =
-        fields_of(kInvalidAuthorization, "role \"" + login.user + "\" is not the one that database \"" +
-                                             found->database->name + "\" of the fleet is used with");
-    fields.hint = "Log in as \"" + role + "\".";
-    return Error(std::move(fields), ErrorStage::queued);
+  const DatabaseConfig* real = configured(config, *database);
+  if (real == nullptr) return Error(ErrorKind::Config, database->missing_dsn_message);
+  SY_TRY(host_.access().enter(id_, *database, login.user, looked_up_ != nullptr));
+  if (real->primary.connection.user == login.user) return {};
+  if (real != database) database_.replace(0, database->name.size(), real->name);
+  return find_role(*real);
+}
+
+Result<void> ClientSession::find_role(const DatabaseConfig& database) {
+  RoleLogin login{.role = machine_.login().user, .password = {}, .keys = {}};
+  protocol::LoginProof proof = machine_.take_proof();
+  const Credential* known = looked_up_ ? looked_up_.get() : host_.settings().users.find(login.role);
+  if (!proof.password.empty()) {
+    login.password = std::move(proof.password);
+  } else if (known != nullptr && known->is_password()) {
+    login.password = known->stored;
+  } else {
+    login.keys = proof.keys;
   }
+  Result<std::shared_ptr<RoleFleets::Place>> place =
+      host_.access().roles().open(database, login, host_.settings().config);
+  if (!place.ok()) return place.error();
+  role_ = *std::move(place);
   return {};
 }
 
 /// What a client is told at its login is known, or learnt from a session.
 void ClientSession::open() noexcept {
   if (const Result<void> found = find_place(); !found.ok()) return refuse(found.error());
-  destination_ = &host_.destination(database_);
+  destination_ = &host_.destination(database_, role_.get());
   mux_.emplace(destination_->statements(), stream_->out(), id_, host_.settings().max_message_size);
   const SettingsRef startup = learnt_settings();
   if (destination_->find_login(startup) != nullptr) return admit();
@@ -310,7 +361,17 @@ void ClientSession::on_link(ServerLink& link) noexcept {
 void ClientSession::on_no_link(const Error& error) noexcept {
   waiting_ = false;
   traffic_->waited += runtime::now() - std::exchange(waits_since_, TimePoint{});
-  if (state_ == State::opening) return refuse(error);
+  if (state_ == State::opening) {
+    if (role_ == nullptr || role_->login.has_credentials() || error.kind() != ErrorKind::Config)
+      return refuse(error);
+    ServerFields fields =
+        fields_of("28P01", "the gateway has no password to log in to the server as \"" + role_->login.role + "\"");
+    fields.detail = error.message();
+    fields.hint =
+        "Put the password in the clear into gateway.users_file, or let the gateway know the server's own SCRAM "
+        "verifier, from there or by gateway.auth_user.";
+    return act(machine_.refuse(std::move(fields)));
+  }
   mux_->refuse(fields_of(error));
   go_on();
 }

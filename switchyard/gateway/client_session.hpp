@@ -4,6 +4,7 @@
 
 #include <switchyard/base/buffer.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/gateway/access.hpp>
 #include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/gateway/client_report.hpp>
 #include <switchyard/gateway/console_machine.hpp>
@@ -37,8 +38,9 @@ class ClientHost {
  public:
   [[nodiscard]] virtual Fleet& fleet() noexcept = 0;
   [[nodiscard]] virtual const GatewaySettings& settings() const noexcept = 0;
-  /// What clients of a database share; `database` is a name for Fleet::database().
-  [[nodiscard]] virtual Destination& destination(const std::string& database) = 0;
+  [[nodiscard]] virtual Access& access() noexcept = 0;
+  /// What clients of a database and role share; `database` is a name for Fleet::database(). Null: the fleet's role.
+  [[nodiscard]] virtual Destination& destination(const std::string& database, RoleFleets::Place* role) = 0;
   /// May this client go on to log in, or are there too many?
   [[nodiscard]] virtual bool has_room() const noexcept = 0;
   /// Asks to cancel what the client with this key runs. False: there is none. Else `asker` hears
@@ -88,6 +90,8 @@ class ClientSession final : private runtime::Stream::Handler,
   void on_cancel_done() noexcept;
 
   [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
+  /// The client's; "[local]" by a Unix-domain socket.
+  [[nodiscard]] std::string address() const;
   [[nodiscard]] bool serving() const noexcept { return state_ == State::serving; }
   /// Something it asked for is not answered yet, or a transaction is open.
   [[nodiscard]] bool busy() const noexcept {
@@ -127,6 +131,9 @@ class ClientSession final : private runtime::Stream::Handler,
   /// Tells the client why it gets no session.
   void refuse(const Error& error) noexcept;
   [[nodiscard]] Result<void> find_place();
+  /// Sessions that log in as the client's role, where that is not the fleet's.
+  [[nodiscard]] Result<void> find_role(const DatabaseConfig& database);
+  [[nodiscard]] Task<void> look_up(const DatabaseConfig& database);
   void open() noexcept;
   void learn() noexcept;
   [[nodiscard]] SettingsRef learnt_settings() const;
@@ -163,6 +170,10 @@ class ClientSession final : private runtime::Stream::Handler,
   std::string database_;  ///< the fleet's name for it
   Settings settings_;     ///< of the startup packet
   protocol::ServerStartupMachine machine_;
+  AccessMethod method_ = AccessMethod::reject;
+  AuthQuery::Answer looked_up_;  ///< of a user that is not in the list
+  runtime::OwnedTask lookup_;
+  std::shared_ptr<RoleFleets::Place> role_;  ///< null: the fleet's own
   protocol::BackendKey key_;
   Destination* destination_ = nullptr;
   ServerLink* link_ = nullptr;

@@ -73,7 +73,9 @@ Result<GatewaySettings> gateway_settings(const FleetConfig& fleet) {
   if (!gateway.tls_certificate->empty()) {
     auto tls = runtime::TlsContext::server({.certificate = path_of(fleet, *gateway.tls_certificate),
                                             .key = path_of(fleet, *gateway.tls_key),
-                                            .client_roots = path_of(fleet, *gateway.tls_client_ca)});
+                                            .client_roots = path_of(fleet, *gateway.tls_client_ca),
+                                            .certificate_required = false,
+                                            .tickets = true});
     if (!tls.ok()) return tls.error();
     settings.tls = *std::move(tls);
   }

@@ -34,6 +34,7 @@ constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 constexpr Duration kDrainPause = std::chrono::milliseconds(20);
 
 constexpr std::string_view kAdminShutdown = "57P01";
+constexpr std::string_view kInvalidAuthorization = "28000";
 constexpr std::string_view kShutdownMessage = "terminating connection due to administrator command";
 
 /// The other shards hear this often how much this one works.
@@ -88,6 +89,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     clients_.clear();
     ended_.clear();
     destinations_.clear();
+    access_.close();
   }
 
   [[nodiscard]] const std::vector<runtime::SocketAddress>& addresses() const noexcept { return addresses_; }
@@ -99,7 +101,8 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
       status.holding += client->holds_session() ? 1U : 0U;
       status.waiting += client->waits_for_session() ? 1U : 0U;
     }
-    for (const auto& [name, destination] : destinations_) status.sessions += destination->status().links;
+    each_destination([&](const Destination& destination) { status.sessions += destination.status().links; });
+    status.roles = static_cast<std::uint32_t>(access_.roles().places().size());
     status.logins = status.clients - authenticated_;
     return status;
   }
@@ -107,6 +110,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   void reload(GatewaySettings settings) noexcept {
     settings_.tls = std::move(settings.tls);
     settings_.users = std::move(settings.users);
+    access_.reload();
     settings_.trust_own_account = settings.trust_own_account;
     settings_.rules = std::move(settings.rules);
     settings_.config = std::move(settings.config);
@@ -214,10 +218,19 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
 
   Fleet& fleet() noexcept override { return fleet_; }
   const GatewaySettings& settings() const noexcept override { return settings_; }
-  Destination& destination(const std::string& database) override {
-    std::unique_ptr<Destination>& known = destinations_[database];
-    if (!known) known = std::make_unique<Destination>(fleet_, database);
+  Access& access() noexcept override { return access_; }
+  Destination& destination(const std::string& database, RoleFleets::Place* role) override {
+    std::unique_ptr<Destination>& known = role != nullptr ? role->destinations[database] : destinations_[database];
+    if (!known) known = std::make_unique<Destination>(role != nullptr ? *role->fleet : fleet_, database);
     return *known;
+  }
+  /// Of the fleet's role, and of the others'.
+  template <class Each>
+  void each_destination(Each each) const {
+    for (const auto& [name, destination] : destinations_) each(*destination);
+    for (const auto& role : access_.roles().places()) {
+      for (const auto& [name, destination] : role->destinations) each(*destination);
+    }
   }
   bool has_room() const noexcept override {
     return (joined_ ? settings_.shards->clients.load(std::memory_order_relaxed) : authenticated_) <
@@ -244,9 +257,9 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     return true;
   }
   void give_sessions_back(std::string_view database) noexcept override {
-    for (const auto& [name, destination] : destinations_) {
-      if (database.empty() || destination->belongs_to(database)) destination->give_back();
-    }
+    each_destination([&](Destination& destination) {
+      if (database.empty() || destination.belongs_to(database)) destination.give_back();
+    });
   }
   void suspend(bool on) noexcept override {
     for (const auto& [id, client] : clients_) client->set_suspended(on);
@@ -257,6 +270,10 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
 
   bool cancel(const protocol::BackendKey& key, ClientSession& asker) noexcept override {
     const std::uint32_t target = shard_of(static_cast<std::uint32_t>(key.process_id));
+    if (!access_.may_cancel(asker.address())) {
+      ++status_.unknown_cancels;
+      return false;
+    }
     if (target == shard_) return cancel_here(key, asker.id());
     return joined_ && settings_.shards->call(
                           target, [key, id = asker.id()](ShardMember& member) { member.cancel_for(key, id); });
@@ -276,6 +293,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   }
 
   void on_ended(ClientSession& client) noexcept override {
+    access_.leave(client.id());
     if (client.authenticated()) {
       --authenticated_;
       if (joined_) settings_.shards->clients.fetch_sub(1, std::memory_order_relaxed);
@@ -305,6 +323,9 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   runtime::Timer load_{&Impl::on_load, this};
   GatewayStatus status_;
   std::vector<runtime::SocketAddress> addresses_;
+  Access access_{fleet_, settings_, [this](std::uint32_t client, std::string message) {
+                   (void)end_client(client, kInvalidAuthorization, std::move(message));
+                 }};
   std::map<std::string, std::unique_ptr<Destination>> destinations_;
   std::unordered_map<std::uint32_t, std::unique_ptr<ClientSession>> clients_;
   std::vector<std::uint32_t> ended_;

@@ -28,6 +28,7 @@ struct GatewayStatus {
   std::uint32_t serving = 0;   ///< of them: have logged in
   std::uint32_t holding = 0;   ///< of those: have a session of the server at the moment
   std::uint32_t waiting = 0;   ///< or wait for one
+  std::uint32_t roles = 0;     ///< pools of roles other than the fleet's
   std::uint32_t sessions = 0;  ///< of the server that the gateway has at hand
   std::uint32_t logins = 0;    ///< have not logged in yet
   std::uint64_t accepted = 0;

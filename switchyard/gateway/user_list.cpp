@@ -14,9 +14,6 @@ namespace crypto = protocol::crypto;
 constexpr std::size_t kSaltSize = 16;
 /// PostgreSQL's default (scram_iterations): those who don't exist look like most who do.
 constexpr std::uint32_t kIterations = 4096;
-constexpr std::size_t kMd5Size = 35;
-constexpr std::string_view kMd5 = "md5";
-constexpr std::string_view kScram = "SCRAM-SHA-256$";
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r";
@@ -43,26 +40,10 @@ std::optional<std::string> take_quoted(std::string_view& rest) {
   return std::nullopt;
 }
 
-bool is_md5(std::string_view secret) {
-  return secret.size() == kMd5Size && secret.starts_with(kMd5) &&
-         secret.find_first_not_of("0123456789abcdef", kMd5.size()) == std::string_view::npos;
-}
-
 std::string random(std::size_t size) {
   auto bytes = crypto::random_bytes(size);
   if (!bytes) throw Error(ErrorKind::Unavailable, "OpenSSL has no random bytes");
   return *std::move(bytes);
-}
-
-Result<protocol::LoginMethod> method_of(Secret secret) {
-  if (is_md5(secret.reveal())) return protocol::LoginMethod(protocol::Md5Login{std::move(secret)});
-  if (!secret.reveal().starts_with(kScram)) {
-    return protocol::LoginMethod(
-        protocol::ScramLogin{protocol::ScramVerifier::make(secret, random(kSaltSize), kIterations)});
-  }
-  Result<protocol::ScramVerifier> verifier = protocol::ScramVerifier::parse(secret.reveal());
-  if (!verifier.ok()) return verifier.error();
-  return protocol::LoginMethod(protocol::ScramLogin{*std::move(verifier)});
 }
 
 }  // namespace
@@ -89,17 +70,25 @@ Result<UserList> UserList::parse(std::string_view text, std::string_view name) {
       return wrong("something is behind the secret");
     }
     if (secret->empty()) return wrong("user \"" + *user + "\" has an empty secret");
-    Result<protocol::LoginMethod> method = method_of(Secret(*std::move(secret)));
-    if (!method.ok()) return wrong("the SCRAM verifier of user \"" + *user + "\" is malformed");
-    if (!list.users_.emplace(*user, *std::move(method)).second)
+    Result<Credential> credential = make_credential(Secret(*std::move(secret)));
+    if (!credential.ok()) return wrong("the SCRAM verifier of user \"" + *user + "\" is malformed");
+    if (!list.users_.emplace(*user, *std::move(credential)).second)
       return wrong("user \"" + *user + "\" is there twice");
   }
   return list;
 }
 
-protocol::LoginMethod UserList::login_of(std::string_view user) const {
+const Credential* UserList::find(std::string_view user) const {
   const auto found = users_.find(user);
-  if (found != users_.end()) return found->second;
+  return found == users_.end() ? nullptr : &found->second;
+}
+
+protocol::LoginMethod UserList::login_of(std::string_view user) const {
+  const Credential* known = find(user);
+  return known != nullptr ? known->method : disguise(user);
+}
+
+protocol::LoginMethod UserList::disguise(std::string_view user) const {
   const auto derived = [&](std::string_view what) {
     return crypto::hmac_sha256(disguise_, std::string(what) + std::string(user));
   };

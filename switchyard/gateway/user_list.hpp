@@ -6,6 +6,7 @@
 
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/result.hpp>
+#include <switchyard/gateway/credential.hpp>
 #include <switchyard/protocol/server_startup.hpp>
 
 #include <map>
@@ -24,10 +25,14 @@ class SWITCHYARD_API UserList {
 
   /// How the user proves to be it. Who is not known is asked as well, and is never right: names can't be found out.
   [[nodiscard]] protocol::LoginMethod login_of(std::string_view user) const;
+  /// Null: not in the list.
+  [[nodiscard]] const Credential* find(std::string_view user) const;
+  /// For somebody who does not exist.
+  [[nodiscard]] protocol::LoginMethod disguise(std::string_view user) const;
   [[nodiscard]] std::size_t size() const noexcept { return users_.size(); }
 
  private:
-  std::map<std::string, protocol::LoginMethod, std::less<>> users_;
+  std::map<std::string, Credential, std::less<>> users_;
   std::string disguise_;  ///< makes the verifiers of those who don't exist
 };
 

@@ -51,6 +51,8 @@ std::optional<std::string> scram::make_nonce(const NonceSource& source) {
 ScramClient::ScramClient(const Secret& password, Options options)
     : password_(prepare_password(password.reveal())), options_(std::move(options)) {}
 
+ScramClient::ScramClient(const ScramKeys& keys, Options options) : keys_(keys), options_(std::move(options)) {}
+
 Result<std::string> ScramClient::start() {
   auto nonce = scram::make_nonce(options_.nonce);
   if (!nonce || !scram::valid_nonce(*nonce)) return refuse("could not generate a nonce for SCRAM");
@@ -93,18 +95,22 @@ Result<std::string> ScramClient::respond(ByteView server_first) {
   if (options_.binding == Binding::end_point) binding += options_.certificate_hash;
   std::string client_final = "c=" + crypto::base64_encode(binding) + ",r=" + std::string(*nonce);
 
-  crypto::Digest salted = crypto::pbkdf2_sha256(password_.reveal(), *salt, iterations);
-  const crypto::Digest client_key = crypto::hmac_sha256(crypto::view(salted), "Client Key");
-  const crypto::Digest server_key = crypto::hmac_sha256(crypto::view(salted), "Server Key");
+  if (!keys_) {
+    const crypto::Digest salted = crypto::pbkdf2_sha256(password_.reveal(), *salt, iterations);
+    keys_ = {.client = crypto::hmac_sha256(crypto::view(salted), "Client Key"),
+             .server = crypto::hmac_sha256(crypto::view(salted), "Server Key")};
+  }
+  const crypto::Digest& client_key = keys_->client;
   const crypto::Digest stored_key = crypto::sha256(crypto::view(client_key));
   std::string auth_message = client_first_bare_ + ",";
   auth_message.append(server_first);
   auth_message += "," + client_final;
   crypto::Digest proof = crypto::hmac_sha256(crypto::view(stored_key), auth_message);
   for (std::size_t i = 0; i < proof.size(); ++i) proof[i] ^= client_key[i];
-  server_signature_ = crypto::view(crypto::hmac_sha256(crypto::view(server_key), auth_message));
+  server_signature_ = crypto::view(crypto::hmac_sha256(crypto::view(keys_->server), auth_message));
 
   password_ = Secret();
+  keys_.reset();
   state_ = State::final_sent;
   return client_final + ",p=" + crypto::base64_encode(crypto::view(proof));
 }

@@ -8,9 +8,11 @@
 #include <switchyard/base/result.hpp>
 #include <switchyard/base/secret.hpp>
 #include <switchyard/protocol/limits.hpp>
+#include <switchyard/protocol/scram_keys.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +40,8 @@ class SWITCHYARD_API ScramClient {
 
   /// The password goes through SASLprep.
   ScramClient(const Secret& password, Options options);
+  /// Without the password: these come from it by the server's salt and iterations, whatever those are.
+  ScramClient(const ScramKeys& keys, Options options);
 
   /// client-first-message.
   [[nodiscard]] Result<std::string> start();
@@ -51,7 +55,8 @@ class SWITCHYARD_API ScramClient {
  private:
   enum class State : std::uint8_t { initial, first_sent, final_sent, finished, failed };
 
-  Secret password_;  ///< after SASLprep
+  Secret password_;
+  std::optional<ScramKeys> keys_;  ///< instead of the password  ///< after SASLprep
   Options options_;
   State state_ = State::initial;
   std::string nonce_;

@@ -78,6 +78,7 @@ Result<std::string> ScramServer::finish(ByteView client_final) {
     return refuse("password authentication failed");
   }
   state_ = State::finished;
+  keys_ = {.client = client_key, .server = verifier_.server_key};
   return "v=" +
          crypto::base64_encode(crypto::view(crypto::hmac_sha256(crypto::view(verifier_.server_key), auth_message)));
 }

@@ -26,6 +26,8 @@ class SWITCHYARD_API ScramServer {
   [[nodiscard]] Result<std::string> start(ByteView client_first);
   /// client-final-message in, server-final-message out. An error means: refuse the client.
   [[nodiscard]] Result<std::string> finish(ByteView client_final);
+  /// After a success: what the client has shown to have, for a login elsewhere with the same verifier.
+  [[nodiscard]] const ScramKeys& keys() const noexcept { return keys_; }
 
  private:
   enum class State : std::uint8_t { initial, challenged, finished, failed };
@@ -36,6 +38,7 @@ class SWITCHYARD_API ScramServer {
   std::string client_first_bare_;
   std::string server_first_;
   std::string nonce_;
+  ScramKeys keys_;
 };
 
 }  // namespace switchyard::inline v0::protocol

@@ -22,6 +22,7 @@ constexpr std::string_view kAlpn = "postgresql";
 /// The first byte of every TLS connection: a handshake record. No startup packet of an allowed length begins so.
 constexpr char kTlsHandshake = 0x16;
 constexpr std::size_t kMd5SaltSize = 4;
+constexpr std::size_t kMd5Size = 35;
 constexpr std::size_t kLongCancelKey = 32;
 constexpr std::size_t kNonceSize = 18;
 /// Options of the protocol itself begin so; we know none.
@@ -37,6 +38,22 @@ constexpr std::string_view kOutOfMemory = "53200";
 bool is_off(std::string_view value) {
   static constexpr std::array<std::string_view, 4> kOff{"false", "off", "no", "0"};
   return std::ranges::find(kOff, value) != kOff.end();
+}
+
+/// Is this the password of which `stored` is what a server keeps?
+bool is_password(const Secret& given, const std::string& user, const std::string& stored) {
+  if (stored.empty()) return false;
+  if (stored.starts_with("SCRAM-SHA-256$")) {
+    const Result<ScramVerifier> verifier = ScramVerifier::parse(stored);
+    if (!verifier.ok()) return false;
+    const ScramVerifier own = ScramVerifier::make(given, verifier->salt, verifier->iterations);
+    return crypto::equal_in_constant_time(crypto::view(own.stored_key), crypto::view(verifier->stored_key));
+  }
+  if (stored.starts_with("md5") && stored.size() == kMd5Size) {
+    const auto hash = crypto::md5_hex(given.reveal() + user);
+    return hash && crypto::equal_in_constant_time("md5" + *hash, stored);
+  }
+  return crypto::equal_in_constant_time(given.reveal(), stored);
 }
 
 std::string version_text(std::uint32_t version) {
@@ -213,6 +230,10 @@ ServerStartupAction ServerStartupMachine::decide(LoginMethod method) noexcept {
     method_ = std::move(method);
     if (std::holds_alternative<TrustLogin>(method_)) return authenticated();
     state_ = State::challenged;
+    if (std::holds_alternative<PasswordLogin>(method_)) {
+      (void)encode(out_, Authentication{Authentication::CleartextPassword, {}});
+      return ServerStartupAction::wait;
+    }
     if (std::holds_alternative<Md5Login>(method_)) {
       auto salt = random(kMd5SaltSize);
       if (!salt) return reject("XX000", "could not generate random MD5 salt");
@@ -230,6 +251,7 @@ ServerStartupAction ServerStartupMachine::decide(LoginMethod method) noexcept {
 
 ServerStartupAction ServerStartupMachine::on_proof(ByteView body) {
   if (std::holds_alternative<Md5Login>(method_)) return on_md5(body);
+  if (std::holds_alternative<PasswordLogin>(method_)) return on_password(body);
   return state_ == State::challenged ? on_sasl_initial(body) : on_sasl_response(body);
 }
 
@@ -238,9 +260,19 @@ ServerStartupAction ServerStartupMachine::on_md5(ByteView body) {
   if (!message.ok()) return reject(kProtocolViolation, "invalid password packet size");
   const std::string& stored = std::get<Md5Login>(method_).stored.reveal();
   // "md5" stands in front of both.
-  const auto expected = stored.size() == 35 ? crypto::md5_hex(stored.substr(3) + salt_) : std::nullopt;
+  const auto expected = stored.size() == kMd5Size ? crypto::md5_hex(stored.substr(3) + salt_) : std::nullopt;
   const bool equal = expected && crypto::equal_in_constant_time("md5" + *expected, message->password);
   return equal ? authenticated() : wrong_password();
+}
+
+ServerStartupAction ServerStartupMachine::on_password(ByteView body) {
+  const Result<PasswordMessage> message = PasswordMessage::decode(body);
+  if (!message.ok()) return reject(kProtocolViolation, "invalid password packet size");
+  if (message->password.empty()) return reject(kInvalidPassword, "empty password returned by client");
+  Secret given{std::string(message->password)};
+  if (!is_password(given, login_.user, std::get<PasswordLogin>(method_).stored.reveal())) return wrong_password();
+  proof_.password = std::move(given);
+  return authenticated();
 }
 
 ServerStartupAction ServerStartupMachine::on_sasl_initial(ByteView body) {
@@ -282,6 +314,7 @@ ServerStartupAction ServerStartupMachine::on_sasl_response(ByteView body) {
     return ServerStartupAction::wait;
   }
   (void)encode(out_, Authentication{Authentication::SASLFinal, *answer});
+  proof_.keys = scram_->keys();
   return authenticated();
 }
 

@@ -55,7 +55,17 @@ struct Md5Login {
 struct ScramLogin {
   ScramVerifier verifier;  ///< of nobody, for users that don't exist: they must look like the others
 };
-using LoginMethod = std::variant<TrustLogin, Md5Login, ScramLogin>;
+/// The password itself, in the clear on the wire.
+struct PasswordLogin {
+  Secret stored;  ///< as pg_authid.rolpassword, or in the clear; empty: no password is right
+};
+using LoginMethod = std::variant<TrustLogin, Md5Login, ScramLogin, PasswordLogin>;
+
+/// What a client has shown while it logged in, with which one can log in elsewhere in its name.
+struct LoginProof {
+  std::optional<ScramKeys> keys;
+  Secret password;
+};
 
 //  packet ─SSLRequest─► encrypting ─on_tls_started─► packet            (each request once, nothing behind it)
 //    │  └─CancelRequest─► done (action cancel)
@@ -94,6 +104,8 @@ class SWITCHYARD_API ServerStartupMachine {
   [[nodiscard]] bool encrypted() const noexcept { return tls_.has_value(); }
   [[nodiscard]] const LoginRequest& login() const noexcept { return login_; }
   [[nodiscard]] const BackendKey& cancel_key() const noexcept { return cancel_key_; }
+  /// Once the client is who it says; may be taken once.
+  [[nodiscard]] LoginProof take_proof() noexcept { return std::exchange(proof_, {}); }
   /// Bytes of the key for cancel requests that the client expects.
   [[nodiscard]] std::size_t cancel_key_size() const noexcept;
   [[nodiscard]] bool done() const noexcept { return state_ == State::done; }
@@ -108,6 +120,7 @@ class SWITCHYARD_API ServerStartupMachine {
   [[nodiscard]] ServerStartupAction on_startup_message(const StartupMessage& message);
   [[nodiscard]] ServerStartupAction on_proof(ByteView body);
   [[nodiscard]] ServerStartupAction on_md5(ByteView body);
+  [[nodiscard]] ServerStartupAction on_password(ByteView body);
   [[nodiscard]] ServerStartupAction on_sasl_initial(ByteView body);
   [[nodiscard]] ServerStartupAction on_sasl_response(ByteView body);
   [[nodiscard]] ServerStartupAction scram_failed(const Error& error);
@@ -130,6 +143,7 @@ class SWITCHYARD_API ServerStartupMachine {
   LoginRequest login_;
   BackendKey cancel_key_;
   LoginMethod method_;
+  LoginProof proof_;
   std::string salt_;  ///< of md5
   std::optional<ScramServer> scram_;
   bool scram_begun_ = false;  ///< the client's first message has been answered

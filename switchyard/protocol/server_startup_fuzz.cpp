@@ -59,7 +59,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         expect(!machine.login().user.empty() && !machine.login().database.empty());
         if (data[0] % 3 == 0) action = machine.decide(protocol::TrustLogin());
         if (data[0] % 3 == 1) {
-          action = machine.decide(protocol::Md5Login{Secret("md5" + std::string(32, 'a'))});
+          const Secret stored("md5" + std::string(32, 'a'));
+          action = (data[0] & 8) != 0 ? machine.decide(protocol::PasswordLogin{stored})
+                                      : machine.decide(protocol::Md5Login{stored});
         }
         if (data[0] % 3 == 2) action = machine.decide(protocol::ScramLogin{kVerifier});
         break;

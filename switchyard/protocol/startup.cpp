@@ -499,7 +499,11 @@ StartupAction StartupMachine::send_sasl_first() {
   scram.certificate_hash = endpoint_.certificate_hash;
   scram.max_iterations = options_.scram_max_iterations;
   scram.nonce = nonce_;
-  scram_.emplace(*options_.password, std::move(scram));
+  if (options_.scram_keys) {
+    scram_.emplace(*options_.scram_keys, std::move(scram));
+  } else {
+    scram_.emplace(*options_.password, std::move(scram));
+  }
   const auto first = scram_->start();
   if (!first.ok()) return fail(first.error());
   if (!encode(out_, SASLInitialResponse{bound_ ? kScramPlus : kScram, ByteView(*first)}))

@@ -5,6 +5,7 @@
 #include <switchyard/base/result.hpp>
 #include <switchyard/base/secret.hpp>
 #include <switchyard/protocol/limits.hpp>
+#include <switchyard/protocol/scram_keys.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -70,6 +71,8 @@ struct StartupOptions {
   std::string database;  ///< empty: the server takes the user's name
   /// Used if the server asks. Without it the machine answers need_password.
   std::optional<Secret> password;
+  /// For SCRAM instead of the password.
+  std::optional<ScramKeys> scram_keys;
   /// Further startup parameters (application_name, client_encoding, options, replication ...).
   std::vector<std::pair<std::string, std::string>> parameters;
 

@@ -242,11 +242,21 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::server(const TlsServerSett
       SSL_CTX_set_client_CA_list(context, names);
     }
     native->check_chain = true;
+    native->certificate_required = settings.certificate_required;
   }
-  // Sessions are not resumed: a database connection lives long, and a ticket would be one more secret.
+  // What is resumed comes from tickets alone: nothing is remembered here. The keys of the tickets are the
+  // context's.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_num_tickets(context, 0);
-  SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  if (settings.tickets) {
+    static constexpr std::string_view kPurpose = "postgresql";
+    SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kPurpose.data()),
+                                   static_cast<unsigned>(kPurpose.size()));
+    SSL_CTX_set_num_tickets(context, 1);
+  } else {
+    SSL_CTX_set_num_tickets(context, 0);
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  }
   SSL_CTX_set_alpn_select_cb(context, &select_alpn, nullptr);
   return std::make_shared<const TlsContext>(std::move(native));
 }

@@ -36,7 +36,11 @@ struct TlsSettings {
 struct TlsServerSettings {
   std::string certificate;   ///< PEM file with the chain
   std::string key;           ///< PEM file
-  std::string client_roots;  ///< PEM file; if given, clients must present a certificate signed by it
+  std::string client_roots;  ///< PEM file; a client's certificate must be signed by it
+  /// With client_roots: who shows no certificate is turned away.
+  bool certificate_required = true;
+  /// Clients may resume a session with a ticket that only this context can read: no certificates, no signatures.
+  bool tickets = false;
   std::string min_version = "TLSv1.2";
   std::string max_version;
 };
@@ -60,7 +64,10 @@ struct TlsInfo {
   std::string version;  ///< "TLSv1.3"
   std::string cipher;
   int bits = 0;
-  std::string alpn;                   ///< empty if none was selected
+  std::string alpn;  ///< empty if none was selected
+  /// Accepting side: the common name of the client's certificate, whose chain has been checked; empty without one.
+  std::string peer_common_name;
+  bool has_peer_certificate = false;
   std::string peer_certificate_hash;  ///< of tls-server-end-point (RFC 5929), raw; empty if there is none
   std::string own_certificate_hash;   ///< accepting side: the same of the certificate that was shown
 };

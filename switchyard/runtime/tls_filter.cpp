@@ -183,6 +183,21 @@ bool names_host(X509* certificate, const std::string& host, std::vector<std::str
   return false;
 }
 
+/// The last common name, as PostgreSQL takes it; empty if there is none, or one that hides something behind a zero.
+std::string common_name_of(X509* certificate) {
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  int last = -1;
+  for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) last = at;
+  if (last < 0) return {};
+  const ASN1_STRING* data = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last));
+  unsigned char* text = nullptr;
+  const int length = ASN1_STRING_to_UTF8(&text, data);
+  if (length < 0) return {};
+  std::string name(reinterpret_cast<const char*>(text), static_cast<std::size_t>(length));
+  OPENSSL_free(text);
+  return name.find('\0') == std::string::npos ? name : std::string();
+}
+
 /// RFC 5929, tls-server-end-point: the hash of the certificate with the hash of its signature, SHA-256 in place of
 /// MD5 and SHA-1. Empty where that is undefined (Ed25519).
 std::string end_point_hash(X509* certificate) {
@@ -320,6 +335,10 @@ struct TlsFilter::Impl {
     const Certificate certificate(SSL_get1_peer_certificate(ssl.get()));
     if (native().server) {
       if (X509* own = SSL_get_certificate(ssl.get())) info.own_certificate_hash = end_point_hash(own);
+      if (certificate != nullptr && native().check_chain) {
+        info.has_peer_certificate = true;
+        info.peer_common_name = common_name_of(certificate.get());
+      }
       return {};
     }
     if (certificate == nullptr) {
@@ -392,8 +411,9 @@ Result<std::unique_ptr<TlsFilter>> TlsFilter::create(std::shared_ptr<const TlsCo
   SSL_set_ex_data(ssl, Impl::ssl_index(), impl.get());
 
   const int verify = !native.check_chain ? SSL_VERIFY_NONE
-                     : native.server     ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                                         : SSL_VERIFY_PEER;
+                     : native.server && native.certificate_required
+                         ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+                         : SSL_VERIFY_PEER;
   SSL_set_verify(ssl, verify, native.check_chain ? &Impl::on_verify : nullptr);
   if (native.server) {
     SSL_set_accept_state(ssl);

@@ -19,7 +19,7 @@ struct TlsContext::Native {
   bool server = false;
   bool check_chain = false;
   bool check_host = false;
-  bool certificate_required = false;  // sslcertmode=require
+  bool certificate_required = false;  // sslcertmode=require; of a server: clients must show one
   std::string min_version;            // for messages
   std::string max_version;
 };

@@ -1,3 +1,4 @@
+#include <switchyard/protocol/crypto.hpp>
 #include <switchyard/protocol/startup.hpp>
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/runtime/loop.hpp>
@@ -5,6 +6,7 @@
 #include <switchyard/session/startup_driver.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -50,6 +52,14 @@ void add_parameter(std::vector<std::pair<std::string, std::string>>& parameters,
   if (!known && !value.empty()) parameters.emplace_back(name, value);
 }
 
+/// 32 bytes in base64, as the configuration has checked.
+protocol::crypto::Digest digest_of(const Secret& text) {
+  protocol::crypto::Digest out{};
+  const auto bytes = protocol::crypto::base64_decode(text.reveal());
+  if (bytes && bytes->size() == out.size()) std::memcpy(out.data(), bytes->data(), out.size());
+  return out;
+}
+
 Result<protocol::StartupOptions> startup_options(const ConnectPlan& plan, const HostSpec& host) {
   const ConnectionOptions& options = plan.options;
   protocol::StartupOptions out;
@@ -59,6 +69,9 @@ Result<protocol::StartupOptions> startup_options(const ConnectPlan& plan, const 
     out.password = host.password;
   } else if (!options.password.empty()) {
     out.password = options.password;
+  }
+  if (!options.scram_client_key.empty() && !options.scram_server_key.empty()) {
+    out.scram_keys = {.client = digest_of(options.scram_client_key), .server = digest_of(options.scram_server_key)};
   }
   out.ssl_mode = protocol_value(options.sslmode);
   out.ssl_negotiation = options.sslnegotiation == SslNegotiation::direct ? protocol::SslNegotiation::direct
