@@ -14,7 +14,8 @@ int main(int argc, char** argv) {
       argc, argv,
       "soak: no row, error or setting reaches anybody but its caller.\n"
       "An epoch has a cluster of its own; with replicas its primary is killed and replaced on the way.\n"
-      "--lane default or leased, --misfortunes all or none, --only a statement's name as in the table at the end.",
+      "--lane default or leased, --misfortunes all or none, --only a statement's name as in the table at the end.\n"
+      "--wire yes: the callers are clients of a gateway and keep session state; each has a thread (take 100).",
       {{"callers", "2000"},
        {"seconds", "60"},
        {"seed", "1"},
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
        {"epoch-seconds", "60"},
        {"misfortunes", "all"},
        {"only", "all"},
+       {"wire", "no"},
        {"lane", "default"}});
   soak::SoakOptions options;
   options.callers = words.count("callers");
@@ -31,6 +33,7 @@ int main(int argc, char** argv) {
   options.epoch_seconds = words.number("epoch-seconds");
   options.misfortunes = words.text("misfortunes") == "all";
   if (words.text("lane") != "default") options.fleet_keys = "lane = \"" + words.text("lane") + "\"\n";
+  options.wire = words.text("wire") == "yes";
   if (words.text("only") != "all") options.only = words.text("only");
   options.verbose = true;
   try {

@@ -3,6 +3,7 @@
 #include "caller.hpp"
 #include "misfortunes.hpp"
 #include "site.hpp"
+#include "wire_run.hpp"
 
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
@@ -137,6 +138,11 @@ void run_epoch(const SoakOptions& options, std::uint64_t seed, double seconds, S
   std::atomic<bool> over{false};
   std::thread loop([&, config = site.config()]() mutable {
     try {
+      if (options.wire) {
+        run_wire(common, site, options, seed);
+        over = true;
+        return;
+      }
       sy::runtime::Shard shard;
       shard.run_until_complete(run_callers(common, std::move(config), options.callers, seed));
     } catch (const std::exception& error) {

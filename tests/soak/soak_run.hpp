@@ -20,6 +20,7 @@ struct SoakOptions {
   std::string fleet_keys;  ///< more lines for [database.main], such as `lane = "leased"`
   std::string only;        ///< one shape, by its name; empty = all
   bool verbose = false;
+  bool wire = false;  ///< callers are clients of a gateway, each on a thread of its own
 };
 
 struct SoakReport {
