@@ -81,7 +81,7 @@ class GatewayThread {
 
 void run_wire(Common& common, const Site& site, const SoakOptions& options, std::uint64_t seed) {
   const sy::testing::TempFolder folder;
-  const WirePlace place{.path = folder.file("door").string(), .user = kRole, .database = "main"};
+  const WirePlace place{.path = folder.file("door"), .user = kRole, .database = "main"};
   GatewayThread gateway(site.config(), place.path);
   std::vector<std::unique_ptr<WireCaller>> callers;
   std::vector<std::thread> threads;
