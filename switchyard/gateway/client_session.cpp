@@ -519,6 +519,8 @@ void ClientSession::on_bytes(base::ReadBuffer& in) noexcept {
   mux_->on_server(in);
   traffic_->sent += stream_->out().size() - before;
   after_machine();
+  // What waited for an answer in the middle of a transaction or of a group; leave_session() sees to the rest.
+  if (link_ != nullptr && mux_->held() && !mux_->settled()) go_on();
 }
 
 void ClientSession::after_machine() noexcept {
