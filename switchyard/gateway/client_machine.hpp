@@ -185,6 +185,7 @@ class ClientMachine {
   /// The statement is on the session, or on its way there. False: wait.
   [[nodiscard]] bool ensure(const InternRef& intern);
   void make_room();
+  void stand_in(const std::string& name);
   [[nodiscard]] InternRef intern_of(ByteView body);
   [[nodiscard]] bool internable(const Intern& intern) const noexcept;
 
@@ -258,6 +259,7 @@ class ClientMachine {
   std::vector<Change> changes_;
   std::vector<std::string> touched_;  ///< settings whose values are not known
   std::vector<std::string> resets_;
+  std::vector<std::string> stand_ins_;  ///< statements on the server for a DEALLOCATE of this group
   std::vector<std::string> unjudged_;
   std::vector<std::optional<std::string>> own_row_;
   std::optional<ServerFields> own_error_;

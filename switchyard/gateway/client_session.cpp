@@ -652,8 +652,9 @@ bool ClientSession::must_keep() const noexcept { return any(mux_->pins()) || mux
 
 /// Everything is answered, in no transaction: others may have the session.
 void ClientSession::leave_session() noexcept {
-  if (mux_->take_catalogue_change() && link_->channel().route().refusal() == nullptr) {
-    link_->channel().endpoint().note_ddl();
+  if (mux_->take_catalogue_change()) {
+    destination_->statements().interns.begin_epoch();
+    if (link_->channel().route().refusal() == nullptr) link_->channel().endpoint().note_ddl();
   }
   if (state_ == State::opening) {
     destination_->add_login(learnt_settings(), mux_->settings(), mux_->parameters());
