@@ -233,6 +233,66 @@ def without_a_fleet(cases, machine):
             p.want("server started" not in result.stderr, "servers were started first", time.monotonic() - begun)
 
 
+def psql(machine, host, port, user, database, sql, **variables):
+    return subprocess.run(["psql", "-X", "-w", "-h", host, "-p", str(port), "-U", user, "-d", database, "-Atc", sql],
+                          capture_output=True, text=True, timeout=SECONDS, check=False,
+                          env={**machine.environment, **variables})
+
+
+def gateway_alone(cases, machine, dsn):
+    user = dsn.split("//")[1].split("@")[0]
+    (machine.work / "users.txt").write_text(f'"{user}" "hunter2"\n', encoding="utf-8")
+    file = machine.work / "front.toml"
+    file.write_text(f'[fleet]\napplication = "front"\n[database.main]\ndsn = "{dsn}"\n'
+                    '[gateway]\nusers_file = "users.txt"\n', encoding="utf-8")
+
+    @case(cases, "gateway lets clients in that know their password, reads users again on SIGHUP, and ends in order")
+    def _(p):
+        gateway = machine.start("gateway", "--config", str(file), "--listen", "auto", "--json")
+        lines = []
+        while not lines or lines[-1].rstrip() != "}":
+            lines.append(gateway.stdout.readline())
+        banner = json.loads("".join(lines))
+        host, port = banner["gateway"][0].rsplit(":", 1)
+        p.want(banner["databases"] == [{"database": "main", "user": user}], banner)
+        good = psql(machine, host, port, user, "main", "SELECT session_user", PGPASSWORD="hunter2")
+        p.want(good.stdout == user + "\n", good.stdout, good.stderr)
+        bad = psql(machine, host, port, user, "main", "SELECT 1", PGPASSWORD="hunter3")
+        p.want("password authentication failed" in bad.stderr, bad.stderr)
+        status = machine.run("status", "--application", "front")
+        p.want(banner["gateway"][0] in status.stdout, status.stdout, status.stderr)
+        taken = machine.run("gateway", "--config", str(file), "--set", "fleet.application=other", "--listen",
+                            banner["gateway"][0])
+        p.ended(taken, UNREACHABLE)
+        p.want(f"pid {gateway.pid} (" in taken.stderr and "--set gateway.listen" in taken.stderr, taken.stderr)
+
+        (machine.work / "users.txt").write_text(f'"{user}" "hunter3"\n', encoding="utf-8")
+        gateway.send_signal(signal.SIGHUP)
+        p.want(wait_for(lambda: psql(machine, host, port, user, "main", "SELECT 1",
+                                     PGPASSWORD="hunter3").returncode == 0), "the new password is not known")
+        (machine.work / "users.txt").write_text("nonsense\n", encoding="utf-8")
+        gateway.send_signal(signal.SIGHUP)
+        p.want("users.txt:1" in wait_for(lambda: next((line for line in gateway.stderr if "stays" in line), None)),
+               "a mistake is not told")
+        p.want(psql(machine, host, port, user, "main", "SELECT 1", PGPASSWORD="hunter3").returncode == 0,
+               "a mistake has changed something")
+        gateway.send_signal(signal.SIGINT)
+        p.want(gateway.wait(SECONDS) == OK, "exit status", gateway.returncode)
+        gateway.stdout.close()
+        gateway.stderr.close()
+
+    @case(cases, "gateway says what is missing or mistyped")
+    def _(p):
+        result = machine.run("gateway", cwd=machine.folder)
+        p.ended(result, USAGE)
+        p.want("no database is configured" in result.stderr and "switchyard up" in result.stderr, result.stderr)
+        result = machine.run("gateway", "--config", str(file), "--set", "gateway.listn=1")
+        p.want("did you mean 'gateway.listen'?" in result.stderr, result.stderr)
+        result = machine.run("gateway", "--config", str(file), "--set", "gateway.users_file=nowhere.txt")
+        p.ended(result, USAGE)
+        p.want("can't read" in result.stderr and "nowhere.txt" in result.stderr, result.stderr)
+
+
 def demonstration(cases, machine):
     up = machine.run("up", "--detach", "--http", "auto")
 
@@ -246,6 +306,24 @@ def demonstration(cases, machine):
     if up.returncode != 0:
         return
     address = re.search(r"http://(127\.0\.0\.1:\d+)", up.stdout).group(1)
+
+    @case(cases, "psql gets in through the gateway beside it, as the screen says")
+    def _(p):
+        line = re.search(r"psql -h (\S+) -p (\d+) -U (\S+) -d (\S+)", up.stdout)
+        p.want(line, "no line for psql", up.stdout)
+        host, port, user, database = line.groups()
+        result = psql(machine, host, port, user, database, "SELECT session_user")
+        p.want(result.stdout == user + "\n", result.stdout, result.stderr)
+        reads = psql(machine, host, port, user, "main:read", "SHOW transaction_read_only")
+        p.want(reads.stdout == "on\n", reads.stdout, reads.stderr)
+        folder = re.search(r"(\S+)/\.s\.PGSQL\.(\d+)", up.stdout)
+        local = psql(machine, folder.group(1), folder.group(2), user, "reference", "SELECT 1")
+        p.want(local.stdout == "1\n", local.stdout, local.stderr)
+        p.want(port in machine.run("status").stdout, "status does not show the gateway")
+        p.want("switchyard_gateway_connections_total 3" in get(address, "/metrics")[1], "not counted")
+
+    dsn = re.search(r"psql '(postgresql://\S+)'\s+# main\n", up.stdout).group(1)
+    gateway_alone(cases, machine, dsn)
 
     @case(cases, "a second up of the same application says that the first runs")
     def _(p):

@@ -278,6 +278,19 @@ TEST_F(AccessTest, TheFirstRuleThatFitsDecidesAndRefusalsReadLikeTheServers) {
   EXPECT_TRUE(PqSession(door.as("door_b")).connected());
 }
 
+TEST_F(AccessTest, NoSpellingOfASchemaLeadsAroundARule) {
+  database.execute("CREATE SCHEMA secret");
+  ConfiguredDoor door(database,
+                      "hba = [\"host secret all all reject\", \"host all all all trust\"]\n[database.secret]\n"
+                      "dsn = \"" +
+                          database.endpoint().uri() + "\"\nschema = \"secret\"\n");
+  const std::string place = "host=127.0.0.1 port=" + std::to_string(door.port()) + " user=postgres dbname=";
+  for (const char* options : {"-c search_path=secret", "--search-path=secret", R"(-csearch_path=\\"secret\\")"}) {
+    expect_refused(place + database.name() + " options='" + options + "'", "pg_hba.conf rejects connection");
+  }
+  expect_refused(place + "secret", "pg_hba.conf rejects connection");
+}
+
 TEST_F(AccessTest, ACertificateNamesItsUser) {
   TlsFiles files;
   const CertificateFiles a = files.authority().issue("door_a", {.common_name = "door_a", .alternative_names = {}});
@@ -377,6 +390,21 @@ TEST_F(AccessTest, LimitsOfUsersAndDatabasesAreSaidInPgBouncersWords) {
   }
   EXPECT_TRUE(wait_until([&] { return PqSession(door.as("door_b")).connected(); }))
       << "who has left counts no more";
+}
+
+TEST_F(AccessTest, WhoWaitsTooLongForASessionIsToldInPgBouncersWords) {
+  ConfiguredDoor door(database,
+                      "hba = [\"host all all 127.0.0.1/32 trust\"]\nrole_pool_max = 1\n"
+                      "query_wait_timeout = \"200ms\"\n");
+  PqSession one(door.as("door_a"));
+  PqSession two(door.as("door_a"));
+  ASSERT_TRUE(one.connected() && two.connected()) << two.error();
+  ASSERT_TRUE(one.execute("BEGIN").ok());
+  const auto waited = two.execute("SELECT txid_current()");
+  EXPECT_NE(waited.error().find("query_wait_timeout"), std::string::npos) << waited.error();
+  EXPECT_EQ(waited.sqlstate(), "53300");
+  ASSERT_TRUE(one.execute("COMMIT").ok());
+  EXPECT_TRUE(two.execute("SELECT txid_current()").ok()) << "it may wait again";
 }
 
 TEST_F(AccessTest, AnAddressThatAsksToCancelTooOftenIsNotHeard) {

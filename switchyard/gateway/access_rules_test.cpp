@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <random>
+#include <string>
+#include <vector>
+
 namespace switchyard::gateway {
 namespace {
 
@@ -95,6 +100,39 @@ TEST(AccessRules, WhatIsNotUnderstoodIsAnErrorWithItsLine) {
   says("host \"all all all trust", "a quote is not closed");
   says("hostgssenc all all all trust", "GSSAPI");
   says("include x", "includes are not followed");
+}
+
+TEST(AccessRules, AnyTextIsEitherRulesOrAnErrorWithItsLine) {
+  std::minstd_rand random(7);
+  const std::array<std::string_view, 22> words{"local",    "host",
+                                               "hostssl",  "all",
+                                               "\"",       ",",
+                                               "#",        "10.0.0.0/8",
+                                               "::1/128",  "::1",
+                                               "trust",    "cert",
+                                               "reject",   "a",
+                                               "sameuser", "\n",
+                                               "\t",       "255.255.255.0",
+                                               "/",        "@",
+                                               "\xff\xfe", "clientcert=verify-full"};
+  int understood = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    for (std::size_t n = random() % 9; n > 0; --n) {
+      text += words[random() % words.size()];
+      if (random() % 3 != 0) text += ' ';
+    }
+    const auto parsed = AccessRules::parse(text, "hba");
+    if (parsed.ok()) {
+      understood += parsed->empty() ? 0 : 1;
+      (void)parsed->find(from("10.1.2.3"));
+      (void)parsed->find(local("a", {"a"}));
+    } else {
+      ASSERT_EQ(parsed.error().kind(), ErrorKind::Config);
+      ASSERT_TRUE(parsed.error().message().starts_with("hba:")) << parsed.error().message();
+    }
+  }
+  EXPECT_GT(understood, 3);
 }
 
 TEST(AccessRules, ARefusalReadsLikeTheServers) {

@@ -1,5 +1,6 @@
 #include <switchyard/gateway/destination.hpp>
 
+#include <switchyard/base/units.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
@@ -25,6 +26,8 @@ constexpr std::uint32_t kMostAcquiring = 16;
 /// What clients are told at login is asked again after this.
 constexpr Duration kLoginAge = std::chrono::seconds(60);
 constexpr std::size_t kMostLogins = 256;
+/// The pool's own limit ends a wait first, and says more.
+constexpr Duration kPoolsTurn = std::chrono::milliseconds(100);
 /// Sessions at hand that are looked at for one that fits best.
 constexpr std::size_t kMostLooks = 16;
 
@@ -39,9 +42,10 @@ std::string random_prefix() {
 
 }  // namespace
 
-Destination::Destination(Fleet& fleet, std::string database)
+Destination::Destination(Fleet& fleet, std::string database, Duration longest_wait)
     : fleet_(fleet),
       database_(std::move(database)),
+      longest_wait_(longest_wait),
       interns_(random_prefix()),
       alive_(std::make_shared<Alive>(Alive{this})) {
   std::string_view name = database_;
@@ -183,15 +187,6 @@ void Destination::give_back() noexcept {
   while (!idle_.empty()) dismiss(*idle_.back(), Claim::none, {});
 }
 
-const DatabaseHandle* Destination::database() noexcept {
-  if (!handle_) {
-    Result<DatabaseHandle> handle = fleet_.database(database_);
-    if (!handle.ok()) return nullptr;
-    handle_.emplace(*std::move(handle));
-  }
-  return &*handle_;
-}
-
 // ---- who waits ----
 
 void Destination::acquire_more() noexcept {
@@ -251,26 +246,41 @@ void Destination::fail_waiters(const Error& error) noexcept {
   }
 }
 
+bool Destination::waits_for_own_limit() const noexcept {
+  return longest_wait_ > Duration::zero() &&
+         (acquire_timeout_ <= Duration::zero() || longest_wait_ < acquire_timeout_);
+}
+
 void Destination::arm_deadline() noexcept {
-  if (waiting_ == 0 || acquire_timeout_ <= Duration::zero() || deadline_.armed()) return;
+  if (waiting_ == 0 || deadline_.armed()) return;
+  const bool own = waits_for_own_limit();
+  if (!own && acquire_timeout_ <= Duration::zero()) return;
   for (const Waiter* waiter : waiters_) {
     if (waiter == nullptr) continue;
-    // The pool's own limit ends first, and says more.
-    deadline_.arm(deadline_after(waiter->since_, acquire_timeout_ + std::chrono::milliseconds(100)));
+    deadline_.arm(deadline_after(waiter->since_, own ? longest_wait_ : acquire_timeout_ + kPoolsTurn));
     return;
   }
 }
 
 void Destination::on_deadline(void* self) noexcept {
   auto& here = *static_cast<Destination*>(self);
+  const bool own = here.waits_for_own_limit();
+  const Duration limit = own ? here.longest_wait_ : here.acquire_timeout_;
   const TimePoint now = runtime::now();
   while (!here.waiters_.empty()) {
     Waiter* waiter = here.waiters_.front();
-    if (waiter != nullptr && now - waiter->since_ < here.acquire_timeout_) break;
+    if (waiter != nullptr && now - waiter->since_ < limit) break;
     here.waiters_.pop_front();
     if (waiter == nullptr) continue;
     waiter->waiting_ = false;
     --here.waiting_;
+    if (own) {
+      waiter->on_no_link(Error(ErrorKind::PoolExhausted, "query_wait_timeout")
+                             .with_hint("gateway.query_wait_timeout is " + format_duration(limit) + "; " +
+                                        std::to_string(here.links_.size()) + " sessions of database \"" +
+                                        here.database_ + "\" are in use by clients of the gateway"));
+      continue;
+    }
     waiter->on_no_link(Error(ErrorKind::PoolExhausted, "no session became free within acquire_timeout; " +
                                                            std::to_string(here.links_.size()) +
                                                            " are in use by clients of the gateway")

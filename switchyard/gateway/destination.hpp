@@ -11,7 +11,6 @@
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/gateway/interns.hpp>
-#include <switchyard/gateway/lane_meaning.hpp>
 #include <switchyard/gateway/server_link.hpp>
 #include <switchyard/gateway/setting_sets.hpp>
 #include <switchyard/runtime/timer.hpp>
@@ -22,7 +21,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,17 +59,14 @@ class Destination {
     TimePoint learnt{};
   };
 
-  /// `database` is a name for Fleet::database().
-  Destination(Fleet& fleet, std::string database);
+  /// `database` is a name for Fleet::database(). Nobody waits longer than `longest_wait` for a session, or than the
+  /// database's acquire_timeout; zero: no limit of its own.
+  Destination(Fleet& fleet, std::string database, Duration longest_wait);
   ~Destination();
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
 
   [[nodiscard]] SharedStatements statements() noexcept { return {interns_, sets_, harmless_}; }
-
-  /// The database, for what shares sessions; null while there is none.
-  [[nodiscard]] const DatabaseHandle* database() noexcept;
-  [[nodiscard]] LaneMeanings& meanings() noexcept { return meanings_; }
 
   /// A session at hand; the one that `client` had last if it is there. Null: none, or others wait already.
   [[nodiscard]] ServerLink* take(std::uint32_t client) noexcept;
@@ -110,6 +105,7 @@ class Destination {
   void fail_waiters(const Error& error) noexcept;
   [[nodiscard]] bool others_wait(const ServerLink& link) const noexcept;
   void bury(ServerLink& link) noexcept;
+  [[nodiscard]] bool waits_for_own_limit() const noexcept;
   void arm_deadline() noexcept;
   static void on_sweep(void* self) noexcept;
   static void on_deadline(void* self) noexcept;
@@ -118,11 +114,10 @@ class Destination {
   Fleet& fleet_;
   std::string database_;
   Duration acquire_timeout_{};
+  Duration longest_wait_;
   std::vector<std::string> harmless_;
   Interns interns_;
   SettingSets sets_;
-  LaneMeanings meanings_;
-  std::optional<DatabaseHandle> handle_;
   std::map<SettingsRef, Login> logins_;
   std::vector<std::unique_ptr<ServerLink>> links_;
   std::vector<ServerLink*> idle_;  ///< given last at the end

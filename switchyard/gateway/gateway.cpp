@@ -221,7 +221,10 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   Access& access() noexcept override { return access_; }
   Destination& destination(const std::string& database, RoleFleets::Place* role) override {
     std::unique_ptr<Destination>& known = role != nullptr ? role->destinations[database] : destinations_[database];
-    if (!known) known = std::make_unique<Destination>(role != nullptr ? *role->fleet : fleet_, database);
+    if (!known) {
+      known = std::make_unique<Destination>(role != nullptr ? *role->fleet : fleet_, database,
+                                            *settings_.config.query_wait_timeout);
+    }
     return *known;
   }
   /// Of the fleet's role, and of the others'.
