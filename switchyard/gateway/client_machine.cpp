@@ -74,6 +74,7 @@ void ClientMachine::detach() noexcept {
   held_ready_ = '\0';
   rest_ = 0;
   resets_.clear();
+  stand_ins_.clear();
   own_ = Own::none;
   skip_ = Skip::no;
   touched_.clear();
@@ -523,17 +524,34 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
       return false;
     }
   }
+  const bool takes_name = intern && intern->text.verb == TextVerb::deallocate && status_ != 'E';
+  if (takes_name && state_->boundaries() != 0 && changing(intern->text.name)) return false;
   if (on_server) {
     if (!ensure(intern)) return false;
+    if (takes_name) stand_in(intern->text.name);
     const std::size_t prefix = portal->first.size() + 1;
     send_renamed('B', frame.body.substr(0, prefix), state_->name_of(*intern), name->second);
   } else {
+    if (takes_name) stand_in(intern->text.name);
     send(message);
   }
   expect(Kind::bind);
   group_open_ = true;
   if (intern && !intern->text.plain) apply(intern->text);
+  if (takes_name) change_name(intern->text.name, nullptr);
   return true;
+}
+
+/// DEALLOCATE in the extended protocol is the server's to answer: it gets a statement of the client's name to take
+/// away.
+void ClientMachine::stand_in(const std::string& name) {
+  const InternRef* known = find_name(name);
+  if (known == nullptr || !*known) return;
+  constexpr ByteView kNothing("\0\0\0", 3);  // an empty text, no parameters
+  send_renamed('P', {}, name, kNothing);
+  expect(Kind::parse);
+  state_->last()->hidden = true;
+  stand_ins_.push_back(name);
 }
 
 bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) {
@@ -593,6 +611,16 @@ void ClientMachine::on_sync(ByteView message) {
   send(message);
   expect(Kind::sync);
   group_open_ = false;
+  if (stand_ins_.empty()) return;
+  // Gone already, unless an error came in between.
+  for (const std::string& name : std::exchange(stand_ins_, {})) {
+    (void)encode(*server_out_, protocol::Close{protocol::Target::statement, name});
+    expect(Kind::close);
+    state_->last()->hidden = true;
+  }
+  (void)encode(*server_out_, protocol::Sync());
+  expect(Kind::sync);
+  state_->last()->hidden = state_->last()->silent = true;
 }
 
 void ClientMachine::on_call(const protocol::Frame& frame, ByteView message) {

@@ -22,8 +22,10 @@
 #include <switchyard/base/error.hpp>
 #include <switchyard/gateway/client_text.hpp>
 #include <switchyard/gateway/interns.hpp>
+#include <switchyard/gateway/lane_group.hpp>
 #include <switchyard/gateway/session_state.hpp>
 #include <switchyard/gateway/setting_sets.hpp>
+#include <switchyard/gateway/wire_statement.hpp>
 #include <switchyard/protocol/frame.hpp>
 
 #include <cstddef>
@@ -73,6 +75,14 @@ class ClientMachine {
   /// Complete messages are in `in` that wait for something: wants_session(), or an answer of the server.
   [[nodiscard]] bool held() const noexcept { return held_; }
   [[nodiscard]] bool wants_session() const noexcept { return wants_session_; }
+
+  // ---- shared lanes ----
+
+  /// What `group` asks for, if it may run in a shared lane: no session is the client's and nothing is under way.
+  /// False: it is for on_client(). The request holds until the machine is called again.
+  [[nodiscard]] bool offer(const LaneGroup& group, WireRequest& request);
+  /// The lane has taken what was offered.
+  void shared(const LaneGroup& group);
 
   // ---- the session ----
 
@@ -175,6 +185,7 @@ class ClientMachine {
   /// The statement is on the session, or on its way there. False: wait.
   [[nodiscard]] bool ensure(const InternRef& intern);
   void make_room();
+  void stand_in(const std::string& name);
   [[nodiscard]] InternRef intern_of(ByteView body);
   [[nodiscard]] bool internable(const Intern& intern) const noexcept;
 
@@ -244,9 +255,11 @@ class ClientMachine {
   SettingsRef login_parameters_;
   std::unordered_map<std::string, InternRef> names_;  ///< null: SQL's PREPARE made it on the session itself
   InternRef unnamed_;
+  InternRef offered_;
   std::vector<Change> changes_;
   std::vector<std::string> touched_;  ///< settings whose values are not known
   std::vector<std::string> resets_;
+  std::vector<std::string> stand_ins_;  ///< statements on the server for a DEALLOCATE of this group
   std::vector<std::string> unjudged_;
   std::vector<std::optional<std::string>> own_row_;
   std::optional<ServerFields> own_error_;

@@ -20,6 +20,8 @@ constexpr std::size_t kLargestWhole = 64 << 10;
 
 constexpr std::string_view kSyntaxError = "42601";
 constexpr std::string_view kInvalidStatementName = "26000";
+/// "cached plan must not change result type" is one of them.
+constexpr std::string_view kPlanChanged = "0A000";
 
 bool is_local(Kind kind) noexcept {
   return kind == Kind::own_parse_complete || kind == Kind::own_close_complete || kind == Kind::copy_end;
@@ -243,6 +245,8 @@ ClientMachine::Pass ClientMachine::on_error_response(const protocol::Frame& fram
   told_fatal_ = told_fatal_ || fatal;
   const bool ours = frame.body.find(shared_.interns.prefix()) != ByteView::npos;
   if (ours && fields->sqlstate == kInvalidStatementName) state_->forget_statements();
+  // Its client may parse it anew, and gets what the text means now.
+  if (fields->sqlstate == kPlanChanged) shared_.interns.begin_epoch();
   Step& step = state_->head();
   const Pass pass = step.silent ? Pass::drop : ours ? Pass::rewrite_error : Pass::pass;
   copy_in_ = false;
@@ -323,7 +327,10 @@ void ClientMachine::apply(const ClientText& text) {
     state_->forget_statements();
     state_->unnamed.reset();
   }
-  if (text.changes_catalogue) catalogue_changed_ = true;
+  if (text.changes_catalogue) {
+    catalogue_changed_ = true;
+    shared_.interns.begin_epoch();
+  }
   if (any(text.claims & Claim::custom)) state_->held_custom = true;
   if (!text.judged) unjudged_.push_back(text.sql);
 }

@@ -4,6 +4,7 @@
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/gateway/access.hpp>
+#include <switchyard/gateway/client_policy.hpp>
 #include <switchyard/gateway/console.hpp>
 #include <switchyard/gateway/database_name.hpp>
 #include <switchyard/gateway/peer_account.hpp>
@@ -13,6 +14,8 @@
 #include <switchyard/runtime/task_tools.hpp>
 
 #include <algorithm>
+#include <cstring>
+#include <exception>
 #include <string_view>
 
 #include <sys/socket.h>
@@ -32,6 +35,7 @@ constexpr std::string_view kInvalidCatalogName = "3D000";
 constexpr std::string_view kInvalidAuthorization = "28000";
 constexpr std::string_view kAdminShutdown = "57P01";
 constexpr std::string_view kQueryCanceled = "57014";
+constexpr std::string_view kOutOfMemory = "53200";
 constexpr std::string_view kConnectionFailure = "08006";
 constexpr std::string_view kProtocolViolation = "08P01";
 
@@ -376,6 +380,7 @@ void ClientSession::on_no_link(const Error& error) noexcept {
 
 void ClientSession::go_on() noexcept {
   if (state_ != State::serving) return;
+  if (left_.size() != 0) return left_turn_.schedule();
   stream_->resume_reading();
   stream_->set_handler(this);
 }
@@ -398,6 +403,8 @@ void ClientSession::admit() noexcept {
   machine_.admit(parameters ? *parameters : kNone, key_);
   mux_->begin(std::move(settings), std::move(parameters));
   settings_ = {};
+  const std::string_view database = std::string_view(database_).substr(0, database_.find(':'));
+  shares_ = policy_of(host_.settings().config, database, machine_.login().user).pool_mode == PoolMode::automatic;
   timer_.disarm();
   served_ = true;
   state_ = State::serving;
@@ -459,9 +466,9 @@ ClientReport ClientSession::report() const {
     case State::startup: report.activity = authenticated_ ? ClientActivity::idle : ClientActivity::login; break;
     case State::opening: report.activity = ClientActivity::waiting; break;
     case State::serving:
-      report.activity = link_ != nullptr ? ClientActivity::active
-                        : waiting_       ? ClientActivity::waiting
-                                         : ClientActivity::idle;
+      report.activity = link_ != nullptr || wire_.running() ? ClientActivity::active
+                        : waiting_                          ? ClientActivity::waiting
+                                                            : ClientActivity::idle;
       break;
     case State::console: report.activity = ClientActivity::console; break;
     case State::cancelling: report.activity = ClientActivity::cancelling; break;
@@ -497,7 +504,84 @@ void ClientSession::set_suspended(bool on) noexcept {
 
 // ---- between the two ----
 
+/// Settings change rarely.
+void ClientSession::note_settings() noexcept {
+  try {
+    const SettingsRef& settings = mux_->settings();
+    meaning_ = destination_->meanings().of(settings);
+    statement_timeout_ = statement_timeout_of(settings);
+    noted_settings_ = settings;
+  } catch (const std::exception&) {
+    shares_ = false;
+  }
+}
+
+bool ClientSession::share(base::ReadBuffer& in) noexcept {
+  if (!shares_ || link_ != nullptr || waiting_ || stream_->unsent() > host_.settings().max_unsent) return false;
+  const LaneGroup group = read_lane_group(in.readable(), host_.settings().max_message_size);
+  if (group.kind == LaneGroup::Kind::none) return false;
+  const DatabaseHandle* const database = destination_->database();
+  if (database == nullptr) return false;
+  try {
+    WireRequest request;
+    if (!mux_->offer(group, request)) return false;
+    if (noted_settings_ != mux_->settings()) note_settings();
+    if (meaning_) {
+      if (meaning_->leased) return false;
+      request.settings = meaning_->setup;
+      request.settings_clients = static_cast<std::uint32_t>(meaning_.use_count());
+    }
+    if (statement_timeout_ > Duration::zero()) request.deadline = deadline_after(asked_, statement_timeout_);
+    request.messages = in.readable().substr(0, group.size);
+    if (!wire_.start(*database, request, stream_->out(), *this).taken) return false;
+    mux_->shared(group);
+  } catch (const std::exception&) {
+    return false;
+  }
+  ++traffic_->queries;
+  ++traffic_->transactions;
+  traffic_->received += group.size;
+  in.consume(group.size);
+  behind_ = in.size() != 0;
+  return true;
+}
+
+void ClientSession::on_answered() noexcept {
+  if (state_ != State::serving) return;
+  const Duration took = runtime::now() - asked_;
+  traffic_->in_queries += took;
+  traffic_->in_transactions += took;
+  stream_->flush_soon();
+  if (std::exchange(behind_, false)) go_on();
+}
+
+void ClientSession::on_lease(std::string_view /*why*/, ByteView messages) noexcept {
+  if (state_ != State::serving) return;
+  char* const at = left_.prepare(messages.size());
+  if (at == nullptr) return end(kOutOfMemory, "out of memory");
+  std::memcpy(at, messages.data(), messages.size());
+  left_.commit(messages.size());
+  traffic_->received -= messages.size();
+  --traffic_->queries;
+  --traffic_->transactions;
+  left_turn_.schedule();
+}
+
+void ClientSession::pump_left() noexcept {
+  if (state_ != State::serving || left_.size() == 0) return;
+  pump(left_);
+  if (state_ != State::serving || left_.size() != 0) return;
+  left_.shrink(0);
+  if (std::exchange(behind_, false)) go_on();
+}
+
 void ClientSession::pump(base::ReadBuffer& in) noexcept {
+  if (wire_.running() || (left_.size() != 0 && &in != &left_)) {
+    behind_ = true;
+    if (in.size() > host_.settings().max_unsent) stream_->pause_reading();
+    return;
+  }
+  if (&in != &left_ && share(in)) return;
   for (;;) {
     const std::size_t before = in.size();
     mux_->on_client(in);
@@ -566,8 +650,9 @@ bool ClientSession::must_keep() const noexcept { return any(mux_->pins()) || mux
 
 /// Everything is answered, in no transaction: others may have the session.
 void ClientSession::leave_session() noexcept {
-  if (mux_->take_catalogue_change() && link_->channel().route().refusal() == nullptr) {
-    link_->channel().endpoint().note_ddl();
+  if (mux_->take_catalogue_change()) {
+    destination_->statements().interns.begin_epoch();
+    if (link_->channel().route().refusal() == nullptr) link_->channel().endpoint().note_ddl();
   }
   if (state_ == State::opening) {
     destination_->add_login(learnt_settings(), mux_->settings(), mux_->parameters());
@@ -610,6 +695,13 @@ bool ClientSession::cancel(const protocol::BackendKey& key, std::uint32_t asker)
   }
   if (state_ != State::serving) return false;
   askers_.push_back(asker);
+  if (wire_.running()) {
+    wire_.cancel();
+    stream_->flush_soon();
+    if (std::exchange(behind_, false)) go_on();
+    settle_askers();
+    return true;
+  }
   if (link_ != nullptr && mux_->runs()) {
     mux_->fence();
     link_->session()->cancel();
@@ -709,6 +801,7 @@ void ClientSession::finish() noexcept {
 /// A transaction that is open is rolled back by the server, for nothing is sent that the client did not send; so is
 /// a COPY that has not ended.
 void ClientSession::release_session() noexcept {
+  wire_.withdraw();
   if (std::exchange(waiting_, false)) destination_->withdraw(*this);
   if (link_ == nullptr) return;
   ServerLink& link = *std::exchange(link_, nullptr);

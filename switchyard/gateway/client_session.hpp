@@ -18,6 +18,7 @@
 #include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/stream.hpp>
 #include <switchyard/runtime/timer.hpp>
+#include <switchyard/runtime/turn_end.hpp>
 #include <switchyard/session/session.hpp>
 
 #include <cstdint>
@@ -67,7 +68,8 @@ class ClientHost {
 class ClientSession final : private runtime::Stream::Handler,
                             private session::Session::Relay,
                             private Destination::Waiter,
-                            private ConsoleMachine::Listener {
+                            private ConsoleMachine::Listener,
+                            private WireStatement::Owner {
  public:
   /// `id` is the process id that the client is told.
   ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> stream, std::uint32_t id);
@@ -123,6 +125,10 @@ class ClientSession final : private runtime::Stream::Handler,
   void on_link(ServerLink& link) noexcept override;
   void on_no_link(const Error& error) noexcept override;
 
+  // The shared lane.
+  void on_answered() noexcept override;
+  void on_lease(std::string_view why, ByteView messages) noexcept override;
+
   // The console.
   void on_console_answered() noexcept override;
 
@@ -142,6 +148,11 @@ class ClientSession final : private runtime::Stream::Handler,
   void talk_to_console(base::ReadBuffer& in) noexcept;
   /// Gives the machine what the client has sent.
   void pump(base::ReadBuffer& in) noexcept;
+  /// Gives what comes first to the shared lane, if it is a matter for that.
+  [[nodiscard]] bool share(base::ReadBuffer& in) noexcept;
+  /// Gives the machine what has left the lane.
+  void pump_left() noexcept;
+  void note_settings() noexcept;
   /// What the machine has left to do: bytes to write, a session to leave.
   void after_machine() noexcept;
   void leave_session() noexcept;
@@ -156,6 +167,7 @@ class ClientSession final : private runtime::Stream::Handler,
   void settle_askers() noexcept;
   [[nodiscard]] Task<void> handshake();
   static void on_timer(void* self) noexcept;
+  static void on_left(void* self) noexcept { static_cast<ClientSession*>(self)->pump_left(); }
 
   ClientHost& host_;
   std::unique_ptr<runtime::Stream> stream_;
@@ -178,6 +190,15 @@ class ClientSession final : private runtime::Stream::Handler,
   Destination* destination_ = nullptr;
   ServerLink* link_ = nullptr;
   std::optional<ClientMachine> mux_;
+  // The shared lane.
+  WireStatement wire_;
+  bool shares_ = false;         ///< lanes are for it
+  bool behind_ = false;         ///< more came while a statement was in the lane
+  base::ReadBuffer left_;       ///< messages that have left the lane, for the machine
+  SettingsRef noted_settings_;  ///< those of the next two
+  LaneMeaningRef meaning_;
+  Duration statement_timeout_{};
+  runtime::TurnEnd left_turn_{&ClientSession::on_left, this};
   std::vector<std::uint32_t> askers_;
   std::unique_ptr<ConsoleMachine> console_;
   Traffic* traffic_ = nullptr;  ///< of its database, once it is served

@@ -187,6 +187,15 @@ void Destination::give_back() noexcept {
   while (!idle_.empty()) dismiss(*idle_.back(), Claim::none, {});
 }
 
+const DatabaseHandle* Destination::database() noexcept {
+  if (!handle_) {
+    Result<DatabaseHandle> handle = fleet_.database(database_);
+    if (!handle.ok()) return nullptr;
+    handle_.emplace(*std::move(handle));
+  }
+  return &*handle_;
+}
+
 // ---- who waits ----
 
 void Destination::acquire_more() noexcept {

@@ -11,6 +11,7 @@
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/gateway/interns.hpp>
+#include <switchyard/gateway/lane_meaning.hpp>
 #include <switchyard/gateway/server_link.hpp>
 #include <switchyard/gateway/setting_sets.hpp>
 #include <switchyard/runtime/timer.hpp>
@@ -21,6 +22,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +69,10 @@ class Destination {
   Destination& operator=(const Destination&) = delete;
 
   [[nodiscard]] SharedStatements statements() noexcept { return {interns_, sets_, harmless_}; }
+
+  /// The database, for what shares sessions; null while there is none.
+  [[nodiscard]] const DatabaseHandle* database() noexcept;
+  [[nodiscard]] LaneMeanings& meanings() noexcept { return meanings_; }
 
   /// A session at hand; the one that `client` had last if it is there. Null: none, or others wait already.
   [[nodiscard]] ServerLink* take(std::uint32_t client) noexcept;
@@ -118,6 +124,8 @@ class Destination {
   std::vector<std::string> harmless_;
   Interns interns_;
   SettingSets sets_;
+  LaneMeanings meanings_;
+  std::optional<DatabaseHandle> handle_;
   std::map<SettingsRef, Login> logins_;
   std::vector<std::unique_ptr<ServerLink>> links_;
   std::vector<ServerLink*> idle_;  ///< given last at the end

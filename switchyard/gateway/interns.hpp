@@ -48,6 +48,13 @@ class Interns {
     return by_key_.find(Key{body, settings.get()})->second->intern;
   }
 
+  /// The catalogue has changed: the same text may mean something else now. Who has a statement keeps it.
+  void begin_epoch() noexcept {
+    by_key_.clear();
+    entries_.clear();
+    bytes_ = 0;
+  }
+
   [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
   [[nodiscard]] std::size_t size() const noexcept { return by_key_.size(); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }

@@ -61,6 +61,15 @@ class Door {
     shard_.post([&] { asked.set_value(gateway_->status()); });
     return asked.get_future().get();
   }
+  /// The shared lanes of the database.
+  LaneStatus lane() {
+    std::promise<LaneStatus> asked;
+    shard_.post([&] {
+      const FleetStatus status = fleet_->status();
+      asked.set_value(status.databases.at(0).endpoints.at(0).lane.value_or(LaneStatus()));
+    });
+    return asked.get_future().get();
+  }
   void close() {
     std::promise<void> done;
     shard_.post([&] {
@@ -91,6 +100,7 @@ class Door {
               .value_or_throw();
     }
     if (options.change) options.change(settings);
+    fleet_ = fleet.get();
     gateway_ = gateway::Gateway::open(*fleet, std::move(settings)).value_or_throw();
     opened.set_value(gateway_->addresses().back().port());
     while (!stop_) co_await sleep(std::chrono::milliseconds(5));
@@ -102,6 +112,7 @@ class Door {
   std::optional<TlsFiles> files_;
   runtime::Shard shard_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  Fleet* fleet_ = nullptr;
   bool stop_ = false;
   std::uint16_t port_ = 0;
   std::thread thread_;

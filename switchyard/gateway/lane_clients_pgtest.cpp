@@ -1,0 +1,257 @@
+// Clients whose reads share sessions of a real server: each finds everything as if it had a session for itself.
+#include <tests/support/gateway_door.hpp>
+#include <tests/support/libpq.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace switchyard::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using embedded::TestDatabase;
+using switchyard::testing::Door;
+using switchyard::testing::PqResult;
+using switchyard::testing::PqSession;
+using ::testing::HasSubstr;
+
+constexpr int kClients = 8;
+constexpr const char* kPool = "pool = { min = 0, max = 12 }\n";
+
+class LaneClientsTest : public ::testing::Test {
+ protected:
+  void connect(const std::string& more = "") {
+    door = std::make_unique<Door>(database, switchyard::testing::DoorOptions{.more = kPool});
+    for (int i = 0; i < kClients; ++i) {
+      clients.push_back(std::make_unique<PqSession>(door->local() + more));
+      ASSERT_TRUE(clients.back()->connected()) << clients.back()->error();
+    }
+  }
+  PGconn* at(int client) { return clients[static_cast<std::size_t>(client)]->handle(); }
+  PqResult next(int client) { return PqResult(PQgetResult(at(client))); }
+  void no_more(int client) {
+    while (PGresult* more = PQgetResult(at(client))) PQclear(more);
+  }
+  std::uint64_t shared() { return door->lane().statements; }
+
+  /// Does `round` with all clients until statements have been shared `times` more.
+  template <class F>
+  void until_shared(std::uint64_t times, F round) {
+    const std::uint64_t before = shared();
+    const auto end = std::chrono::steady_clock::now() + 30s;
+    for (int n = 0; shared() < before + times; ++n) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << "never shared";
+      round(n);
+      if (HasFatalFailure()) return;
+    }
+  }
+  /// Every client sends the same, and takes its answer.
+  void until_shared(const std::string& sql) {
+    until_shared(3 * kClients, [&](int) {
+      for (int i = 0; i < kClients; ++i) ASSERT_EQ(PQsendQuery(at(i), sql.c_str()), 1);
+      for (int i = 0; i < kClients; ++i) {
+        EXPECT_TRUE(next(i).ok());
+        no_more(i);
+      }
+    });
+  }
+
+  TestDatabase database = TestDatabase::with(
+      "CREATE TABLE t (id int PRIMARY KEY, v int, d date DEFAULT '2020-01-06');"
+      "INSERT INTO t SELECT n, 0 FROM generate_series(0, 99) n");
+  std::unique_ptr<Door> door;
+  std::vector<std::unique_ptr<PqSession>> clients;
+};
+
+TEST_F(LaneClientsTest, ReadsOfManyClientsShareSessionsWithoutBeingAsked) {
+  connect();
+  const auto check = [&](int client) {
+    const PqResult result = next(client);
+    EXPECT_TRUE(result.ok()) << result.error();
+    EXPECT_EQ(result.value(0, 0), std::to_string(client));
+    EXPECT_EQ(result.column_name(0), "id");
+    EXPECT_EQ(result.command_tag(), "SELECT 1");
+    no_more(client);
+  };
+  until_shared(100, [&](int) {
+    for (int i = 0; i < kClients; ++i) {
+      ASSERT_EQ(PQsendQuery(at(i), ("SELECT id FROM t WHERE id = " + std::to_string(i) + ";").c_str()), 1);
+    }
+    for (int i = 0; i < kClients; ++i) check(i);
+  });
+  const auto send = [&](int client, const char* name) {
+    const std::string id = std::to_string(client);
+    const char* values[] = {id.c_str()};
+    return name == nullptr ? PQsendQueryParams(at(client), "SELECT id FROM t WHERE id = $1", 1, nullptr, values,
+                                               nullptr, nullptr, 0)
+                           : PQsendQueryPrepared(at(client), name, 1, values, nullptr, nullptr, 0);
+  };
+  until_shared(100, [&](int) {
+    for (int i = 0; i < kClients; ++i) ASSERT_EQ(send(i, nullptr), 1);
+    for (int i = 0; i < kClients; ++i) check(i);
+  });
+  for (int i = 0; i < kClients; ++i) {
+    EXPECT_TRUE(PqResult(PQprepare(at(i), "p", "SELECT id FROM t WHERE id = $1::int4", 0, nullptr)).ok());
+  }
+  until_shared(100, [&](int) {
+    for (int i = 0; i < kClients; ++i) ASSERT_EQ(send(i, "p"), 1);
+    for (int i = 0; i < kClients; ++i) check(i);
+  });
+}
+
+TEST_F(LaneClientsTest, AClientSeesItsOwnWritesAndItsTransaction) {
+  connect();
+  const auto read = [](int client) { return "SELECT v FROM t WHERE id = " + std::to_string(client); };
+  until_shared(100, [&](int n) {
+    const std::string value = std::to_string(n);
+    for (int i = 0; i < kClients; ++i) {
+      const std::string write = "UPDATE t SET v = " + value + " WHERE id = " + std::to_string(i);
+      const bool block = i % 2 == 0;
+      if (block) ASSERT_TRUE(clients[i]->execute("BEGIN").ok());
+      ASSERT_TRUE(clients[i]->execute(write).ok());
+      EXPECT_EQ(clients[i]->value(read(i)), value) << "inside its transaction";
+      if (block) ASSERT_TRUE(clients[i]->execute(i % 4 == 0 ? "COMMIT" : "ROLLBACK").ok());
+    }
+    for (int i = 0; i < kClients; ++i) ASSERT_EQ(PQsendQuery(at(i), read(i).c_str()), 1);
+    for (int i = 0; i < kClients; ++i) {
+      EXPECT_EQ(next(i).value(0, 0), i % 4 == 2 ? "0" : value);
+      no_more(i);
+    }
+  });
+}
+
+TEST_F(LaneClientsTest, WhatIsSentAtOnceIsAnsweredInOrder) {
+  connect();
+  until_shared("SELECT id FROM t WHERE id = 1");
+  for (int i = 0; i < kClients; ++i) ASSERT_EQ(PQenterPipelineMode(at(i)), 1);
+  until_shared(50, [&](int) {
+    for (int i = 0; i < kClients; ++i) {
+      for (int n = 0; n < 10; ++n) {
+        const std::string value = std::to_string(n);
+        const char* values[] = {value.c_str()};
+        const char* sql =
+            n == 5 ? "UPDATE t SET v = v WHERE id = $1::int RETURNING id" : "SELECT id FROM t WHERE id = $1";
+        ASSERT_EQ(PQsendQueryParams(at(i), sql, 1, nullptr, values, nullptr, nullptr, 0), 1);
+        ASSERT_EQ(PQpipelineSync(at(i)), 1);
+      }
+    }
+    for (int i = 0; i < kClients; ++i) {
+      for (int n = 0; n < 10; ++n) {
+        const PqResult result = next(i);
+        EXPECT_EQ(result.value(0, 0), std::to_string(n)) << result.error();
+        EXPECT_EQ(PQgetResult(at(i)), nullptr);
+        EXPECT_EQ(PQresultStatus(next(i).handle()), PGRES_PIPELINE_SYNC);
+      }
+    }
+  });
+}
+
+TEST_F(LaneClientsTest, TheUnnamedStatementIsAsTheServerWouldHaveIt) {
+  connect();
+  until_shared("SELECT id FROM t WHERE id = 1");
+  PqSession& client = *clients[0];
+  until_shared(10, [&](int) {
+    EXPECT_EQ(client.query("SELECT id FROM t WHERE id = $1", {"7"}).value(0, 0), "7");
+    const char* values[] = {"8"};
+    PqResult again(PQexecPrepared(client.handle(), "", 1, values, nullptr, nullptr, 0));
+    EXPECT_EQ(again.value(0, 0), "8") << again.error();
+    EXPECT_EQ(client.value("SELECT id FROM t WHERE id = 1"), "1") << "a query takes it away";
+    PqResult gone(PQexecPrepared(client.handle(), "", 1, values, nullptr, nullptr, 0));
+    EXPECT_EQ(gone.sqlstate(), "26000");
+  });
+}
+
+TEST_F(LaneClientsTest, ErrorsHaveTheFieldsOfTheServers) {
+  connect();
+  const PqSession direct(database.endpoint().keywords());
+  constexpr const char* kTexts[] = {"SELECT id, 1/(id - 1) FROM t WHERE id = 1", "SELECT id FROM t WHERE id = 'x'",
+                                    "SELECT id FROM t WHERE nothing = 1", "SELECT id, 1/(id - id) FROM t LIMIT 3"};
+  until_shared("SELECT id, 1/(id - 1) FROM t WHERE id = 2");
+  until_shared("SELECT id, 1/(id - id + 1) FROM t LIMIT 3");
+  for (const char* sql : kTexts) {
+    const PqResult expected(PQexec(direct.handle(), sql));
+    for (int round = 0; round < 5; ++round) {
+      for (int i = 0; i < kClients; ++i) ASSERT_EQ(PQsendQuery(at(i), sql), 1);
+      for (int i = 0; i < kClients; ++i) {
+        const PqResult result = next(i);
+        for (const char field : std::string("SVCMDHPpqWstcdnFLR")) {
+          EXPECT_EQ(result.error_field(field), expected.error_field(field)) << sql << ", field " << field;
+        }
+        no_more(i);
+      }
+    }
+  }
+}
+
+TEST_F(LaneClientsTest, SettingsKeepTheirMeaning) {
+  connect();
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(clients[i]->execute("SET datestyle = 'German'").ok());
+  ASSERT_TRUE(clients[6]->execute("SET datestyle = 'SQL, MDY'").ok());
+  ASSERT_TRUE(clients[0]->execute("SET application_name = 'another'").ok());
+  until_shared(200, [&](int) {
+    for (int i = 0; i < kClients; ++i) ASSERT_EQ(PQsendQuery(at(i), "SELECT d FROM t WHERE id = 5"), 1);
+    for (int i = 0; i < kClients; ++i) {
+      EXPECT_EQ(next(i).value(0, 0), i < 6 ? "06.01.2020" : i == 6 ? "01/06/2020" : "2020-01-06");
+      no_more(i);
+    }
+  });
+}
+
+TEST_F(LaneClientsTest, WhoLeavesOrCancelsHurtsNobody) {
+  connect();
+  const std::string sql = "SELECT id FROM t WHERE id = 3";
+  until_shared(sql);
+  until_shared(200, [&](int n) {
+    for (int i = 0; i < kClients; ++i) ASSERT_EQ(PQsendQuery(at(i), sql.c_str()), 1);
+    const int leaver = n % kClients;
+    const int canceller = (n + 1) % kClients;
+    if (n % 8 == 0) {
+      clients[static_cast<std::size_t>(leaver)] = std::make_unique<PqSession>(door->local());
+      ASSERT_TRUE(clients[static_cast<std::size_t>(leaver)]->connected());
+    }
+    char problem[256];
+    PGcancel* cancel = PQgetCancel(at(canceller));
+    EXPECT_EQ(PQcancel(cancel, problem, sizeof(problem)), 1) << problem;
+    PQfreeCancel(cancel);
+    for (int i = 0; i < kClients; ++i) {
+      if (i == leaver && n % 8 == 0) continue;
+      const PqResult result = next(i);
+      if (i == canceller && !result.ok()) {
+        EXPECT_EQ(result.sqlstate(), "57014");
+      } else {
+        EXPECT_EQ(result.value(0, 0), "3") << result.error();
+      }
+      no_more(i);
+    }
+  });
+}
+
+TEST_F(LaneClientsTest, AStatementTimeOutCountsFromTheStatementsReceipt) {
+  connect();
+  until_shared("SELECT id FROM t WHERE id = 3");
+  for (const auto& client : clients) ASSERT_TRUE(client->execute("SET statement_timeout = '10s'").ok());
+  until_shared("SELECT id FROM t WHERE id = 3");
+}
+
+TEST_F(LaneClientsTest, ADatabaseInTransactionModeSharesNothing) {
+  door = std::make_unique<Door>(
+      database, switchyard::testing::DoorOptions{.more = kPool, .change = [](GatewaySettings& settings) {
+                                                   settings.config.pool_mode = PoolMode::transaction;
+                                                 }});
+  for (int i = 0; i < kClients; ++i) clients.push_back(std::make_unique<PqSession>(door->local()));
+  for (int round = 0; round < 50; ++round) {
+    for (int i = 0; i < kClients; ++i) ASSERT_EQ(PQsendQuery(at(i), "SELECT id FROM t WHERE id = 3"), 1);
+    for (int i = 0; i < kClients; ++i) no_more(i);
+  }
+  EXPECT_EQ(shared(), 0U);
+}
+
+}  // namespace
+}  // namespace switchyard::gateway
