@@ -40,6 +40,8 @@ constexpr auto kPictureInterval = std::chrono::milliseconds(80);
 constexpr Duration kWarmUp = std::chrono::seconds(5);
 constexpr Duration kHttpDrain = std::chrono::seconds(2);
 constexpr std::size_t kSamples = 3;
+/// The system allows 107 bytes with the file's name, "/.s.PGSQL.65535".
+constexpr std::size_t kLongestSocketFolder = 107 - 16;
 
 /// What was decided before anything starts.
 struct Plan {
@@ -64,7 +66,8 @@ Result<void> plan_gateway(Plan& plan, const UpOptions& options) {
   if (gateway.unix_socket.is_set() || gateway.listen->empty()) return {};
   auto folder = state_folder();
   if (!folder.ok()) return folder.error();
-  gateway.unix_socket.value = *folder;
+  // Nobody asked for it by name: a path that is too long for a socket is no reason not to start.
+  if (folder->size() <= kLongestSocketFolder) gateway.unix_socket.value = *folder;
   return {};
 }
 

@@ -44,7 +44,7 @@ constexpr std::array kKeys{
     KeySpec{"gateway.admin_users", list, "", "may do everything on the console (database switchyard)"},
     KeySpec{"gateway.stats_users", list, "", "may look at the console's tables"},
     KeySpec{"gateway.max_clients", count, "10000", "clients that have logged in", 1, kMostClients},
-    KeySpec{"gateway.max_logins", count, "1000", "connections that have not logged in yet", 1, kMostClients},
+    KeySpec{"gateway.max_logins", count, "1000", "connections that have not logged in yet; with one more the oldest of them is ended", 1, kMostClients},
     KeySpec{"gateway.database_max_clients", count, "0", "clients of one database; 0: any", 0, kMostClients},
     KeySpec{"gateway.user_max_clients", count, "0", "clients of one user; 0: any", 0, kMostClients},
     KeySpec{"gateway.user_max_sessions", count, "0", "sessions that one user's clients use at a time; 0: any", 0, kMostSessions, "", stored},

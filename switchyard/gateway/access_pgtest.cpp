@@ -21,9 +21,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <future>
 #include <thread>
+#include <vector>
 
 namespace switchyard::gateway {
 namespace {
@@ -161,6 +163,32 @@ TEST_F(AccessTest, AClientActsAsTheRoleItLogsInAs) {
   expect_refused(door.as("door_c"), "role \"door_c\" does not exist");
 }
 
+TEST_F(AccessTest, RolesShareNothingHoweverManyClientsReadAtOneTime) {
+  database.execute(
+      "CREATE TABLE mine (owner name, x int); INSERT INTO mine SELECT r, g FROM unnest(ARRAY['door_a', 'door_b']) "
+      "r, "
+      "generate_series(1, 3) g; ALTER TABLE mine ENABLE ROW LEVEL SECURITY; "
+      "CREATE POLICY own ON mine USING (owner = current_user); GRANT SELECT ON mine TO door_a, door_b");
+  ConfiguredDoor door(database, "hba = [\"host all all 127.0.0.1/32 trust\"]\n");
+  constexpr int kClients = 4;
+  constexpr int kReads = 150;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2 * kClients; ++i) {
+    threads.emplace_back([&, role = std::string(i % 2 == 0 ? "door_a" : "door_b")] {
+      PqSession session(door.as(role));
+      for (int read = 0; read < kReads; ++read) {
+        const auto seen = session.query("SELECT owner, current_user, session_user FROM mine WHERE x = 2");
+        const bool right = seen.ok() && seen.rows() == 1 && seen.value(0, 0) == role && seen.value(0, 1) == role &&
+                           seen.value(0, 2) == role;
+        if (!right) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST_F(AccessTest, ThereAreNoMorePoolsOfRolesThanAllowed) {
   ConfiguredDoor door(database, "hba = [\"host all all 127.0.0.1/32 trust\"]\nrole_pools = 1\nrole_pool_max = 2\n");
   {
@@ -206,6 +234,24 @@ TEST_F(AccessTest, APasswordInTheClearServesForTheServerAsWell) {
   EXPECT_EQ(a.value("SELECT session_user"), "door_a");
   expect_refused(door.as("door_a", "password='secret b'"), "password authentication failed");
   expect_refused(door.as("door_b", "password='secret b'"), "password authentication failed");
+}
+
+TEST_F(AccessTest, APauseHoldsForEveryRole) {
+  ConfiguredDoor door(database,
+                      "hba = [\"host all all 127.0.0.1/32 trust\"]\nadmin_users = [\"postgres\"]\n"
+                      "query_wait_timeout = \"200ms\"\n");
+  PqSession console("host=127.0.0.1 port=" + std::to_string(door.port()) + " dbname=switchyard user=postgres");
+  ASSERT_TRUE(console.connected()) << console.error();
+  PqSession a(door.as("door_a"));
+  ASSERT_TRUE(a.connected()) << a.error();
+  EXPECT_TRUE(a.execute("CREATE TEMP TABLE t (x int); DROP TABLE t").ok());
+  ASSERT_TRUE(console.execute("PAUSE").ok()) << console.error();
+  EXPECT_EQ(database.query_value("SELECT count(*) FROM pg_stat_activity WHERE usename = 'door_a'"), "0");
+  EXPECT_FALSE(a.execute("SELECT txid_current()").ok());
+  EXPECT_FALSE(PqSession(door.as("door_b")).connected()) << "nor for one that comes only now";
+  ASSERT_TRUE(console.execute("RESUME").ok()) << console.error();
+  EXPECT_TRUE(a.execute("SELECT txid_current()").ok());
+  EXPECT_TRUE(PqSession(door.as("door_b")).connected());
 }
 
 // ---- users of the server ----

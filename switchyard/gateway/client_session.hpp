@@ -102,6 +102,8 @@ class ClientSession final : private runtime::Stream::Handler,
   [[nodiscard]] bool holds_session() const noexcept { return link_ != nullptr; }
   [[nodiscard]] bool waits_for_session() const noexcept { return waiting_; }
   [[nodiscard]] bool authenticated() const noexcept { return authenticated_; }
+  /// It has not proved yet who it is.
+  [[nodiscard]] bool logging_in() const noexcept { return state_ == State::startup; }
   [[nodiscard]] bool was_served() const noexcept { return served_; }
   [[nodiscard]] ClientReport report() const;
   /// After SUSPEND nothing is read until the end of it.

@@ -33,6 +33,13 @@ void note(const std::string& what) {
   log::info("gateway", "console_command", [&] { return "console: " + what; }, {});
 }
 
+void pause_everywhere(const ConsoleHost& host, const std::string& database) {
+  host.each_fleet([&](Fleet& fleet) { (void)fleet.pause(database); });
+}
+void resume_everywhere(const ConsoleHost& host, const std::string& database) {
+  host.each_fleet([&](Fleet& fleet) { (void)fleet.resume(database); });
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> console_parameters(std::string_view user) {
@@ -130,14 +137,17 @@ bool Console::done(Wait wait, const std::vector<std::string>& databases) const {
       return client.unsent == 0 || client.activity == ClientActivity::console;
     });
   }
-  for (const DatabaseStatus& database : host_.fleet().status().databases) {
-    if (!contains(databases, database.name)) continue;
-    for (const EndpointStatus& endpoint : database.endpoints) {
-      if (!endpoint.pool) continue;
-      if ((wait == Wait::paused ? endpoint.pool->total : endpoint.pool->outdated) != 0) return false;
+  bool done = true;
+  host_.each_fleet([&](Fleet& fleet) {
+    for (const DatabaseStatus& database : fleet.status().databases) {
+      if (!contains(databases, database.name)) continue;
+      for (const EndpointStatus& endpoint : database.endpoints) {
+        if (!endpoint.pool) continue;
+        if ((wait == Wait::paused ? endpoint.pool->total : endpoint.pool->outdated) != 0) done = false;
+      }
     }
-  }
-  return true;
+  });
+  return done;
 }
 
 void Console::look() noexcept {
@@ -178,7 +188,7 @@ void Console::withdraw(ConsoleMachine& asker) noexcept {
   if (waiter.wait == Wait::renewed || shutting_down()) return;
   if (waiter.wait == Wait::paused && !all_paused_) {
     for (const std::string& database : waiter.databases) {
-      if (paused_.erase(database) != 0) (void)host_.fleet().resume(database);
+      if (paused_.erase(database) != 0) resume_everywhere(host_, database);
     }
     return;
   }
@@ -198,7 +208,7 @@ std::optional<Result<ConsoleAnswer>> Console::pause(const std::string& database,
     paused_.insert(database);
   }
   for (const std::string& name : *names) {
-    (void)host_.fleet().pause(name);
+    pause_everywhere(host_, name);
     host_.give_sessions_back(name);
   }
   return wait(asker, Wait::paused, *std::move(names), "PAUSE");
@@ -217,7 +227,7 @@ Result<ConsoleAnswer> Console::resume(const std::string& database) {
   if (!paused_.contains(database)) return console_error("database " + database + " is not paused");
   note("RESUME " + database);
   paused_.erase(database);
-  if (!all_paused_) (void)host_.fleet().resume(database);
+  if (!all_paused_) resume_everywhere(host_, database);
   return tagged("RESUME");
 }
 
@@ -225,7 +235,7 @@ void Console::resume_all() noexcept {
   if (std::exchange(suspended_, false)) host_.suspend(false);
   if (!std::exchange(all_paused_, false)) return;
   for (const DatabaseConfig& database : host_.fleet().config().databases) {
-    if (!paused_.contains(database.name)) (void)host_.fleet().resume(database.name);
+    if (!paused_.contains(database.name)) resume_everywhere(host_, database.name);
   }
 }
 
@@ -258,7 +268,7 @@ Result<ConsoleAnswer> Console::reconnect(const std::string& database) {
   if (!names.ok()) return names.error();
   note(database.empty() ? "RECONNECT" : "RECONNECT " + database);
   for (const std::string& name : *names) {
-    (void)host_.fleet().reconnect(name);
+    host_.each_fleet([&](Fleet& fleet) { (void)fleet.reconnect(name); });
     host_.give_sessions_back(name);
   }
   return tagged("RECONNECT");
@@ -271,7 +281,7 @@ Result<ConsoleAnswer> Console::kill(const std::string& database) {
   note(database.empty() ? "KILL" : "KILL " + database);
   for (const std::string& name : *names) {
     paused_.insert(name);
-    (void)host_.fleet().pause(name);
+    pause_everywhere(host_, name);
   }
   for (const ClientReport& client : host_.client_reports()) {
     if (client.activity == ClientActivity::console || !contains(*names, client.database)) continue;
@@ -315,7 +325,7 @@ std::optional<Result<ConsoleAnswer>> Console::shut_down(const std::string& how) 
   if (servers) {
     all_paused_ = true;
     for (const std::string& name : *databases("", "")) {
-      (void)host_.fleet().pause(name);
+      pause_everywhere(host_, name);
       host_.give_sessions_back(name);
     }
   }

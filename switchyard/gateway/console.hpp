@@ -12,6 +12,7 @@
 #include <switchyard/runtime/timer.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -31,6 +32,8 @@ inline constexpr std::string_view kConsoleDatabase = "switchyard";
 class ConsoleHost {
  public:
   [[nodiscard]] virtual Fleet& fleet() noexcept = 0;
+  /// That one, and those of roles other than its own, which have the same databases.
+  virtual void each_fleet(const std::function<void(Fleet&)>& apply) const = 0;
   /// May be changed by SET.
   [[nodiscard]] virtual GatewaySettings& console_settings() noexcept = 0;
   [[nodiscard]] virtual std::vector<ClientReport> client_reports() const = 0;
@@ -54,6 +57,9 @@ class Console final : public ConsoleRunner {
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
+  [[nodiscard]] bool paused(std::string_view database) const noexcept {
+    return all_paused_ || paused_.contains(database);
+  }
   /// Is this dbname the console's?
   [[nodiscard]] bool is_console(std::string_view database) const noexcept;
   /// What a user who has logged in may do there; nothing: not even look. `own_account`: it came over a Unix-domain

@@ -12,6 +12,7 @@
 #include <switchyard/runtime/turn_end.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <list>
 #include <map>
 #include <string>
@@ -34,6 +35,7 @@ constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 constexpr Duration kDrainPause = std::chrono::milliseconds(20);
 
 constexpr std::string_view kAdminShutdown = "57P01";
+constexpr std::string_view kTooManyConnections = "53300";
 constexpr std::string_view kInvalidAuthorization = "28000";
 constexpr std::string_view kShutdownMessage = "terminating connection due to administrator command";
 
@@ -161,14 +163,22 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
 
   void add(std::unique_ptr<runtime::Stream> stream) {
     ++status_.accepted;
-    if (clients_.size() - authenticated_ >= settings_.max_logins) {
-      ++status_.refused;
-      return;
-    }
+    if (clients_.size() - authenticated_ - ended_.size() >= settings_.max_logins) make_room();
     const std::uint32_t id = next_id();
+    logins_.push_back(id);
     ClientSession& added =
         *clients_.emplace(id, std::make_unique<ClientSession>(*this, std::move(stream), id)).first->second;
     added.start();
+  }
+
+  /// Whoever has not logged in for longest goes: connections that say nothing keep nobody out.
+  void make_room() noexcept {
+    while (!logins_.empty()) {
+      const auto found = clients_.find(logins_.front());
+      logins_.pop_front();
+      if (found == clients_.end() || !found->second->logging_in()) continue;
+      return found->second->end(kTooManyConnections, "too many connections are logging in");
+    }
   }
 
   std::uint32_t next_id() noexcept {
@@ -222,6 +232,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   Destination& destination(const std::string& database, RoleFleets::Place* role) override {
     std::unique_ptr<Destination>& known = role != nullptr ? role->destinations[database] : destinations_[database];
     if (!known) {
+      if (role != nullptr && console_.paused(role->database)) (void)role->fleet->pause(role->database);
       known = std::make_unique<Destination>(role != nullptr ? *role->fleet : fleet_, database,
                                             *settings_.config.query_wait_timeout);
     }
@@ -246,6 +257,10 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
 
   Console& console() noexcept override { return console_; }
 
+  void each_fleet(const std::function<void(Fleet&)>& apply) const override {
+    apply(fleet_);
+    for (const auto& role : access_.roles().places()) apply(*role->fleet);
+  }
   GatewaySettings& console_settings() noexcept override { return settings_; }
   std::vector<ClientReport> client_reports() const override {
     std::vector<ClientReport> reports;
@@ -313,6 +328,11 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   static void on_reap(void* self) noexcept {
     auto& gateway = *static_cast<Impl*>(self);
     for (const std::uint32_t id : std::exchange(gateway.ended_, {})) gateway.clients_.erase(id);
+    while (!gateway.logins_.empty()) {
+      const auto found = gateway.clients_.find(gateway.logins_.front());
+      if (found != gateway.clients_.end() && found->second->logging_in()) break;
+      gateway.logins_.pop_front();
+    }
   }
 
   Fleet& fleet_;
@@ -332,6 +352,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   std::map<std::string, std::unique_ptr<Destination>> destinations_;
   std::unordered_map<std::uint32_t, std::unique_ptr<ClientSession>> clients_;
   std::vector<std::uint32_t> ended_;
+  std::deque<std::uint32_t> logins_;  ///< in the order in which they came; some are past it, or gone
   Console console_{*this};
   runtime::TurnEnd reap_{&Impl::on_reap, this};
   std::list<Door> doors_;

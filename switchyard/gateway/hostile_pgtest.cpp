@@ -88,7 +88,7 @@ class Door {
                         "\"\n"
                         "hba = [\"local all postgres trust\", \"local all all scram-sha-256\", "
                         "\"host all postgres all trust\", \"host all all all scram-sha-256\"]\n"
-                        "login_timeout = \"5s\"\ncancel_rate = 1000000\n"
+                        "login_timeout = \"5s\"\ncancel_rate = 1000000\nmax_logins = 100\n"
                         "tls_certificate = \"" +
                         files_.server.certificate + "\"\ntls_key = \"" + files_.server.key + "\"\n";
     const FleetConfig config = load_config(sources).value_or_throw();
@@ -152,6 +152,12 @@ class Attacker {
       case 12: return say(mutated());
       default: return hold();
     }
+  }
+
+  /// A connection that says nothing.
+  void hold_open() {
+    const int fd = open();
+    if (fd >= 0) keep(fd);
   }
 
  private:
@@ -290,6 +296,17 @@ TEST_P(Hostile, NonsenseByTheThousandDisturbsNoHealthyClient) {
   EXPECT_EQ(healthy.value("SELECT 1"), "1");
   // Whoever had been let in as postgres and sent nonsense is gone, and nobody's login is left over.
   EXPECT_TRUE(wait_until([&] { return door.status().clients == 1; })) << door.status().clients;
+}
+
+TEST_P(Hostile, ConnectionsThatSayNothingKeepNobodyOut) {
+  TestDatabase database;
+  Door door(database, GetParam());
+  Attacker attacker(door, 1);
+  for (int i = 0; i < 3 * static_cast<int>(kHeld); ++i) attacker.hold_open();
+  PqSession healthy(door.as("postgres"));
+  ASSERT_TRUE(healthy.connected()) << healthy.error();
+  EXPECT_EQ(healthy.value("SELECT 1"), "1");
+  EXPECT_LE(door.status().logins, 101u);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ struct GatewaySettings {
   Duration login_timeout = std::chrono::seconds(60);
   /// Clients past their startup packet; one more is told 53300.
   std::uint32_t max_clients = 10'000;
-  /// Connections that have not logged in yet, beyond which further ones are closed at once.
+  /// Connections that have not logged in yet. With one more the oldest of them is ended.
   std::uint32_t max_logins = 1'000;
   /// A message of a client that is larger ends it.
   std::uint32_t max_message_size = protocol::kMaxMessageSize;
