@@ -24,5 +24,20 @@ TEST(Soak, NoRowReachesAnybodyButItsCallerWhileAReplicaTakesOver) {
   EXPECT_EQ(report.misfortunes.at("primary killed, replica promoted"), 1);
 }
 
+TEST(Soak, ClientsOverTheWireGetTheirOwnAnswersAndKeepTheirSessions) {
+  const SoakReport report = run_soak({.callers = 40, .seconds = 4, .seed = 20261121, .wire = true});
+  EXPECT_EQ(report.failure, "");
+  EXPECT_GT(report.score->total(Outcome::right), 500U);
+  EXPECT_GT(report.score->total(Outcome::dropped), 0U);
+  EXPECT_FALSE(report.misfortunes.empty());
+}
+
+TEST(Soak, ClientsOverTheWireGetTheirOwnAnswersWhileAReplicaTakesOver) {
+  const SoakReport report = run_soak({.callers = 30, .seconds = 5, .seed = 16, .replicas = 1, .wire = true});
+  EXPECT_EQ(report.failure, "");
+  EXPECT_GT(report.score->total(Outcome::right), 200U);
+  EXPECT_EQ(report.misfortunes.at("primary killed, replica promoted"), 1);
+}
+
 }  // namespace
 }  // namespace soak

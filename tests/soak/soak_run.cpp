@@ -1,6 +1,7 @@
 #include "soak_run.hpp"
 
 #include "caller.hpp"
+#include "lane_counts.hpp"
 #include "misfortunes.hpp"
 #include "site.hpp"
 #include "wire_run.hpp"
@@ -63,20 +64,7 @@ sy::Task<void> run_callers(Common& common, sy::FleetConfig config, int callers, 
     }
     co_await sy::sleep(10ms);
   }
-  for (const auto& database : fleet->status().databases) {
-    for (const auto& endpoint : database.endpoints) {
-      if (!endpoint.lane) continue;
-      common.score.count("statements", endpoint.lane->statements);
-      common.score.count("groups", endpoint.lane->syncs);
-      common.score.count("moved away from a slow one", endpoint.lane->reissued);
-      common.score.count("cancel requests", endpoint.lane->cancels);
-      common.score.count("alarms", endpoint.lane->alarms);
-      for (const auto& exit : endpoint.lane->exits) common.score.count(exit.why, exit.count);
-      for (const auto& refusal : endpoint.lane->refusals)
-        common.score.count("not taken in, " + refusal.why, refusal.count);
-    }
-  }
-  if (common.score.counted("alarms") != 0) common.score.fail("a tripwire of the lane did not hold");
+  count_lanes(*fleet, common.score);
   co_await fleet->close(10s);
 }
 

@@ -33,6 +33,8 @@ struct WireShape {
   const char* name;
   unsigned weight;
   void (*run)(WireCaller& me);
+  /// Makes or drops something, if only for itself.
+  bool changes_catalogue = false;
 };
 [[nodiscard]] std::span<const WireShape> wire_shapes();
 
@@ -80,6 +82,7 @@ class WireCaller {
 
  private:
   const WireShape& choose();
+  [[nodiscard]] static bool catalogue_rests();
   void connect();
   void run_once(const WireShape& shape);
   void fail(const std::string& what);

@@ -1,5 +1,6 @@
 #include "wire_run.hpp"
 
+#include "lane_counts.hpp"
 #include "wire_caller.hpp"
 
 #include <switchyard/fleet/fleet.hpp>
@@ -26,7 +27,7 @@ using namespace std::chrono_literals;
 /// Clients' doors: one Unix-domain path, where the account that runs the gateway needs no proof.
 class GatewayThread {
  public:
-  GatewayThread(sy::FleetConfig config, const std::string& path) {
+  GatewayThread(sy::FleetConfig config, const std::string& path, Score& score) : score_(score) {
     std::promise<void> opened;
     auto ready = opened.get_future();
     thread_ = std::thread([this, &opened, path, fleet = std::move(config)]() mutable {
@@ -68,9 +69,11 @@ class GatewayThread {
     opened.set_value();
     while (!stop_) co_await sy::sleep(5ms);
     gateway.reset();
+    count_lanes(*fleet, score_);
     co_await fleet->close(10s);
   }
 
+  Score& score_;  ///< nobody else's when the thread has been told to stop
   std::atomic<bool> stop_{false};
   bool opened_ = false;
   std::exception_ptr failure_;
@@ -82,7 +85,7 @@ class GatewayThread {
 void run_wire(Common& common, const Site& site, const SoakOptions& options, std::uint64_t seed) {
   const sy::testing::TempFolder folder;
   const WirePlace place{.path = folder.file("door"), .user = kRole, .database = "main"};
-  GatewayThread gateway(site.config(), place.path);
+  GatewayThread gateway(site.config(), place.path, common.score);
   std::vector<std::unique_ptr<WireCaller>> callers;
   std::vector<std::thread> threads;
   sy::Random random(seed);
