@@ -461,7 +461,8 @@ void Lane::Impl::turn() noexcept {
     if (seat.condemned())
       seat.close(Error(ErrorKind::Closed, "the session left the shared lane").with_session_lost());
   }
-  machine.plan(now, actions);
+  // What is sent now was not sent when this turn began.
+  machine.plan(machine.queued() > 0 ? std::max(now, Clock::now()) : now, actions);
   perform(now);
   for (LaneSeat& seat : seats_) seat.flush();
   if (machine.queued() > 0) {

@@ -174,11 +174,12 @@ LaneAnswer LaneMachine::skipped(LaneSlot index) noexcept {
   return wanted ? LaneAnswer::again : LaneAnswer::discard;
 }
 
-std::optional<Duration> LaneMachine::synced(LaneSlot index, TimePoint now, LaneActions& actions) noexcept {
+std::optional<Duration> LaneMachine::synced(LaneSlot index, TimePoint now, TimePoint earliest,
+                                            LaneActions& actions) noexcept {
   Slot& slot = slots_[index];
   std::optional<Duration> each;
   if (slot.answered > 0) {
-    each = (now - slot.group_started) / static_cast<int>(slot.answered);
+    each = std::max(earliest - slot.group_started, Duration::zero()) / static_cast<int>(slot.answered);
     usual_ += (std::min<Duration>(*each, limits_.depth_time) - usual_) / 16;
   }
   slot.answered = 0;

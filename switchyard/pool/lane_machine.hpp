@@ -111,8 +111,9 @@ class SWITCHYARD_API LaneMachine {
   [[nodiscard]] LaneAnswer failed(LaneSlot slot, LaneFault fault, TimePoint now) noexcept;
   /// An earlier statement of its group failed.
   [[nodiscard]] LaneAnswer skipped(LaneSlot slot) noexcept;
-  /// ReadyForQuery of a group: what each of its statements took on average, if it had any.
-  std::optional<Duration> synced(LaneSlot slot, TimePoint now, LaneActions& actions) noexcept;
+  /// ReadyForQuery of a group: what each of its statements took on average, if it had any. It came after
+  /// `earliest`: who reads late does not say that the server was slow.
+  std::optional<Duration> synced(LaneSlot slot, TimePoint now, TimePoint earliest, LaneActions& actions) noexcept;
 
   /// The session has gone. Each statement on its wire comes back through lose_next(), in order.
   void lost(LaneSlot slot, LaneLoss loss) noexcept;

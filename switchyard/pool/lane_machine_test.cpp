@@ -195,10 +195,10 @@ TEST_F(LaneMachineTest, BehindAStatementThatTakesTooLongEverybodyLeavesOnce) {
   now += 1s;
   EXPECT_THAT(tick(), ElementsAre("slow 2 alone @1"));
   EXPECT_EQ(machine->completed(0, now), LaneAnswer::deliver);
-  machine->synced(0, now, actions);
+  machine->synced(0, now, now, actions);
   EXPECT_FALSE(machine->takes(0));
   EXPECT_EQ(machine->completed(0, now), LaneAnswer::discard);
-  machine->synced(0, now, actions);
+  machine->synced(0, now, now, actions);
   EXPECT_TRUE(machine->takes(0));
 }
 
@@ -239,7 +239,7 @@ TEST_F(LaneMachineTest, AFenceFallsWhenTheRequestHasSettledAndEveryAnswerHasCome
     if (request_first) machine->cancel_settled(0, now, actions);
     EXPECT_FALSE(machine->takes(0));
     EXPECT_EQ(machine->failed(0, LaneFault::lane, now), LaneAnswer::discard);
-    machine->synced(0, now, actions);
+    machine->synced(0, now, now, actions);
     EXPECT_EQ(machine->takes(0), request_first);
     if (!request_first) machine->cancel_settled(0, now, actions);
     EXPECT_TRUE(machine->takes(0));
@@ -258,7 +258,7 @@ TEST_F(LaneMachineTest, BetweenTheLastAnswerAndItsReadyForQueryAFenceStands) {
   EXPECT_EQ(machine->completed(0, now), LaneAnswer::discard);
   machine->cancel_settled(0, now, actions);
   EXPECT_FALSE(machine->takes(0)) << "what is sent now may be cancelled with what was before";
-  machine->synced(0, now, actions);
+  machine->synced(0, now, now, actions);
   EXPECT_TRUE(machine->takes(0));
 }
 
@@ -310,7 +310,7 @@ TEST_F(LaneMachineTest, ARetiringSessionGetsNothingMoreAndClosesWhenItsWireIsEmp
   submitted();
   EXPECT_THAT(plan(), IsEmpty());
   (void)machine->completed(0, now);
-  machine->synced(0, now, actions);
+  machine->synced(0, now, now, actions);
   EXPECT_THAT(take(), ElementsAre("close @0"));
 }
 

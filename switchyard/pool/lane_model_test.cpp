@@ -186,7 +186,7 @@ class World {
         settle(skipped, machine_->skipped(slot));
       }
     }
-    if (sync) machine_->synced(slot, now_, actions_);
+    if (sync) machine_->synced(slot, now_, now_, actions_);
     machine_->plan(now_, actions_);
     perform();
     return true;

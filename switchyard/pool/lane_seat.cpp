@@ -1,4 +1,5 @@
 #include <switchyard/pool/lane_impl.hpp>
+#include <switchyard/runtime/arrival.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/values/row.hpp>
 
@@ -444,7 +445,8 @@ void LaneSeat::SyncSink::on_ready(char status) noexcept {
   if (seat.slot_ == kNoLaneSlot) return;
   const TimePoint now = runtime::now();
   Lane::Impl& lane = seat.lane_;
-  const std::optional<Duration> each = lane.machine.synced(seat.slot_, now, lane.actions);
+  const std::optional<Duration> each =
+      lane.machine.synced(seat.slot_, now, std::min(now, runtime::earliest_arrival()), lane.actions);
   if (each && seat.answered_.size() == 1) {
     if (LaneShape* shape = lane.shapes.by_id(seat.answered_.front())) seat.note_alone(*shape, *each, now);
   } else if (each && *each * static_cast<int>(seat.answered_.size()) >= kSlowInLane) {

@@ -13,7 +13,7 @@ constexpr std::uint32_t kRunsKept = 64;
 /// busy everything is slow now and then, and leases would only make it busier.
 constexpr std::uint32_t kSlowShare = 4;
 constexpr std::uint32_t kLeastSlowRuns = 3;
-constexpr std::uint32_t kQuickRuns = 16;
+constexpr std::uint32_t kQuickRuns = 8;
 constexpr Duration kFaultWindow = std::chrono::seconds(10);
 constexpr Duration kLossBar = std::chrono::minutes(10);
 
@@ -59,7 +59,7 @@ void LaneShape::note_run(Duration took, std::uint32_t others, TimePoint now) noe
     recent_since_ = now;
   }
   if (took >= kSlowInGroup) {
-    alone_runs_ = 0;
+    suspect();
   } else if (++alone_runs_ % kQuickRuns == 0) {
     recent_max_ /= 2;  // a hiccup of the machine is forgotten sooner than by time alone
   }

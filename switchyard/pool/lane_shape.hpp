@@ -8,6 +8,7 @@
 #include <switchyard/protocol/row.hpp>
 #include <switchyard/sql/verdict.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,6 +41,8 @@ inline constexpr std::uint32_t kCustomPlans = 5;
 inline constexpr std::uint32_t kPlansCompared = 6;
 /// Runs in a Sync of its own before a statement shares one.
 inline constexpr std::uint32_t kRunsAlone = 24;
+/// Where it was sure before: of a machine that is busy everything is slow now and then.
+inline constexpr std::uint32_t kRunsAgain = 8;
 
 class SWITCHYARD_API LaneShape {
  public:
@@ -76,7 +79,7 @@ class SWITCHYARD_API LaneShape {
   /// It ran on a lease.
   void note_leased_run(Duration took, std::uint32_t others, TimePoint now) noexcept;
   /// A group with it in took much longer than it should have.
-  void suspect() noexcept { alone_runs_ = 0; }
+  void suspect() noexcept { alone_runs_ = std::min(alone_runs_, kRunsAlone - kRunsAgain); }
   /// Its answer failed for a reason of its own.
   void note_failure() noexcept { alone_runs_ = 0; }
   /// It had to be run on a lease after all.
