@@ -453,6 +453,24 @@ TEST_F(AccessTest, WhoWaitsTooLongForASessionIsToldInPgBouncersWords) {
   EXPECT_TRUE(two.execute("SELECT txid_current()").ok()) << "it may wait again";
 }
 
+TEST_F(AccessTest, WhoAsksForNothingForTooLongIsEnded) {
+  ConfiguredDoor door(database,
+                      "hba = [\"host all all 127.0.0.1/32 trust\"]\nclient_idle_timeout = \"2500ms\"\n"
+                      "idle_transaction_timeout = \"500ms\"\n");
+  PqSession idle(door.as("postgres"));
+  PqSession open(door.as("postgres"));
+  PqSession at_work(door.as("postgres"));
+  ASSERT_TRUE(idle.connected() && open.connected() && at_work.connected()) << at_work.error();
+  ASSERT_TRUE(open.execute("BEGIN; CREATE TEMP TABLE t (x int)").ok());
+  EXPECT_EQ(at_work.value("SELECT 'slept' FROM pg_sleep(2)"), "slept") << "it waits for an answer, it is not idle";
+  EXPECT_EQ(at_work.value("BEGIN; SELECT 'slept' FROM pg_sleep(2); COMMIT; SELECT 'x'"), "x");
+  EXPECT_FALSE(open.execute("SELECT 1").ok());
+  EXPECT_NE(open.error().find("idle transaction timeout"), std::string::npos) << open.error();
+  EXPECT_FALSE(idle.execute("SELECT 1").ok());
+  EXPECT_NE(idle.error().find("client_idle_timeout"), std::string::npos) << idle.error();
+  EXPECT_EQ(at_work.value("SELECT 1"), "1");
+}
+
 TEST_F(AccessTest, AnAddressThatAsksToCancelTooOftenIsNotHeard) {
   ConfiguredDoor door(database, "hba = [\"host all all 127.0.0.1/32 trust\"]\ncancel_rate = 2\n");
   PqSession session(door.as("postgres"));

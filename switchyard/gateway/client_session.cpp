@@ -459,6 +459,13 @@ void ClientSession::on_console_answered() noexcept {
 
 // ---- what it looks like ----
 
+ClientSession::Idleness ClientSession::idleness(TimePoint now) noexcept {
+  const bool active = state_ != State::serving || waiting_ || wire_.running() || mux_->runs();
+  if (active) active_ = now;
+  if (state_ != State::serving) return {};
+  return {.time = now - std::max({connected_, asked_, active_}), .in_transaction = mux_->busy()};
+}
+
 ClientReport ClientSession::report() const {
   ClientReport report;
   report.id = id_;

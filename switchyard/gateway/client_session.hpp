@@ -99,6 +99,13 @@ class ClientSession final : private runtime::Stream::Handler,
   [[nodiscard]] bool busy() const noexcept {
     return state_ == State::opening || waiting_ || (state_ == State::serving && mux_->busy());
   }
+  /// For how long it has asked for nothing, looked at every second or so: what runs in between is not noticed, but
+  /// begins with something that it sends.
+  struct Idleness {
+    Duration time{};
+    bool in_transaction = false;  ///< or in a group whose Sync has not come
+  };
+  [[nodiscard]] Idleness idleness(TimePoint now) noexcept;
   [[nodiscard]] bool holds_session() const noexcept { return link_ != nullptr; }
   [[nodiscard]] bool waits_for_session() const noexcept { return waiting_; }
   [[nodiscard]] bool authenticated() const noexcept { return authenticated_; }
@@ -205,6 +212,7 @@ class ClientSession final : private runtime::Stream::Handler,
   std::unique_ptr<ConsoleMachine> console_;
   Traffic* traffic_ = nullptr;  ///< of its database, once it is served
   const TimePoint connected_ = runtime::now();
+  TimePoint active_{};  ///< when it was last seen at something
   TimePoint asked_{};
   TimePoint waits_since_{};
   std::string application_name_;

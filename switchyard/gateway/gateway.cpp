@@ -31,6 +31,8 @@ constexpr std::uint32_t kShardMask = 0x7f;
 
 /// Without a file descriptor to spare, accepting is tried again after this.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
+/// Clients are looked at this often where they may not be idle for ever.
+constexpr Duration kIdleLook = std::chrono::seconds(1);
 /// Clients that were busy are looked at again after this.
 constexpr Duration kDrainPause = std::chrono::milliseconds(20);
 
@@ -77,6 +79,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
       door.listener = *std::move(opened);
       door.task.start(accept(*door.listener));
     }
+    watch_idle();
     return {};
   }
 
@@ -84,6 +87,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     if (std::exchange(closed_, true)) return;
     if (joined_) settings_.shards->leave(shard_);
     load_.disarm();
+    idle_.disarm();
     doors_.clear();
     for (const auto& [id, client] : clients_) {
       client->end(kAdminShutdown, std::string(kShutdownMessage));
@@ -122,6 +126,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     // The console's functions may be what is running now.
     settings_.console.admin_users = std::move(settings.console.admin_users);
     settings_.console.stats_users = std::move(settings.console.stats_users);
+    watch_idle();
   }
 
   Task<void> drain(Duration patience) {
@@ -215,6 +220,31 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
 
   void cancel_for(const protocol::BackendKey& key, std::uint32_t asker) noexcept override {
     if (!cancel_here(key, asker)) on_cancel_done(asker);
+  }
+
+  // ---- who asks for nothing ----
+
+  void watch_idle() noexcept {
+    const bool wanted = *settings_.config.client_idle_timeout > Duration::zero() ||
+                        *settings_.config.idle_transaction_timeout > Duration::zero();
+    if (wanted && !closed_) idle_.arm(deadline_after(runtime::now(), kIdleLook));
+  }
+  static void on_idle(void* self) noexcept {
+    auto& gateway = *static_cast<Impl*>(self);
+    const TimePoint now = runtime::now();
+    for (const auto& [id, client] : gateway.clients_) gateway.end_if_idle(*client, now);
+    gateway.watch_idle();
+  }
+  void end_if_idle(ClientSession& client, TimePoint now) noexcept {
+    const ClientSession::Idleness idle = client.idleness(now);
+    const Duration limit =
+        idle.in_transaction ? *settings_.config.idle_transaction_timeout : *settings_.config.client_idle_timeout;
+    if (limit <= Duration::zero() || idle.time < limit) return;
+    if (idle.in_transaction) {
+      client.end("25P03", "idle transaction timeout");
+    } else {
+      client.end("57P05", "client_idle_timeout");
+    }
   }
 
   static void on_load(void* self) noexcept {
@@ -344,6 +374,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   bool joined_ = false;
   Duration processor_time_{};
   runtime::Timer load_{&Impl::on_load, this};
+  runtime::Timer idle_{&Impl::on_idle, this};
   GatewayStatus status_;
   std::vector<runtime::SocketAddress> addresses_;
   Access access_{fleet_, settings_, [this](std::uint32_t client, std::string message) {
