@@ -40,7 +40,10 @@ constexpr bool is_among(string_view word, std::span<const string_view> list) noe
 }
 
 /// Anywhere in the text they say more than it takes to judge here.
-constexpr std::array<string_view, 4> kSuspicious{"temp", "temporary", "pg_temp", "unlogged"};
+constexpr std::array<string_view, 5> kSuspicious{"temp", "temporary", "pg_temp", "unlogged", "pg_settings"};
+
+/// An UPDATE of it sets what it names (manual, 54.24).
+constexpr string_view kSettingsView = "pg_settings";
 
 /// One pass over the tokens, which remembers the last three words or signs.
 class PlainScan {
@@ -63,7 +66,9 @@ class PlainScan {
         if (!take_quoted('\'')) return false;
         remember(Token::other);
       } else if (c == '"') {
+        const string_view before = rest_;
         if (!take_quoted('"')) return false;
+        if (before.substr(1, before.size() - rest_.size() - 2) == kSettingsView) return false;
         remember(Token::quoted_name);
       } else if (c == '$') {
         if (!take_parameter()) return false;
@@ -286,6 +291,10 @@ Residue residue_of(const sql::StatementFacts& facts, std::span<const std::string
     worst = std::max(worst, one == Residue::unknown_code && !calls ? Residue::lasting : one);
   }
   for (const sql::Name& function : facts.functions) worst = std::max(worst, residue_of_call(function, harmless));
+  const auto is_settings = [](const sql::Name& relation) { return relation.name == kSettingsView; };
+  if (facts.writes && std::ranges::any_of(facts.relations, is_settings)) {
+    worst = std::max(worst, Residue::undone_by_reset);
+  }
   return worst;
 }
 

@@ -45,6 +45,8 @@ TEST(Residue, WhatMayCallSomethingUnknownIsNotPlain) {
                           "SELECT set_config('a.b', 'c', false)",
                           "SELECT setseed(0.5)",
                           "SELECT pg_advisory_lock(1)",
+                          "UPDATE pg_settings SET setting = 'evil' WHERE name = 'search_path'",
+                          "UPDATE pg_catalog.\"pg_settings\" SET setting = 'evil' WHERE name = 'search_path'",
                           "SELECT 1 INTO TEMP t",
                           "SELECT 1 INTO TEMPORARY t",
                           "SELECT E'\\'; SET a = 1; --'",
@@ -77,7 +79,8 @@ TEST(Residue, WhatAResetUndoesIsKnown) {
         "CREATE TEMP TABLE t (id int)", "SELECT 1 INTO TEMP t", "LISTEN x",
         "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "SELECT pg_advisory_lock(1)",
         "SELECT pg_catalog.pg_try_advisory_lock_shared(1, 2)", "DISCARD ALL", "BEGIN", "SET ROLE x",
-        "SET SESSION AUTHORIZATION x", "SELECT 1; SET a.b = 'c'"}) {
+        "SET SESSION AUTHORIZATION x", "SELECT 1; SET a.b = 'c'",
+        "UPDATE pg_settings SET setting = 'evil' WHERE name = 'search_path'"}) {
     EXPECT_EQ(of(sql), Residue::undone_by_reset) << sql;
   }
 }
