@@ -40,6 +40,8 @@
 
 namespace switchyard::inline v0::gateway {
 
+struct ClientMemory;
+
 /// What clients of one database and role share.
 struct SharedStatements {
   Interns& interns;
@@ -127,6 +129,15 @@ class ClientMachine {
   [[nodiscard]] const std::optional<ServerFields>& own_error() const noexcept { return own_error_; }
   [[nodiscard]] const SettingsRef& settings() const noexcept { return settings_; }
   [[nodiscard]] const SettingsRef& parameters() const noexcept { return parameters_; }
+
+  // ---- another process ----
+
+  /// Nothing of it is under way, here or on a session.
+  [[nodiscard]] bool can_travel() const noexcept;
+  /// Requires can_travel().
+  [[nodiscard]] ClientMemory memory() const;
+  /// Instead of begin().
+  void recall(const ClientMemory& memory);
 
   // ---- what is known ----
 

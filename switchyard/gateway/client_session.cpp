@@ -102,6 +102,10 @@ ClientSession::ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> 
   machine_.send_to(stream_->out());
 }
 
+ClientSession::ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> stream,
+                             const TravellingClient& client)
+    : host_(host), stream_(std::move(stream)), id_(client.id), placed_(true), machine_({}, stream_->out()) {}
+
 ClientSession::~ClientSession() {
   state_ = State::ended;
   release_session();
@@ -457,6 +461,54 @@ void ClientSession::on_console_answered() noexcept {
   stream_->set_handler(this);  // shows what came meanwhile
 }
 
+// ---- another process ----
+
+TravellingClient ClientSession::travel(runtime::StreamParcel& parcel) {
+  TravellingClient client;
+  client.id = id_;
+  client.secret = key_.secret;
+  client.user = user_.empty() ? machine_.login().user : user_;
+  client.database = database_;
+  client.application_name = application_name_;
+  client.shares = shares_;
+  client.looked_up = looked_up_ != nullptr;
+  if (role_) client.role = TravellingClient::Role{.password = role_->login.password, .keys = role_->login.keys};
+  client.memory = mux_->memory();
+  parcel = stream_->detach();
+  client.received = parcel.received();
+  client.unsent = parcel.unsent();
+  departed_ = true;
+  finish();
+  return client;
+}
+
+void ClientSession::arrive(const TravellingClient& client) noexcept {
+  const FleetConfig& config = host_.fleet().config();
+  const auto database = config.resolve(client.database);
+  // This process does not have it any more, or not for him.
+  if (!database.ok() || !database->database->configured()) return finish();
+  if (!host_.access().enter(id_, *database->database, client.user, client.looked_up).ok()) return finish();
+  if (client.role) {
+    const RoleLogin login{.role = client.user, .password = client.role->password, .keys = client.role->keys};
+    auto place = host_.access().roles().open(*database->database, login, host_.settings().config);
+    if (!place.ok()) return finish();
+    role_ = *std::move(place);
+  }
+  authenticated_ = served_ = true;
+  user_ = client.user;
+  database_ = client.database;
+  application_name_ = client.application_name;
+  key_ = {static_cast<std::int32_t>(id_), client.secret};
+  traffic_ = &host_.console().traffic_of(database->database->name);
+  host_.on_authenticated(*this);
+  destination_ = &host_.destination(database_, role_.get());
+  mux_.emplace(destination_->statements(), stream_->out(), id_, host_.settings().max_message_size);
+  mux_->recall(client.memory);
+  shares_ = client.shares;
+  state_ = State::serving;
+  stream_->start(this);
+}
+
 // ---- what it looks like ----
 
 ClientSession::Idleness ClientSession::idleness(TimePoint now) noexcept {
@@ -483,7 +535,7 @@ ClientReport ClientSession::report() const {
     case State::ended: report.activity = ClientActivity::idle; break;
   }
   if (authenticated_) {
-    report.user = machine_.login().user;
+    report.user = user_.empty() ? machine_.login().user : user_;
     report.database = database_;
   }
   report.application_name = application_name_;

@@ -12,6 +12,7 @@
 #include <switchyard/gateway/settings.hpp>
 #include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/gateway/startup_settings.hpp>
+#include <switchyard/gateway/travelling_client.hpp>
 #include <switchyard/protocol/frame.hpp>
 #include <switchyard/protocol/server_startup.hpp>
 #include <switchyard/runtime/loop.hpp>
@@ -76,12 +77,15 @@ class ClientSession final : private runtime::Stream::Handler,
   /// One that comes from another shard; start_over() instead of start().
   ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> stream, std::uint32_t id,
                 protocol::ServerStartupMachine startup);
+  /// One that comes from another process; arrive() instead of start().
+  ClientSession(ClientHost& host, std::unique_ptr<runtime::Stream> stream, const TravellingClient& client);
   ~ClientSession();
   ClientSession(const ClientSession&) = delete;
   ClientSession& operator=(const ClientSession&) = delete;
 
   void start() noexcept;
   void start_over() noexcept;
+  void arrive(const TravellingClient& client) noexcept;
   /// Leaves for another shard, out of ClientHost::place(): this one has ended. Empty: it has ended in any case.
   [[nodiscard]] ArrivingClient depart() noexcept;
   [[nodiscard]] const protocol::LoginRequest& login() const noexcept { return machine_.login(); }
@@ -117,6 +121,17 @@ class ClientSession final : private runtime::Stream::Handler,
   void set_suspended(bool on) noexcept;
   [[nodiscard]] bool asked_to_cancel() const noexcept { return asked_to_cancel_; }
   [[nodiscard]] bool departed() const noexcept { return departed_; }
+  /// It may go to another process now.
+  [[nodiscard]] bool can_travel() const noexcept {
+    return state_ == State::serving && link_ == nullptr && !waiting_ && askers_.empty() && !stream_->is_tls() &&
+           !wire_.running() && !behind_ && left_.size() == 0 && mux_->can_travel();
+  }
+  [[nodiscard]] bool on_console() const noexcept { return state_ == State::console; }
+  [[nodiscard]] bool over() const noexcept { return state_ == State::ended; }
+  /// It stays as long as it lives.
+  [[nodiscard]] bool stays() const noexcept { return stream_->is_tls(); }
+  /// Requires can_travel(). Afterwards this one has ended; `parcel` keeps the socket until it is dropped.
+  [[nodiscard]] TravellingClient travel(runtime::StreamParcel& parcel);
 
  private:
   enum class State : std::uint8_t { startup, opening, serving, console, cancelling, draining, ended };
@@ -188,6 +203,7 @@ class ClientSession final : private runtime::Stream::Handler,
   bool asked_to_cancel_ = false;
   bool departed_ = false;
   bool waiting_ = false;  ///< for a session
+  std::string user_;      ///< of one that came from another process
   std::string database_;  ///< the fleet's name for it
   Settings settings_;     ///< of the startup packet
   protocol::ServerStartupMachine machine_;

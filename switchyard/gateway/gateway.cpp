@@ -2,6 +2,7 @@
 
 #include <switchyard/gateway/client_session.hpp>
 #include <switchyard/gateway/console.hpp>
+#include <switchyard/gateway/handover.hpp>
 #include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/runtime/listener.hpp>
 #include <switchyard/runtime/loop.hpp>
@@ -17,6 +18,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <time.h>
@@ -53,7 +55,11 @@ Duration processor_time() noexcept {
 
 }  // namespace
 
-class Gateway::Impl final : public ClientHost, private ConsoleHost, private ShardMember {
+class Gateway::Impl final : public ClientHost,
+                            private ConsoleHost,
+                            private ShardMember,
+                            private HandoverHost,
+                            private TakeoverHost {
  public:
   Impl(Fleet& fleet, GatewaySettings settings)
       : fleet_(fleet),
@@ -71,15 +77,21 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
       processor_time_ = processor_time();
       load_.arm(deadline_after(runtime::now(), kLoadReport));
     }
+    SY_TRY(take_over());
     for (const runtime::SocketAddress& address : settings_.listen) {
+      const bool taken_over = std::ranges::any_of(
+          doors_, [&](const Door& door) { return takeover_ && is_at(*door.listener, address); });
+      if (taken_over) continue;
       auto opened = runtime::Listener::open(address, {.unix_mode = settings_.unix_mode});
       if (!opened.ok()) return opened.error();
-      addresses_.push_back((*opened)->address());
-      Door& door = doors_.emplace_back();
-      door.listener = *std::move(opened);
-      door.task.start(accept(*door.listener));
+      add_door(*std::move(opened));
     }
     watch_idle();
+    if (takeover_) SY_TRY(takeover_->start(*this));
+    if (settings_.handover_path.empty()) return {};
+    auto handover = Handover::open(settings_.handover_path, *this);
+    if (!handover.ok()) return handover.error();
+    handover_ = *std::move(handover);
     return {};
   }
 
@@ -88,7 +100,9 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     if (joined_) settings_.shards->leave(shard_);
     load_.disarm();
     idle_.disarm();
-    doors_.clear();
+    close_doors();
+    handover_.reset();
+    takeover_.reset();
     for (const auto& [id, client] : clients_) {
       client->end(kAdminShutdown, std::string(kShutdownMessage));
     }
@@ -130,7 +144,7 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   }
 
   Task<void> drain(Duration patience) {
-    doors_.clear();
+    close_doors();
     const TimePoint deadline = deadline_after(runtime::now(), patience);
     while (!closed_ && runtime::now() < deadline) {
       bool busy = false;
@@ -186,12 +200,115 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
     }
   }
 
+  // ---- another process ----
+
+  /// Goes on with the sockets of a process that runs.
+  Result<void> take_over() {
+    if (!settings_.take_over || settings_.handover_path.empty()) return {};
+    auto connection = runtime::DescriptorChannel::connect(settings_.handover_path);
+    if (!connection.ok()) return {};  // nobody is there
+    auto begun = Takeover::begin(*std::move(connection));
+    if (!begun.ok()) return begun.error();
+    takeover_ = *std::move(begun);
+    expected_.insert(takeover_->ids().begin(), takeover_->ids().end());
+    for (runtime::Descriptor& socket : takeover_->take_doors()) {
+      auto adopted = runtime::Listener::adopt(std::move(socket));
+      if (!adopted.ok()) return adopted.error();
+      add_door(*std::move(adopted));
+    }
+    return {};
+  }
+  void add_door(std::unique_ptr<runtime::Listener> listener) {
+    addresses_.push_back(listener->address());
+    Door& door = doors_.emplace_back();
+    door.listener = std::move(listener);
+    door.task.start(accept(*door.listener));
+  }
+  [[nodiscard]] static bool is_at(const runtime::Listener& listener, const runtime::SocketAddress& address) {
+    const runtime::SocketAddress& own = listener.address();
+    return own == address ||
+           (!own.is_unix() && !address.is_unix() && address.port() == 0 && own.host() == address.host());
+  }
+
+  void adopt(TravellingClient client, runtime::Descriptor socket) noexcept override {
+    expected_.erase(client.id);
+    auto stream = runtime::Stream::adopt(socket.release(), client.received, client.unsent);
+    if (!stream.ok() || clients_.contains(client.id)) return;
+    ++status_.accepted;
+    ++status_.taken_over;
+    auto session = std::make_unique<ClientSession>(*this, *std::move(stream), client);
+    clients_.emplace(client.id, std::move(session)).first->second->arrive(client);
+  }
+  void on_taken_over() noexcept override { expected_.clear(); }
+
+  [[nodiscard]] std::vector<std::uint32_t> client_ids() const override {
+    std::vector<std::uint32_t> ids;
+    for (const auto& [id, client] : clients_) ids.push_back(id);
+    return ids;
+  }
+  [[nodiscard]] std::vector<int> doors() const override {
+    std::vector<int> sockets;
+    for (const Door& door : doors_) sockets.push_back(door.listener->native_handle());
+    return sockets;
+  }
+  void set_accepting(bool on) noexcept override {
+    for (Door& door : doors_) {
+      if (on) {
+        door.task.start(accept(*door.listener));
+      } else {
+        door.task.reset();
+      }
+    }
+  }
+  void depart_clients(Duration waited) override {
+    std::vector<std::uint32_t> late;
+    for (const auto& [id, client] : clients_) {
+      if (!handover_->has_room()) break;
+      if (client->can_travel()) {
+        runtime::StreamParcel parcel;
+        const TravellingClient leaving = client->travel(parcel);
+        if (!parcel) continue;  // it has ended by itself
+        handover_->send(leaving, parcel.native_handle());
+        if (!handover_->departing()) return;
+        ++status_.handed_over;
+      } else if (waited > settings_.handover_limit && !client->stays() && client->serving()) {
+        late.push_back(id);
+      }
+    }
+    for (const std::uint32_t id : late) {
+      clients_.at(id)->end(kAdminShutdown,
+                           "terminating connection: another process has taken over, and "
+                           "handover_limit has passed");
+    }
+  }
+  /// The paths of Unix-domain sockets are removed, unless they are another process's by now.
+  void close_doors() noexcept {
+    if (handover_ && handover_->departing()) {
+      for (Door& door : doors_) door.listener->abandon();
+    }
+    doors_.clear();
+  }
+  [[nodiscard]] std::size_t clients_left() const noexcept override {
+    // The console is of this process, and ends with it.
+    return static_cast<std::size_t>(std::ranges::count_if(
+        clients_, [](const auto& client) { return !client.second->over() && !client.second->on_console(); }));
+  }
+  void cancel_for_successor(const protocol::BackendKey& key) noexcept override {
+    const auto found = clients_.find(static_cast<std::uint32_t>(key.process_id));
+    if (found != clients_.end()) (void)found->second->cancel(key, 0);
+  }
+  void on_handed_over() noexcept override {
+    for (Door& door : doors_) door.listener->abandon();
+    close_doors();
+    if (settings_.on_handed_over) settings_.on_handed_over();
+  }
+
   std::uint32_t next_id() noexcept {
     std::uint32_t id = 0;
     do {
       number_ = (number_ + 1) & kNumberMask;
       id = shard_ << kShardShift | number_;
-    } while (number_ == 0 || clients_.contains(id));
+    } while (number_ == 0 || clients_.contains(id) || expected_.contains(id));
     return id;
   }
 
@@ -322,7 +439,11 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
       ++status_.unknown_cancels;
       return false;
     }
-    if (target == shard_) return cancel_here(key, asker.id());
+    if (target == shard_) {
+      // It is answered as if it had been cancelled: the old process is told and does it.
+      if (takeover_ && expected_.contains(static_cast<std::uint32_t>(key.process_id))) takeover_->cancel(key);
+      return cancel_here(key, asker.id());
+    }
     return joined_ && settings_.shards->call(
                           target, [key, id = asker.id()](ShardMember& member) { member.cancel_for(key, id); });
   }
@@ -387,6 +508,9 @@ class Gateway::Impl final : public ClientHost, private ConsoleHost, private Shar
   Console console_{*this};
   runtime::TurnEnd reap_{&Impl::on_reap, this};
   std::list<Door> doors_;
+  std::unique_ptr<Handover> handover_;
+  std::unique_ptr<Takeover> takeover_;
+  std::unordered_set<std::uint32_t> expected_;  ///< ids of clients that may come from another process
 };
 
 Gateway::Gateway(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}

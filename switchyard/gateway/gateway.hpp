@@ -24,13 +24,15 @@
 namespace switchyard::inline v0::gateway {
 
 struct GatewayStatus {
-  std::uint32_t clients = 0;   ///< connected, those that log in included
-  std::uint32_t serving = 0;   ///< of them: have logged in
-  std::uint32_t holding = 0;   ///< of those: have a session of the server at the moment
-  std::uint32_t waiting = 0;   ///< or wait for one
-  std::uint32_t roles = 0;     ///< pools of roles other than the fleet's
-  std::uint32_t sessions = 0;  ///< of the server that the gateway has at hand
-  std::uint32_t logins = 0;    ///< have not logged in yet
+  std::uint32_t clients = 0;      ///< connected, those that log in included
+  std::uint32_t serving = 0;      ///< of them: have logged in
+  std::uint32_t holding = 0;      ///< of those: have a session of the server at the moment
+  std::uint32_t waiting = 0;      ///< or wait for one
+  std::uint32_t roles = 0;        ///< pools of roles other than the fleet's
+  std::uint32_t sessions = 0;     ///< of the server that the gateway has at hand
+  std::uint32_t logins = 0;       ///< have not logged in yet
+  std::uint32_t handed_over = 0;  ///< clients that went to another process
+  std::uint32_t taken_over = 0;   ///< clients that came from one
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;          ///< ended before they had logged in, cancel requests not counted
   std::uint64_t cancels = 0;          ///< cancel requests that named a client

@@ -13,7 +13,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace switchyard::inline v0::gateway {
@@ -43,6 +45,16 @@ struct GatewaySettings {
   std::uint32_t max_message_size = protocol::kMaxMessageSize;
   /// Bytes that may wait for one side to take them before the other is not read any more.
   std::size_t max_unsent = std::size_t{256} << 10;
+  /// Where a process that takes over asks for sockets and clients (handover.hpp): a Unix-domain path for the own
+  /// account. Empty: none can.
+  std::string handover_path;
+  /// Take over from the process that waits at handover_path, if there is one.
+  bool take_over = false;
+  /// Clients that hold a session so long after another process began to take over are ended (57P01); those over TLS
+  /// are not.
+  Duration handover_limit = std::chrono::hours(1);
+  /// Everything has been handed over: the program may end.
+  std::function<void()> on_handed_over;
   /// The other shards of this gateway; null: there are none.
   std::shared_ptr<ShardDirectory> shards;
 };
