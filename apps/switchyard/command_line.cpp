@@ -32,6 +32,9 @@ struct Fields {
   RouteExplainOptions route;
   SqlExplainOptions sql;
   CompletionOptions completion;
+  MigrateCommand migrate;
+  std::vector<std::string> placeholders;
+  std::string target, migration_version, lock_timeout, statement_timeout;
   std::string topic;
   bool csv = false;
   bool help = false;
@@ -64,6 +67,33 @@ void add_global(CLI::App& app, Fields& fields) {
   app.add_flag("--quiet,-q", fields.global.quiet);
   app.add_flag("--verbose,-v", fields.global.verbose);
   app.add_flag("--help,-h", fields.help);
+}
+
+CLI::App* add_command(CLI::App& app, const char* name);
+
+void add_migrate(CLI::App& app, Fields& fields) {
+  CLI::App* migrate = add_command(app, "migrate");
+  MigrateCommand& into = fields.migrate;
+  migrate->add_option("--on", into.on)->expected(1)->take_all()->allow_extra_args(false);
+  migrate->add_option("--placeholder", fields.placeholders)->expected(1)->take_all()->allow_extra_args(false);
+  migrate->add_option("--ignore", into.ignore)->expected(1)->take_all()->allow_extra_args(false);
+  migrate->add_option("--target", fields.target);
+  migrate->add_flag("--out-of-order", into.out_of_order);
+  for (const char* name : {"status", "info", "plan", "validate", "drift"}) add_command(*migrate, name);
+  CLI::App* up = add_command(*migrate, "up");
+  up->add_option("--lock-timeout", fields.lock_timeout);
+  up->add_option("--statement-timeout", fields.statement_timeout);
+  up->add_option("--jobs,-j", into.jobs)->check(CLI::Range(1, 64));
+  up->add_option("--version", fields.migration_version);
+  up->add_flag("--baseline-on-migrate", into.baseline_on_migrate);
+  up->add_flag("--no-validate", into.no_validate);
+  CLI::App* create = add_command(*migrate, "new");
+  create->add_option("words", into.words);
+  create->add_option("--version", fields.migration_version);
+  create->add_flag("--repeatable", into.repeatable);
+  add_command(*migrate, "repair")->add_flag("--delete-missing", into.delete_missing);
+  add_command(*migrate, "baseline")->add_option("--version", fields.migration_version);
+  add_command(*migrate, "lint")->add_option("files", into.words);
 }
 
 CLI::App* add_command(CLI::App& app, const char* name) {
@@ -139,6 +169,7 @@ void add_commands(CLI::App& app, Fields& fields) {
       action->add_option("entry", fields.entry);
     }
   }
+  add_migrate(app, fields);
   CLI::App* maintenance = add_command(app, "maintenance");
   maintenance->add_option("--on", fields.on);
   add_command(*maintenance, "begin")->add_option("--for", fields.length);
@@ -151,9 +182,9 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 18> kCommands{
+constexpr std::array<std::string_view, 19> kCommands{
     "up",      "down",       "status",  "events", "query", "shell", "config",      "doctor", "health",
-    "breaker", "completion", "version", "help",   "route", "spool", "maintenance", "sql",    "gateway"};
+    "breaker", "completion", "version", "help",   "route", "spool", "maintenance", "sql",    "gateway", "migrate"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -263,6 +294,47 @@ std::optional<SpoolAction> spool_action(const CLI::App& app, const std::string& 
   return SpoolAction::ddl;
 }
 
+/// The word behind `migrate`, or none of that.
+std::optional<MigrateAction> migrate_action(const CLI::App& app, const std::string& name) {
+  const CLI::App* command = deepest(app);
+  if (name == "migrate") return MigrateAction::status;
+  if (command->get_parent() == nullptr || command->get_parent()->get_name() != "migrate") return std::nullopt;
+  constexpr std::array<std::pair<std::string_view, MigrateAction>, 8> kActions{
+      {{"new", MigrateAction::create},
+       {"plan", MigrateAction::plan},
+       {"up", MigrateAction::up},
+       {"validate", MigrateAction::validate},
+       {"repair", MigrateAction::repair},
+       {"baseline", MigrateAction::baseline},
+       {"lint", MigrateAction::lint},
+       {"drift", MigrateAction::drift}}};
+  const auto* at = std::ranges::find(kActions, name, &std::pair<std::string_view, MigrateAction>::first);
+  return at == kActions.end() ? MigrateAction::status : at->second;
+}
+
+std::optional<Answer> read_migrate(Fields& fields, MigrateAction action) {
+  MigrateCommand& migrate = fields.migrate;
+  migrate.action = action;
+  migrate.target = given(fields.target);
+  migrate.version = given(fields.migration_version);
+  migrate.lock_timeout = given(fields.lock_timeout);
+  migrate.statement_timeout = given(fields.statement_timeout);
+  for (const std::string& one : fields.placeholders) {
+    const std::size_t equals = one.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return usage("--placeholder '" + one + "' is no name=value", "for example --placeholder schema=commerce");
+    }
+    migrate.placeholders.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+  }
+  if (action == MigrateAction::create && migrate.words.empty()) {
+    return usage("what does it do?", "switchyard migrate new --on main \"add order status\"");
+  }
+  if (action == MigrateAction::baseline && migrate.on.empty()) {
+    return usage("of which database?", "switchyard migrate baseline --on main --version 1");
+  }
+  return std::nullopt;
+}
+
 std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) {
   if (auto wrong = read_settings(fields)) return *wrong;
   fields.global.config = given(fields.config);
@@ -271,7 +343,10 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   CommandLine line{fields.global, VersionOptions{}};
   const std::string name = deepest(app)->get_name();
 
-  if (name == "up") {
+  if (const auto migrate = migrate_action(app, name)) {  // first: it has an up and a status of its own
+    if (auto wrong = read_migrate(fields, *migrate)) return *wrong;
+    line.command = fields.migrate;
+  } else if (name == "up") {
     fields.up.persist = given(fields.persist);
     fields.up.http = given(fields.http);
     fields.up.gateway = given(fields.gateway_address);

@@ -31,6 +31,8 @@ namespace switchyard::cli {
 [[nodiscard]] ExitCode run_sql_explain(const GlobalOptions& global, const SqlExplainOptions& options,
                                        const Console& console);
 [[nodiscard]] ExitCode run_spool(const GlobalOptions& global, const SpoolOptions& options, const Console& console);
+[[nodiscard]] ExitCode run_migrate(const GlobalOptions& global, const MigrateCommand& options,
+                                   const Console& console);
 [[nodiscard]] ExitCode run_maintenance(const GlobalOptions& global, const MaintenanceOptions& options,
                                        const Console& console);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options, const Console& console);

@@ -16,7 +16,7 @@ _switchyard() {
   local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|completion|version|help) command="$word"; break ;;
+      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|migrate|completion|version|help) command="$word"; break ;;
     esac
   done
   case "$previous" in
@@ -29,7 +29,7 @@ _switchyard() {
     --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
   esac
   case "$command" in
-    "") words="up gateway down status events query shell config route sql doctor health breaker completion version help $global --version" ;;
+    "") words="up gateway down status events query shell config route sql doctor health breaker migrate completion version help $global --version" ;;
     up) words="--detach --persist --http --gateway --no-private $global" ;;
     gateway) words="--listen --http --pgbouncer-ini $global" ;;
     down) words="--timeout $global" ;;
@@ -38,11 +38,12 @@ _switchyard() {
     query) words="--on --read --csv --timeout $global" ;;
     shell|doctor|health) words="--on $global" ;;
     breaker) words="open close reset --on --replica --access $global" ;;
+    migrate) words="status new plan up validate repair baseline lint drift --on --target --out-of-order --placeholder --ignore --version --repeatable --jobs --lock-timeout --statement-timeout --baseline-on-migrate --no-validate --delete-missing $global" ;;
     config) words="explain --all $global" ;;
     sql) words="explain --on $global" ;;
     route) words="explain --on --read --replica --max-lag --min-lsn --sql $global" ;;
     completion) words="bash zsh fish" ;;
-    help) words="up gateway down status events query shell config route sql doctor health breaker completion version" ;;
+    help) words="up gateway down status events query shell config route sql doctor health breaker migrate completion version" ;;
     *) words="$global" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -63,7 +64,7 @@ _switchyard() {
     'up:start everything' 'gateway:let PostgreSQL clients in' 'down:stop what up --detach started' 'status:databases, endpoints, pools' 'events:what happened lately'
     'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
     'route:where a statement would go' 'sql:what a statement is'
-    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'completion:print a completion script'
+    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'migrate:schemas of all databases' 'completion:print a completion script'
     'version:print the version' 'help:explain a command'
   )
   global=(
@@ -93,6 +94,9 @@ _switchyard() {
         sql) _arguments $global '1:what:(explain)' '--on[database]:database:_switchyard_databases' '2:sql:' ;;
         route) _arguments $global '1:what:(explain)' '--on[database]:database:_switchyard_databases' '--read[of a read view]' \
               '--replica[name or purpose]:replica:' '--max-lag[age of rows]:duration:' '--min-lsn[position]:lsn:' '--sql[statement]:sql:' ;;
+        migrate) _arguments $global '*--on[database]:database:_switchyard_databases' '--target[nothing later]:version:' \
+              '--out-of-order[older ones as well]' '*--placeholder[name=value]:placeholder:' \
+              '1:what:(status new plan up validate repair baseline lint drift)' '*:file:_files' ;;
         completion) _arguments '1:shell:(bash zsh fish)' ;;
       esac ;;
   esac
@@ -122,12 +126,17 @@ complete -c switchyard -n '__fish_seen_subcommand_from route' -l sql -x -d 'stat
 complete -c switchyard -n __fish_use_subcommand -a doctor -d 'find what is wrong'
 complete -c switchyard -n __fish_use_subcommand -a health -d 'does each database serve?'
 complete -c switchyard -n __fish_use_subcommand -a breaker -d 'circuit breakers'
+complete -c switchyard -n __fish_use_subcommand -a migrate -d 'schemas of all databases'
+complete -c switchyard -n '__fish_seen_subcommand_from migrate' -a 'status new plan up validate repair baseline lint drift'
+complete -c switchyard -n '__fish_seen_subcommand_from migrate' -l target -x -d 'nothing later than this version'
+complete -c switchyard -n '__fish_seen_subcommand_from migrate' -l out-of-order -d 'older ones as well'
+complete -c switchyard -n '__fish_seen_subcommand_from migrate' -l placeholder -x -d 'name=value'
 complete -c switchyard -n __fish_use_subcommand -a completion -d 'print a completion script'
 complete -c switchyard -n __fish_use_subcommand -a version -d 'print the version'
 complete -c switchyard -n __fish_use_subcommand -a help -d 'explain a command'
 complete -c switchyard -n '__fish_seen_subcommand_from config' -a explain
 complete -c switchyard -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
-complete -c switchyard -n '__fish_seen_subcommand_from query shell route sql doctor health breaker' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
+complete -c switchyard -n '__fish_seen_subcommand_from query shell route sql doctor health breaker migrate' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -a 'open close reset'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l replica -x -d 'of this replica'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l access -x -a 'read write'

@@ -38,6 +38,7 @@ constexpr std::array kTopics{
   switchyard breaker [open|close|reset --on DATABASE]
   switchyard doctor                   find what is wrong with configuration and servers, and how to fix it
   switchyard spool                    writes that wait for a database that is away
+  switchyard migrate                  schemas: status, new, plan, up, validate, repair, baseline, lint, drift
   switchyard maintenance begin|end    take a database out of service on purpose
   switchyard config explain           every setting, and where it came from
   switchyard down                     stop what `up --detach` started
@@ -100,6 +101,35 @@ old, and what was refused.
   drop     deletes a refused entry for good
   drain    applies what waits now, as a running program of the fleet does by itself
   ddl      prints the tables of the spool, for the owner of a database whose login may not make them
+)help"},
+    Topic{"migrate", R"help(switchyard migrate [status] [--on DATABASE]...
+switchyard migrate new [--on DATABASE] [--version V|--repeatable] WORDS
+switchyard migrate plan|validate|drift [--on DATABASE]...
+switchyard migrate up [--on DATABASE]... [--target V] [--jobs 4] [--lock-timeout 1s] [--statement-timeout 5s]
+switchyard migrate repair [--on DATABASE]... [--delete-missing]
+switchyard migrate baseline --on DATABASE [--version 1]
+switchyard migrate lint [FILE]...
+
+Migrations of all databases, in Flyway's layout and history: files in migrations/DATABASE beside the fleet file (or
+database.NAME.migrations.locations): V1__words.sql, R__words.sql, callbacks, ref_006_words.sql with "-- Target:".
+
+  status    each migration and its state; what the head of a script says about it
+  new       makes the next file
+  plan      what would run, the locks it takes, and what is wrong with that
+  up        runs it; a script and its row in the history commit together; exit status 3 when some databases failed
+  validate  files and history agree, and nothing waits
+  repair    removes failed rows, takes over checksums and names of the files
+  baseline  a database that has tables begins its history at a version
+  lint      judges files without a database
+  drift     compares the database with what its migrations give on a private server
+
+      --target V             nothing later than V
+      --out-of-order         also what is older than what was applied
+      --placeholder N=V      value of ${N}
+      --ignore TYPE:STATE    as Flyway's ignoreMigrationPatterns: '*:missing'
+      --lock-timeout T       a statement that waits longer gives way, and the script is run again (default 1s)
+      --statement-timeout T  a statement that takes longer ends (default 5s; 0: no limit)
+      --baseline-on-migrate  a database with tables and no history begins at --version (default 1)
 )help"},
     Topic{"maintenance", R"help(switchyard maintenance begin --on DATABASE [--for 30m]
 switchyard maintenance end --on DATABASE

@@ -38,6 +38,7 @@ ExitCode run(const CommandLine& line) {
       return run_sql_explain(global, options, console);
     }
     ExitCode operator()(const SpoolOptions& options) const { return run_spool(global, options, console); }
+    ExitCode operator()(const MigrateCommand& options) const { return run_migrate(global, options, console); }
     ExitCode operator()(const MaintenanceOptions& options) const {
       return run_maintenance(global, options, console);
     }

@@ -95,6 +95,21 @@ struct SpoolOptions {
   std::string confirm;  ///< the database's name, to drop
   Duration timeout = std::chrono::seconds(60);
 };
+enum class MigrateAction : std::uint8_t { status, create, plan, up, validate, repair, baseline, lint, drift };
+struct MigrateCommand {
+  MigrateAction action = MigrateAction::status;
+  std::vector<std::string> on;     ///< databases; empty: all that have migrations
+  std::vector<std::string> words;  ///< what a new migration is called, or the files to lint
+  std::vector<std::pair<std::string, std::string>> placeholders;
+  std::vector<std::string> ignore;  ///< "*:missing"
+  std::optional<std::string> target, version, lock_timeout, statement_timeout;
+  std::uint32_t jobs = 4;
+  bool repeatable = false;
+  bool out_of_order = false;
+  bool baseline_on_migrate = false;
+  bool delete_missing = false;
+  bool no_validate = false;
+};
 struct MaintenanceOptions {
   bool begin = true;
   std::string on;
@@ -109,7 +124,7 @@ struct DatabaseNamesOptions {};
 
 using Command = std::variant<UpOptions, GatewayOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions,
                              ShellOptions, ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
-                             RouteExplainOptions, SqlExplainOptions, SpoolOptions, MaintenanceOptions,
+                             RouteExplainOptions, SqlExplainOptions, SpoolOptions, MigrateCommand, MaintenanceOptions,
                              CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {

@@ -17,9 +17,11 @@
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/signals.hpp>
 #include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/schema/fleet_migration.hpp>
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -42,6 +44,8 @@ constexpr Duration kHttpDrain = std::chrono::seconds(2);
 constexpr std::size_t kSamples = 3;
 /// The system allows 107 bytes with the file's name, "/.s.PGSQL.65535".
 constexpr std::size_t kLongestSocketFolder = 107 - 16;
+/// Databases that are migrated side by side.
+constexpr std::size_t kMigrations = 4;
 
 /// What was decided before anything starts.
 struct Plan {
@@ -200,6 +204,7 @@ class Up {
       plan_.running.relocations = servers_->relocations();
     }
     if (signals.signal() != 0) co_return ExitCode::interrupted;
+    co_await migrate();
 
     auto fleet = Fleet::open(plan_.config).value_or_throw();
     door_ = GatewayDoor::open(*fleet, {.next_free = plan_.gateway_anywhere,
@@ -232,6 +237,47 @@ class Up {
       if (at.replica.empty()) names.push_back(at.database);
     }
     return names;
+  }
+
+  /// Private databases follow their folder of migrations; others when they are configured to.
+  Task<void> migrate() {
+    if (plan_.running.demonstration) co_return;
+    auto targets = schema::find_targets(plan_.config).value_or_throw();
+    const auto is_private = [&](const std::string& name) {
+      return servers_ && std::ranges::find(servers_->relocations(), name, &Relocation::database) !=
+                             servers_->relocations().end();
+    };
+    std::vector<schema::MigrationTarget> of_private, of_others;
+    for (schema::MigrationTarget& one : targets) {
+      if (is_private(one.runs_on)) {
+        of_private.push_back(std::move(one));
+      } else if (*plan_.config.find(one.database)->migrations.migrate_at_start) {
+        of_others.push_back(std::move(one));
+      }
+    }
+    schema::MigrateOptions options;
+    co_await migrate(of_others, options);
+    // What the file beside the fleet file has filled a fresh database with is its base.
+    options.baseline_on_migrate = true;
+    options.baseline_version = "0";
+    options.statement_timeout = "0";
+    co_await migrate(of_private, options);
+  }
+
+  Task<void> migrate(std::vector<schema::MigrationTarget>& targets, const schema::MigrateOptions& options) {
+    if (targets.empty()) co_return;
+    reporter_.busy("applying migrations");
+    for (const auto& report : co_await schema::migrate_all(plan_.config, targets, options, kMigrations)) {
+      if (report.error) throw report.error->with_database(report.database);
+      if (!report.problems.empty()) {
+        throw Error(ErrorKind::Config, report.problems.front()).with_database(report.database);
+      }
+      if (!report.applied.empty()) {
+        reporter_.step(report.database + ": migrated to version " + report.to + ", " +
+                       std::to_string(report.applied.size()) +
+                       (report.applied.size() == 1 ? " script" : " scripts"));
+      }
+    }
   }
 
   static Task<void> signal(runtime::SignalWatch& signals) { co_await signals.first().wait(); }

@@ -1,0 +1,338 @@
+#!/usr/bin/env python3
+"""`switchyard migrate` as its users meet it: new, plan, up, status, validate, repair, drift; killed at any moment; and
+side by side with a real Flyway (the folder SWITCHYARD_FLYWAY, or flyway.sh in PATH), each going on where the other
+stopped."""
+# needs: build
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+import script_test  # noqa: E402
+from scratch_cluster import Cluster, newest_bin_folder  # noqa: E402
+
+PROGRAM = str(script_test.BUILD.resolve() / "bin" / "switchyard")
+SECONDS = 120  # of one command; ends a failed test, decides none
+KILLS = int(os.environ.get("SWITCHYARD_MIGRATE_KILLS", "12"))
+OK, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
+
+
+class Project:
+    """A folder with a fleet file and migrations."""
+
+    def __init__(self, cluster, databases, more=""):
+        self.cluster = cluster
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="migrate-"))
+        text = '[fleet]\napplication = "test"\n'
+        for name, database in databases.items():
+            text += f'[database.{name}]\ndsn = "{cluster.dsn(database)}"\n'
+        self.write("switchyard.toml", text + more)
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder),
+                            "SWITCHYARD_PG_BIN": cluster.bin}
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def run(self, *arguments):
+        return subprocess.run([PROGRAM, "migrate", *arguments], capture_output=True, text=True, timeout=SECONDS, check=False,
+                              cwd=self.folder, env=self.environment)
+
+    def start(self, *arguments):
+        return subprocess.Popen([PROGRAM, "migrate", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                cwd=self.folder, env=self.environment)
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Problems(list):
+    def want(self, truth, *what):
+        if not truth:
+            self.append(" ".join(str(part) for part in what))
+
+    def same(self, found, expected, what=""):
+        self.want(found == expected, what, "found", repr(found), "instead of", repr(expected))
+
+    def ended(self, result, code):
+        self.want(result.returncode == code, "exit status", result.returncode, "instead of", code, ":", result.stdout,
+                  result.stderr)
+
+
+def case(cases, name):
+    def run(function):
+        problems = Problems()
+        try:
+            function(problems)
+        except Exception as error:  # noqa: BLE001 a broken case is a failed one
+            problems.append(f"{type(error).__name__}: {error}")
+        cases.check(name, problems)
+    return run
+
+
+def fresh(cluster, name):
+    cluster.psql(f"DROP DATABASE IF EXISTS {name}")
+    cluster.psql(f"CREATE DATABASE {name}")
+    return name
+
+
+def daily(cases, cluster):
+    project = Project(cluster, {"main": fresh(cluster, "daily"), "reference": fresh(cluster, "daily_reference")})
+
+    @case(cases, "a new migration is one command, its application another")
+    def _(p):
+        made = project.run("new", "--on", "main", "create", "orders")
+        p.ended(made, OK)
+        p.same(made.stdout.strip(), "migrations/main/V1__create_orders.sql")
+        with open(project.folder / made.stdout.strip(), "a", encoding="utf-8") as file:
+            file.write("CREATE TABLE orders (id bigint PRIMARY KEY);\n")
+        p.same(project.run("new", "add status").stdout.strip(), "migrations/main/V2__add_status.sql")
+        project.write("migrations/main/V2__add_status.sql", "ALTER TABLE orders ADD status text NOT NULL DEFAULT 'open';\n")
+        up = project.run("up")
+        p.ended(up, OK)
+        p.same(cluster.psql("SELECT count(*) FROM flyway_schema_history WHERE success", "daily"), "2")
+
+    @case(cases, "a file for the reference database lies in the shared folder and says so itself")
+    def _(p):
+        project.write("database/pg/migrations/ref_006_new_reference_table.sql",
+                      "-- Target: daily_reference\n\n-- Table: dc_new_reference\n-- Purpose: offices\n-- Data Source: Manual\n"
+                      "-- Update Frequency: Weekly\nCREATE TABLE dc_new_reference (id SERIAL PRIMARY KEY);\n")
+        p.ended(project.run("up"), OK)
+        p.same(cluster.psql("SELECT to_regclass('dc_new_reference')", "daily_reference"), "dc_new_reference")
+        shown = project.run("status", "--on", "reference").stdout
+        p.want("dc_new_reference; offices; from Manual; Weekly" in shown, shown)
+
+    @case(cases, "plan shows what would run, its locks and what is wrong with it, and changes nothing")
+    def _(p):
+        project.write("migrations/main/V3__index.sql", "CREATE INDEX orders_status ON orders (status);\n")
+        plan = project.run("plan", "--on", "main", "--json")
+        p.ended(plan, OK)
+        script = json.loads(plan.stdout)["databases"][0]["scripts"][0]
+        p.same(script["statements"][0]["locks"], ["SHARE on orders"])
+        p.same([one["rule"] for one in script["findings"]], ["require-concurrent-index-creation"])
+        p.same(cluster.psql("SELECT to_regclass('orders_status')", "daily"), "")
+        p.ended(project.run("lint", "migrations/main/V3__index.sql"), FAILED)
+        p.ended(project.run("validate", "--on", "main"), FAILED)
+
+    @case(cases, "some databases failed: exit status 3, the others are done, and it is said where and why")
+    def _(p):
+        project.write("migrations/reference/V7__wrong.sql", "SELECT 1;\nSELECT x FROM nothing;\n")
+        up = project.run("up")
+        p.ended(up, PARTIAL)
+        p.want("V7__wrong.sql:2" in up.stderr and "nothing" in up.stderr, up.stderr)
+        p.same(cluster.psql("SELECT to_regclass('orders_status')", "daily"), "orders_status")
+        (project.folder / "migrations/reference/V7__wrong.sql").unlink()
+        p.ended(project.run("validate"), OK)
+
+    @case(cases, "drift names what is not as the migrations make it")
+    def _(p):
+        clean = project.run("drift", "--on", "main")
+        p.ended(clean, OK)
+        cluster.psql("ALTER TABLE orders ADD note text; DROP INDEX orders_status; "
+                     "ALTER TABLE orders ALTER status SET DEFAULT 'new'", "daily")
+        drift = project.run("drift", "--on", "main", "--json")
+        p.ended(drift, FAILED)
+        found = {one["object"]: one["kind"] for one in json.loads(drift.stdout)["databases"][0]["drift"]}
+        p.same(found, {"column public.orders.note": "unexpected", "column public.orders.status": "different",
+                       "index public.orders_status": "missing"})
+
+    @case(cases, "what is typed wrong is answered with what is meant")
+    def _(p):
+        wrong = project.run("upp")
+        p.ended(wrong, USAGE)
+        p.want("did you mean 'up'?" in wrong.stderr, wrong.stderr)
+        p.want("did you mean 'reference'?" in project.run("up", "--on", "refrence").stderr)
+    project.close()
+
+
+def killed(cases, cluster):
+    """Scripts that say what they did; a killed run is followed by another until all is done."""
+    project = Project(cluster, {"main": fresh(cluster, "killed")})
+    project.write("migrations/main/V0__log.sql", "CREATE TABLE log (v int); CREATE TABLE t (id int); "
+                  "INSERT INTO t SELECT generate_series(1, 20000);")
+    count = 200
+    for i in range(1, count + 1):
+        if i % 20 == 0:
+            text = (f"INSERT INTO log VALUES ({i});\nCREATE INDEX CONCURRENTLY t_{i} ON t (id);\n"
+                    f"DROP INDEX CONCURRENTLY t_{i};\nCREATE UNIQUE INDEX CONCURRENTLY t_u{i} ON t (id);\n"
+                    f"INSERT INTO log VALUES ({i});\n")
+        else:
+            text = f"CREATE TABLE k{i} (id int);\nINSERT INTO log VALUES ({i});\nINSERT INTO log VALUES ({i});\n"
+        project.write(f"migrations/main/V{i}__s.sql", text)
+
+    @case(cases, f"killed {KILLS} times in {count} migrations: nothing is half applied, and the next run finishes")
+    def _(p):
+        seed = int(os.environ.get("SWITCHYARD_SEED", "7"))
+        dice = random.Random(seed)
+        kills = 0
+        while kills < KILLS:
+            run = project.start("up", "--quiet")
+            time.sleep(dice.uniform(0.05, 0.35))
+            run.kill()
+            run.wait()
+            kills += 1
+            # Each script that the log knows is in the history, whole.
+            half = cluster.psql(
+                "SELECT string_agg(v::text, ' ') FROM (SELECT v, count(*) AS n FROM log GROUP BY v) l WHERE NOT EXISTS "
+                "(SELECT FROM flyway_schema_history h WHERE h.version = v::text AND (NOT h.success OR n = 2))", "killed") \
+                if cluster.psql("SELECT to_regclass('log')", "killed") else ""
+            p.same(half, "", f"seed {seed}, kill {kills}: half applied:")
+        last = project.run("up")
+        p.ended(last, OK)
+        p.same(cluster.psql("SELECT count(*) FROM log", "killed"), str(2 * count))
+        p.same(cluster.psql("SELECT count(*) FROM (SELECT v FROM log GROUP BY v HAVING count(*) = 2) x", "killed"), str(count))
+        p.same(cluster.psql("SELECT count(*) FILTER (WHERE success), count(*) FROM flyway_schema_history", "killed"),
+               f"{count + 1}|{count + 1}")
+        p.same(cluster.psql("SELECT count(*) FILTER (WHERE indisvalid), count(*) FROM pg_index WHERE indrelid = 't'::regclass",
+                            "killed"), "10|10")
+    project.close()
+
+
+# --- Flyway
+
+def flyway_command():
+    folder = os.environ.get("SWITCHYARD_FLYWAY")
+    script = shutil.which("flyway.sh", path=folder) if folder else shutil.which("flyway.sh")
+    return [script] if script else None
+
+
+FILES = {
+    "V1__create.sql": b"CREATE TABLE a (id int);\r\nCREATE TABLE b (id int);\r\n",
+    "V1_1__old_mac.sql": b"CREATE TABLE c (id int);\rINSERT INTO c VALUES (1);\r",
+    "V01.2.0__bom.sql": b"\xef\xbb\xbfINSERT INTO c VALUES (2);\n\n\n",
+    "V2__utf8.sql": "INSERT INTO c SELECT length('grüße 😀');".encode(),
+    "V3__empty.sql": b"",
+    "V4__quotes.sql": rb"""CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $body$ SELECT ';'::text; $body$;
+CREATE FUNCTION g() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;
+/* a ; comment */ INSERT INTO c VALUES (length(E'it\'s;')), (length('a''b;')); -- ; end
+COPY c FROM STDIN;
+7
+8
+\.
+DO $$ BEGIN PERFORM 1; END $$;
+""",
+    "V5__placeholder.sql": b"CREATE TABLE ${name} (id int DEFAULT ${Number}); -- ${flyway:defaultSchema}\n",
+    "V6__index.sql": b"CREATE INDEX CONCURRENTLY a_id ON a (id);\n",
+    "V7_1__trailing_white_space.sql": b"SELECT 1;   \n\t\n",
+    "sub/V20240101120000__date.sql": b"SELECT 1",
+    "R__views.sql": b"CREATE OR REPLACE VIEW v AS SELECT '${name}'::text AS n;\n",
+    "R__a_first.sql": b"CREATE OR REPLACE VIEW w AS SELECT 1 AS one;",
+    "V99999999999999999999999__big.sql": b"SELECT 1;",
+}
+LATER = {
+    "V100000000000000000000000__later.sql": b"CREATE TABLE later (id int);",
+    "R__a_first.sql": b"CREATE OR REPLACE VIEW w AS SELECT 2 AS one;",
+}
+HISTORY = ("SELECT installed_rank, version, description, type, script, checksum, installed_by, success FROM {} "
+           "ORDER BY installed_rank")
+PLACEHOLDERS = ["--placeholder", "name=named", "--placeholder", "number=5"]
+
+
+def beside_flyway(cases, cluster):
+    command = flyway_command()
+    if command is None:
+        cases.skip("side by side with Flyway", "no flyway.sh in PATH or SWITCHYARD_FLYWAY")
+        return
+
+    def flyway(project, database, action, *more, schema=None):
+        arguments = [*command, f"-url=jdbc:postgresql://127.0.0.1:{cluster.port}/{database}", "-user=postgres", "-password=x",
+                     f"-locations=filesystem:{project.folder}/migrations/main", "-placeholders.name=named",
+                     "-placeholders.number=5", "-postgresql.transactional.lock=false", *more, action]
+        if schema:
+            arguments.insert(-1, f"-defaultSchema={schema}")
+        return subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=project.folder,
+                              env={**os.environ, "LC_ALL": "C.UTF-8"})
+
+    for schema in (None, "commerce_schema"):
+        suffix = "" if schema is None else "_schema"
+        theirs, ours = fresh(cluster, f"theirs{suffix}"), fresh(cluster, f"ours{suffix}")
+        more = "" if schema is None else f'schema = "{schema}"\n'
+        on_ours = Project(cluster, {"main": ours}, more)
+        on_theirs = Project(cluster, {"main": theirs}, more)
+        table = f'"{schema or "public"}".flyway_schema_history'
+        for name, text in FILES.items():
+            for project in (on_ours, on_theirs):
+                project.write(f"migrations/main/{name}", text)
+
+        @case(cases, f"history and tables are as Flyway makes them ({schema or 'public'})")
+        def _(p):
+            p.ended(flyway(on_theirs, theirs, "migrate", schema=schema), 0)
+            p.ended(on_ours.run("up", *PLACEHOLDERS), OK)
+            p.same(cluster.psql(HISTORY.format(table), ours).splitlines(), cluster.psql(HISTORY.format(table), theirs).splitlines())
+            p.same(cluster.dump(ours, "--schema-only"), cluster.dump(theirs, "--schema-only"))
+
+        @case(cases, f"each finds the other's work valid, and nothing to do ({schema or 'public'})")
+        def _(p):
+            p.ended(flyway(on_ours, ours, "validate", schema=schema), 0)
+            p.ended(on_theirs.run("validate", *PLACEHOLDERS), OK)
+            p.ended(flyway(on_ours, ours, "migrate", schema=schema), 0)
+            p.ended(on_theirs.run("up", *PLACEHOLDERS), OK)
+            p.same(cluster.psql(f"SELECT count(*) FROM {table}", ours), cluster.psql(f"SELECT count(*) FROM {table}", theirs))
+
+        @case(cases, f"each goes on where the other stopped ({schema or 'public'})")
+        def _(p):
+            for name, text in LATER.items():
+                for project in (on_ours, on_theirs):
+                    project.write(f"migrations/main/{name}", text)
+            p.ended(flyway(on_ours, ours, "migrate", schema=schema), 0)
+            p.ended(on_theirs.run("up", *PLACEHOLDERS), OK)
+            p.same(cluster.psql(HISTORY.format(table), ours).splitlines(), cluster.psql(HISTORY.format(table), theirs).splitlines())
+            p.ended(flyway(on_theirs, theirs, "validate", schema=schema), 0)
+            p.ended(on_ours.run("validate", *PLACEHOLDERS), OK)
+
+        @case(cases, f"both refuse a changed file, and either's repair mends it ({schema or 'public'})")
+        def _(p):
+            for project in (on_ours, on_theirs):
+                project.write("migrations/main/V1__create.sql", b"CREATE TABLE a (id int); CREATE TABLE b (id int);")
+            p.want(flyway(on_ours, ours, "validate", schema=schema).returncode != 0, "Flyway accepts it")
+            p.ended(on_ours.run("validate", *PLACEHOLDERS), FAILED)
+            p.ended(on_ours.run("repair", *PLACEHOLDERS), OK)
+            p.ended(flyway(on_ours, ours, "validate", schema=schema), 0)
+            p.ended(flyway(on_theirs, theirs, "repair", schema=schema), 0)
+            p.ended(on_theirs.run("validate", *PLACEHOLDERS), OK)
+            p.same(cluster.psql(HISTORY.format(table), ours).splitlines(), cluster.psql(HISTORY.format(table), theirs).splitlines())
+        on_ours.close()
+        on_theirs.close()
+
+    ours = fresh(cluster, "based")
+    theirs = fresh(cluster, "based_theirs")
+    project = Project(cluster, {"main": ours})
+    project.write("migrations/main/V1__old.sql", "CREATE TABLE old (id int);")
+    project.write("migrations/main/V2__new.sql", "CREATE TABLE new (id int);")
+
+    @case(cases, "a baseline is Flyway's")
+    def _(p):
+        for database in (ours, theirs):
+            cluster.psql("CREATE TABLE old (id int)", database)
+        p.ended(project.run("baseline", "--on", "main", "--version", "1"), OK)
+        p.ended(flyway(project, theirs, "baseline"), 0)
+        table = "public.flyway_schema_history"
+        p.same(cluster.psql(HISTORY.format(table), ours), cluster.psql(HISTORY.format(table), theirs))
+        p.ended(flyway(project, ours, "migrate"), 0)
+        p.ended(project.run("validate"), OK)
+    project.close()
+
+
+def main():
+    cases = script_test.Cases()
+    folder = newest_bin_folder()
+    if folder is None:
+        cases.skip("migrations", "no PostgreSQL server is installed")
+        return cases.finish()
+    with Cluster(folder) as cluster:
+        daily(cases, cluster)
+        killed(cases, cluster)
+        beside_flyway(cases, cluster)
+    return cases.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
