@@ -183,8 +183,8 @@ void add_commands(CLI::App& app, Fields& fields) {
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
 constexpr std::array<std::string_view, 19> kCommands{
-    "up",      "down",       "status",  "events", "query", "shell", "config",      "doctor", "health",
-    "breaker", "completion", "version", "help",   "route", "spool", "maintenance", "sql",    "gateway", "migrate"};
+    "up",         "down",    "status", "events", "query", "shell",       "config", "doctor",  "health", "breaker",
+    "completion", "version", "help",   "route",  "spool", "maintenance", "sql",    "gateway", "migrate"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;

@@ -124,8 +124,8 @@ struct DatabaseNamesOptions {};
 
 using Command = std::variant<UpOptions, GatewayOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions,
                              ShellOptions, ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
-                             RouteExplainOptions, SqlExplainOptions, SpoolOptions, MigrateCommand, MaintenanceOptions,
-                             CompletionOptions, VersionOptions, DatabaseNamesOptions>;
+                             RouteExplainOptions, SqlExplainOptions, SpoolOptions, MigrateCommand,
+                             MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {
   GlobalOptions global;
