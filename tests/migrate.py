@@ -321,6 +321,61 @@ def beside_flyway(cases, cluster):
     project.close()
 
 
+# --- squawk
+
+CORPUS = [
+    "CREATE INDEX i ON t (a)", "CREATE INDEX CONCURRENTLY i ON t (a)", "DROP INDEX i", "REINDEX TABLE t",
+    "ALTER TABLE t ADD a text", "ALTER TABLE t ADD a text DEFAULT 'x'", "ALTER TABLE t ADD a uuid DEFAULT gen_random_uuid()",
+    "ALTER TABLE t ADD a text NOT NULL", "ALTER TABLE t ADD a bigint GENERATED ALWAYS AS IDENTITY",
+    "ALTER TABLE t ADD a bigint GENERATED ALWAYS AS (b + 1) STORED", "ALTER TABLE t ADD a bigint REFERENCES o",
+    "ALTER TABLE t ADD a text UNIQUE", "ALTER TABLE t ALTER a SET NOT NULL", "ALTER TABLE t ALTER a TYPE bigint",
+    "ALTER TABLE t ALTER a DROP NOT NULL", "ALTER TABLE t DROP a", "ALTER TABLE t RENAME a TO b", "ALTER TABLE t RENAME TO u",
+    "ALTER SCHEMA s RENAME TO u", "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)",
+    "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID", "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES o",
+    "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c",
+    "ALTER TABLE t ADD CONSTRAINT c UNIQUE (a)", "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i",
+    "ALTER TABLE t ADD PRIMARY KEY (a)", "ALTER TABLE t ADD EXCLUDE USING gist (a WITH &&)",
+    "ALTER TABLE t DETACH PARTITION p", "DROP TABLE t", "DROP DATABASE d", "TRUNCATE t CASCADE",
+    "CREATE DOMAIN d AS text CHECK (value <> '')", "ALTER DOMAIN d ADD CHECK (value <> '')", "ALTER TYPE e ADD VALUE 'x'",
+    "CREATE TABLE n (a char(3), b varchar(9), c int, d smallint, e serial, f timestamp)",
+    "CREATE TABLE n (a text); CREATE INDEX i ON n (a); ALTER TABLE n ADD CHECK (a <> '')",
+]
+# Who runs the scripts sets the limits, and remembers what is done.
+NOT_OURS = {"require-lock-timeout", "require-statement-timeout", "require-timeout-settings", "prefer-robust-stmts"}
+# The same thing under a rule that says more.
+SAID_OTHERWISE = {
+    "constraint-missing-not-valid": {"disallowed-unique-constraint", "adding-serial-primary-key-field",
+                                     "adding-exclusion-constraint", "validating-in-same-transaction"},
+    "adding-field-with-default": {"adding-serial-primary-key-field"},
+    "syntax-error": {"not-parsed"},
+}
+
+
+def beside_squawk(cases, folder):
+    squawk = os.environ.get("SWITCHYARD_SQUAWK") or shutil.which("squawk")
+    if not squawk:
+        cases.skip("side by side with squawk", "no squawk in PATH or SWITCHYARD_SQUAWK")
+        return
+
+    @case(cases, "whatever squawk warns of, lint warns of")
+    def _(p):
+        files = []
+        for number, sql in enumerate(CORPUS):
+            files.append(str(folder / f"{number:03}.sql"))
+            pathlib.Path(files[-1]).write_text(sql + ";\n", encoding="utf-8")
+        theirs = subprocess.run([squawk, "--reporter", "json", "--assume-in-transaction", "--pg-version", "15.0", *files],
+                                capture_output=True, text=True, timeout=SECONDS, check=False)
+        ours = subprocess.run([PROGRAM, "migrate", "lint", "--json", *files], capture_output=True, text=True, timeout=SECONDS,
+                              check=False)
+        found = {one["file"]: {finding["rule"] for finding in one["findings"]} for one in json.loads(ours.stdout)["files"]}
+        p.same(len(found), len(CORPUS))
+        for violation in json.loads(theirs.stdout):
+            rule, rules = violation["rule_name"], found[violation["file"]]
+            if rule in NOT_OURS or rule in rules or SAID_OTHERWISE.get(rule, set()) & rules:
+                continue
+            p.want(False, pathlib.Path(violation["file"]).read_text(encoding="utf-8").strip(), "lacks", rule, "has", rules)
+
+
 def main():
     cases = script_test.Cases()
     folder = newest_bin_folder()
@@ -331,6 +386,8 @@ def main():
         daily(cases, cluster)
         killed(cases, cluster)
         beside_flyway(cases, cluster)
+        with tempfile.TemporaryDirectory(prefix="migrate-") as name:
+            beside_squawk(cases, pathlib.Path(name))
     return cases.finish()
 
 

@@ -39,7 +39,7 @@ constexpr std::array kRules{
     LintRule{"changing-column-type", "squawk"},
     LintRule{"renaming-column", "squawk"},
     LintRule{"renaming-table", "squawk"},
-    LintRule{"renaming-schema", "strong_migrations"},
+    LintRule{"renaming-object", "squawk"},
     LintRule{"ban-drop-column", "squawk"},
     LintRule{"ban-drop-table", "squawk"},
     LintRule{"ban-drop-database", "squawk"},
@@ -52,12 +52,12 @@ constexpr std::array kRules{
     LintRule{"prefer-bigint-over-int", "squawk"},
     LintRule{"prefer-bigint-over-smallint", "squawk"},
     LintRule{"prefer-identity", "squawk"},
-    LintRule{"prefer-timestamptz", "squawk"},
+    LintRule{"prefer-timestamp-tz", "squawk"},
     LintRule{"prefer-robust-stmts", "squawk"},
-    LintRule{"require-timeout-settings", "squawk"},
+    LintRule{"require-lock-timeout", "squawk"},
     LintRule{"transaction-nesting", "squawk"},
     LintRule{"adding-json-column", "strong_migrations"},
-    LintRule{"adding-generated-column", "strong_migrations"},
+    LintRule{"require-enum-value-ordering", "squawk"},
     LintRule{"backfill-in-schema-transaction", "strong_migrations"},
     LintRule{"rewriting-table", "pgroll"},
     LintRule{"locking-table", "strong_migrations"},
@@ -199,7 +199,7 @@ class Judge {
   void end() {
     if (!timeouts_ && !options_.timeouts_are_set && needs_timeouts_ > 0) {
       line_ = needs_timeouts_;
-      say("require-timeout-settings", LintLevel::warning, "takes strong locks without lock_timeout",
+      say("require-lock-timeout", LintLevel::warning, "takes strong locks without lock_timeout",
           "SET lock_timeout = '1s'; SET statement_timeout = '5s'; before it");
     }
     if (backfill_ > 0 && strong_lock_ && options_.in_transaction) {
@@ -291,10 +291,15 @@ class Judge {
       lock("ACCESS EXCLUSIVE", relation_name(object_in(fields, field)));
       return;
     }
-    if (type == "AlterEnumStmt" && !text_in(fields, "newVal").empty() && text_in(fields, "oldVal").empty() &&
-        options_.in_transaction) {
-      say("enum-value-in-transaction", LintLevel::hint,
-          "the new value can't be used before the transaction has ended", "add it in a script of its own");
+    if (type == "AlterEnumStmt" && !text_in(fields, "newVal").empty() && text_in(fields, "oldVal").empty()) {
+      if (text_in(fields, "newValNeighbor").empty()) {
+        say("require-enum-value-ordering", LintLevel::hint, "the new value becomes the last, wherever it belongs",
+            "say BEFORE or AFTER which value it stands");
+      }
+      if (options_.in_transaction) {
+        say("enum-value-in-transaction", LintLevel::hint,
+            "the new value can't be used before the transaction has ended", "add it in a script of its own");
+      }
     }
   }
 
@@ -347,7 +352,7 @@ class Judge {
         say("prefer-bigint-over-int", LintLevel::hint, name + ": 2^31 values may be too few", "use bigint");
       }
     } else if (type == "timestamp") {
-      say("prefer-timestamptz", LintLevel::hint, name + ": timestamp does not say which time zone it means",
+      say("prefer-timestamp-tz", LintLevel::hint, name + ": timestamp does not say which time zone it means",
           "use timestamptz");
     } else if (type == "json") {
       say("adding-json-column", LintLevel::warning, name + ": json has no equality: SELECT DISTINCT fails",
@@ -476,7 +481,7 @@ class Judge {
           "INDEX");
     }
     if (constraint_of(column, "CONSTR_GENERATED") != nullptr) {
-      say("adding-generated-column", LintLevel::danger,
+      say("adding-field-with-default", LintLevel::danger,
           name + ": writes the whole table anew while nobody may use it",
           "add an ordinary column, keep it by a trigger, and fill it in batches");
     }
@@ -580,7 +585,7 @@ class Judge {
     const std::string_view what = text_in(fields, "renameType");
     const std::string table = relation_name(object_in(fields, "relation"));
     if (what == "OBJECT_SCHEMA") {
-      say("renaming-schema", LintLevel::danger, "code that knows the old name fails",
+      say("renaming-object", LintLevel::danger, "code that knows the old name fails",
           "make a new one, and move over");
       return;
     }

@@ -42,7 +42,7 @@ TEST(Lint, NamesWhatHurtsThoseWhoUseATable) {
       {"ALTER TABLE t ADD a uuid DEFAULT gen_random_uuid()", {"adding-field-with-default"}},
       {"ALTER TABLE t ADD a text NOT NULL", {"adding-required-field"}},
       {"ALTER TABLE t ADD a bigint GENERATED ALWAYS AS IDENTITY", {"adding-serial-primary-key-field"}},
-      {"ALTER TABLE t ADD a bigint GENERATED ALWAYS AS (b + 1) STORED", {"adding-generated-column"}},
+      {"ALTER TABLE t ADD a bigint GENERATED ALWAYS AS (b + 1) STORED", {"adding-field-with-default"}},
       {"ALTER TABLE t ADD a bigint REFERENCES o", {"adding-foreign-key-constraint"}},
       {"ALTER TABLE t ADD a text UNIQUE", {"disallowed-unique-constraint"}},
       {"ALTER TABLE t ADD a text CHECK (a <> '')", {"constraint-missing-not-valid"}},
@@ -53,7 +53,7 @@ TEST(Lint, NamesWhatHurtsThoseWhoUseATable) {
       {"ALTER TABLE t DROP a", {"ban-drop-column"}},
       {"ALTER TABLE t RENAME a TO b", {"renaming-column"}},
       {"ALTER TABLE t RENAME TO u", {"renaming-table"}},
-      {"ALTER SCHEMA s RENAME TO u", {"renaming-schema"}},
+      {"ALTER SCHEMA s RENAME TO u", {"renaming-object"}},
       {"ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)", {"constraint-missing-not-valid"}},
       {"ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID", {}},
       {"ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES o",
@@ -80,10 +80,11 @@ TEST(Lint, NamesWhatHurtsThoseWhoUseATable) {
       {"REFRESH MATERIALIZED VIEW CONCURRENTLY v", {}},
       {"CREATE DOMAIN d AS text CHECK (value <> '')", {"ban-create-domain-with-constraint"}},
       {"ALTER DOMAIN d ADD CHECK (value <> '')", {"ban-alter-domain-with-add-constraint"}},
-      {"ALTER TYPE e ADD VALUE 'x'", {"enum-value-in-transaction"}},
+      {"ALTER TYPE e ADD VALUE 'x'", {"enum-value-in-transaction", "require-enum-value-ordering"}},
+      {"ALTER TYPE e ADD VALUE 'x' AFTER 'y'", {"enum-value-in-transaction"}},
       {"CREATE TABLE n (a char(3), b varchar(9), c int, d smallint, e serial, f timestamp, g json, h text)",
        {"ban-char-field", "prefer-text-field", "prefer-bigint-over-int", "prefer-bigint-over-smallint",
-        "prefer-identity", "prefer-bigint-over-int", "prefer-timestamptz", "adding-json-column"}},
+        "prefer-identity", "prefer-bigint-over-int", "prefer-timestamp-tz", "adding-json-column"}},
       {"BEGIN; SELECT 1; COMMIT", {"transaction-nesting", "transaction-nesting"}},
       {"SELECT FROM WHERE", {"not-parsed"}},
       {"SELECT 'a", {"not-parsed"}},
@@ -112,7 +113,7 @@ TEST(Lint, IsSilencedByComments) {
 TEST(Lint, AsksForTimeoutsWhereNobodySetsThem) {
   LintOptions bare;
   bare.timeouts_are_set = false;
-  EXPECT_THAT(rules("ALTER TABLE t ADD a text", bare), ElementsAre("require-timeout-settings"));
+  EXPECT_THAT(rules("ALTER TABLE t ADD a text", bare), ElementsAre("require-lock-timeout"));
   EXPECT_THAT(rules("SET lock_timeout = '1s'; ALTER TABLE t ADD a text", bare), ElementsAre());
 }
 
