@@ -115,6 +115,7 @@ void add_commands(CLI::App& app, Fields& fields) {
   gateway->add_option("--listen", fields.gateway.listen)->expected(1)->take_all()->allow_extra_args(false);
   gateway->add_option("--http", fields.http);
   gateway->add_option("--pgbouncer-ini", fields.pgbouncer_ini);
+  gateway->add_flag("--takeover", fields.gateway.takeover);
 
   CLI::App* down = add_command(app, "down");
   down->add_option("--timeout", fields.timeout);

@@ -34,6 +34,8 @@ namespace switchyard::cli {
 namespace {
 
 constexpr Duration kHttpDrain = std::chrono::seconds(2);
+/// How often it is looked whether the process that was taken over from has ended.
+constexpr Duration kClaimPause = std::chrono::milliseconds(200);
 
 /// The databases a client can name, and the role it logs in as.
 struct Place {
@@ -92,11 +94,15 @@ class GatewayProgram {
  private:
   Task<ExitCode> live(runtime::SignalWatch& signals) {
     std::optional<FleetClaim> claim;
-    claim.emplace(FleetClaim::take(*config_.application).value_or_throw());
+    if (auto taken = FleetClaim::take(*config_.application); taken.ok()) {
+      claim.emplace(*std::move(taken));
+    } else if (!options_.takeover) {
+      throw taken.error();
+    }
     const bool chosen = config_.http_address.is_set() || (options_.http && *options_.http != "auto");
     const std::string http = options_.http && *options_.http != "auto" ? *options_.http : *config_.http_address;
-    auto listener =
-        http::listen(http, chosen ? http::PortChoice::exact : http::PortChoice::next_free).value_or_throw();
+    auto listener = http::listen(http, chosen && claim ? http::PortChoice::exact : http::PortChoice::next_free)
+                        .value_or_throw();
 
     const bool next_free = options_.listen.size() == 1 && options_.listen.front() == "auto";
     if (!options_.listen.empty() && !next_free) {
@@ -104,12 +110,16 @@ class GatewayProgram {
           Setting<std::vector<std::string>>(options_.listen, {Layer::command_line, {}, "--listen", {}});
     }
     auto fleet = Fleet::open(config_).value_or_throw();
-    DoorOptions door{.next_free = next_free,
-                     .shutdown = [] { ::kill(::getpid(), SIGTERM); },
-                     .reload = [this] { return reload(); },
-                     .console_aliases = console_aliases_,
-                     .stats_period = stats_period_,
-                     .own_databases = {}};
+    DoorOptions door{
+        .next_free = next_free,
+        .shutdown = [] { ::kill(::getpid(), SIGTERM); },
+        .reload = [this] { return reload(); },
+        .handover_path = state_folder().value_or_throw() + "/" + file_stem(*config_.application) + ".handover",
+        .take_over = options_.takeover,
+        .on_handed_over = [] { ::kill(::getpid(), SIGTERM); },
+        .console_aliases = console_aliases_,
+        .stats_period = stats_period_,
+        .own_databases = {}};
     door_ = GatewayDoor::open(*fleet, std::move(door)).value_or_throw();
     http::LiveFleetSource source(*fleet);
     source.set_door([this] { return door_->status(); });
@@ -120,9 +130,8 @@ class GatewayProgram {
     RunningFleet running = description();
     running.http = server.address();
     running.gateway = door_->addresses();
-    claim->publish(running).value_or_throw();
     announce(running);
-
+    co_await any(introduce(claim, running), signal(signals));
     co_await any(warm_up(*fleet), signal(signals));
     co_await signals.first().wait();
     hung_up_on_ = true;
@@ -137,6 +146,17 @@ class GatewayProgram {
     co_return ExitCode::ok;
   }
 
+  /// Other commands find this process from now on: at once, or when the one that it takes over from has ended.
+  Task<void> introduce(std::optional<FleetClaim>& claim, const RunningFleet& running) {
+    while (!claim) {
+      if (auto taken = FleetClaim::take(*config_.application); taken.ok()) {
+        claim.emplace(*std::move(taken));
+      } else {
+        co_await sleep(kClaimPause);
+      }
+    }
+    claim->publish(running).value_or_throw();
+  }
   static Task<void> signal(runtime::SignalWatch& signals) { co_await signals.first().wait(); }
   /// Clients are let in meanwhile: a database that does not answer delays nobody.
   static Task<void> warm_up(Fleet& fleet) { static_cast<void>(co_await as_result(fleet.warm_up())); }

@@ -79,6 +79,9 @@ Result<std::unique_ptr<GatewayDoor>> GatewayDoor::open(Fleet& fleet, DoorOptions
   if (!settings.ok()) return settings.error();
   settings->console.shutdown = options.shutdown;
   settings->console.reload = options.reload;
+  settings->handover_path = options.handover_path;
+  settings->take_over = options.take_over;
+  settings->on_handed_over = options.on_handed_over;
   settings->console.aliases = options.console_aliases;
   if (options.stats_period) settings->console.stats_period = *options.stats_period;
   const std::vector<runtime::SocketAddress> wanted = settings->listen;

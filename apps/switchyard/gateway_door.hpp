@@ -21,6 +21,10 @@ struct DoorOptions {
   /// What the console's SHUTDOWN and RELOAD do.
   std::function<void()> shutdown;
   std::function<Result<void>()> reload;
+  /// For gateway::GatewaySettings: a path for a process that takes over, and whether to take over from another one.
+  std::string handover_path;
+  bool take_over = false;
+  std::function<void()> on_handed_over;
   std::vector<std::string> console_aliases;
   std::optional<Duration> stats_period;
   /// Databases whose servers this process started: whoever is on this machine may log in without proof.

@@ -66,6 +66,8 @@ by Unix-domain socket (gateway.unix_socket). SIGHUP reads these again, for those
       --http ADDRESS     the HTTP door with /metrics and /health beside it; auto: the next free port, off: none
       --pgbouncer-ini FILE
                          PgBouncer's configuration as it is, instead of a fleet file; what has no meaning here is said
+      --takeover         take over from the gateway of this application that runs, if one does: its listening sockets at
+                         once, its clients between two of their transactions; it ends when the last one has gone
 )help"},
     Topic{
         "up",

@@ -37,6 +37,7 @@ struct GatewayOptions {
   std::vector<std::string> listen;           ///< instead of gateway.listen; "auto": the next free port
   std::optional<std::string> http;           ///< address, "auto" or "off"
   std::optional<std::string> pgbouncer_ini;  ///< instead of the fleet file
+  bool takeover = false;                     ///< from the gateway of this application that runs
 };
 struct DownOptions {
   Duration timeout = std::chrono::seconds(30);

@@ -264,6 +264,7 @@ class Reader {
                    std::string(name) + " as a fleet file: " + std::string(config.error().message()));
     }
     setup_.config = *std::move(config);
+    setup_.config.file.clear();  // it is no fleet file: nobody else can read it as one
     return std::move(setup_);
   }
 
