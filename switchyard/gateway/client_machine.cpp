@@ -282,6 +282,7 @@ bool ClientMachine::answer_without_session(const protocol::Frame& frame) {
 }
 
 void ClientMachine::answer_command(std::string_view tag) {
+  unnamed_.reset();  // as any query does
   (void)encode(client_out_, protocol::CommandComplete{tag});
   ready(status_);
 }
@@ -332,7 +333,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
       }
       (void)encode(*server_out_, protocol::Query{changed});
       expect(Kind::query);
-      state_->unnamed.reset();
+      state_->set_unnamed(nullptr);
       group_open_ = false;
       return true;
     }
@@ -341,7 +342,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
   expect(Kind::query);
   if (!text.plain) state_->last()->text = std::make_shared<const ClientText>(std::move(text));
   // A query takes the unnamed statement away.
-  state_->unnamed.reset();
+  state_->set_unnamed(nullptr);
   unnamed_.reset();
   group_open_ = false;
   return true;
@@ -420,7 +421,7 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
     send(message);
     expect(Kind::parse, intern);
     group_open_ = true;
-    state_->unnamed = intern;
+    state_->set_unnamed(intern);
     change_unnamed(std::move(intern), false);
     return true;
   }
@@ -473,15 +474,32 @@ bool ClientMachine::ensure(const InternRef& intern) {
   return true;
 }
 
-/// The oldest leaves when there are too many.
-void ClientMachine::make_room() {
-  if (state_->prepared() < shared_.max_prepared) return;
-  const InternRef oldest = state_->least_used();
-  if (!oldest) return;
-  (void)encode(*server_out_, protocol::Close{protocol::Target::statement, state_->name_of(*oldest)});
-  expect(Kind::close);
+/// The unnamed statement on the session is the client's, or there is none.
+void ClientMachine::place_unnamed() {
+  if (state_->unnamed == unnamed_) return;
+  if (unnamed_) {
+    send_parse(*unnamed_, "");
+    expect(Kind::parse, unnamed_);
+  } else {
+    (void)encode(*server_out_, protocol::Close{protocol::Target::statement, ""});
+    expect(Kind::close);
+  }
   state_->last()->hidden = true;
-  state_->remove(*oldest);
+  state_->set_unnamed(unnamed_);
+}
+
+/// The oldest leave when there are too many: at the beginning of a group, where nothing can make the server pass
+/// over it.
+void ClientMachine::make_room() {
+  if (!state_->drained() || group_open_) return;
+  while (state_->prepared() >= shared_.max_prepared) {
+    const InternRef oldest = state_->least_used();
+    if (!oldest) return;
+    (void)encode(*server_out_, protocol::Close{protocol::Target::statement, state_->name_of(*oldest)});
+    expect(Kind::close);
+    state_->last()->hidden = true;
+    state_->remove(*oldest);
+  }
 }
 
 bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
@@ -498,18 +516,7 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
   if (name->first.empty()) {
     intern = unnamed_;
     on_server = unnamed_interned_;
-    if (intern && !on_server && state_->unnamed != intern) {
-      send_parse(*intern, "");
-      expect(Kind::parse, intern);
-      state_->last()->hidden = true;
-      state_->unnamed = intern;
-    } else if (!intern && state_->unnamed) {
-      // Somebody else's: the client has none.
-      (void)encode(*server_out_, protocol::Close{protocol::Target::statement, ""});
-      expect(Kind::close);
-      state_->last()->hidden = true;
-      state_->unnamed.reset();
-    }
+    if (!on_server) place_unnamed();
   } else {
     if (state_->boundaries() != 0 && changing(name->first)) return false;
     if (const InternRef* known = find_name(name->first); known != nullptr && *known) {
@@ -557,12 +564,7 @@ void ClientMachine::stand_in(const std::string& name) {
 bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) {
   const auto name = frame.body.size() < 2 ? std::nullopt : take_text(frame.body.substr(1));
   const bool statement = name && frame.body.front() == 'S';
-  if (statement && name->first.empty() && unnamed_ && !unnamed_interned_ && state_->unnamed != unnamed_) {
-    send_parse(*unnamed_, "");
-    expect(Kind::parse, unnamed_);
-    state_->last()->hidden = true;
-    state_->unnamed = unnamed_;
-  }
+  if (statement && name->first.empty() && !unnamed_interned_) place_unnamed();
   InternRef intern;
   if (statement) {
     if (state_->boundaries() != 0 && changing(name->first)) return false;
@@ -665,7 +667,7 @@ void ClientMachine::begin_own(Own own, std::string_view sql) {
   (void)encode(*server_out_, protocol::Query{sql});
   expect(Kind::query);
   state_->last()->hidden = state_->last()->silent = true;
-  state_->unnamed.reset();
+  state_->set_unnamed(nullptr);
 }
 
 // ---- names ----
@@ -709,7 +711,14 @@ void ClientMachine::undo_changes(std::uint64_t from, std::uint64_t to) {
   for (std::size_t i = changes_.size(); i-- > 0;) {
     Change& change = changes_[i];
     if (change.step < from || change.step >= to) continue;
-    if (change.unnamed) {
+    const auto later = std::find_if(
+        changes_.begin() + static_cast<std::ptrdiff_t>(i) + 1, changes_.end(),
+        [&](const Change& other) { return other.unnamed == change.unnamed && other.name == change.name; });
+    if (later != changes_.end()) {
+      // What was meant behind the next Sync stands, on the ground of what was before.
+      later->before = std::move(change.before);
+      later->before_interned = change.before_interned;
+    } else if (change.unnamed) {
       unnamed_ = std::move(*change.before);
       unnamed_interned_ = change.before_interned;
     } else if (change.before) {

@@ -195,6 +195,7 @@ class ClientMachine {
   void begin_own(Own own, std::string_view sql);
   /// The statement is on the session, or on its way there. False: wait.
   [[nodiscard]] bool ensure(const InternRef& intern);
+  void place_unnamed();
   void make_room();
   void stand_in(const std::string& name);
   [[nodiscard]] InternRef intern_of(ByteView body);

@@ -267,17 +267,31 @@ ClientMachine::Pass ClientMachine::on_error_response(const protocol::Frame& fram
 /// The server passes over everything up to the next Sync, and so does what the client has meant with it.
 void ClientMachine::skip_to_sync() {
   const std::uint64_t from = state_->head_step();
-  const bool parse_failed = state_->head().kind == Kind::parse && state_->head().intern == unnamed_ &&
-                            state_->head().intern == state_->unnamed && !unnamed_interned_;
+  const Step& failed = state_->head();
+  // What the session's unnamed statement is now. A Parse that fails takes it away.
+  std::optional<InternRef> unnamed;
+  if (failed.sets_unnamed) unnamed = InternRef();
+  const bool parse_failed = failed.kind == Kind::parse && failed.intern && !failed.registers && !failed.hidden;
   while (!state_->drained() && state_->head().kind != Kind::sync) {
     Step& step = state_->head();
     if (step.registers && step.intern) state_->remove(*step.intern);
-    if (step.kind == Kind::parse && step.intern == state_->unnamed) state_->unnamed.reset();
+    if (step.sets_unnamed && !unnamed) unnamed = step.unnamed_before;
     state_->pop();
+  }
+  if (unnamed) {
+    Step* later = state_->unnamed_setter();
+    (later != nullptr ? later->unnamed_before : state_->unnamed) = *std::move(unnamed);
   }
   undo_changes(from, state_->head_step());
   // A Parse that fails takes the unnamed statement away.
-  if (parse_failed) unnamed_.reset();
+  if (parse_failed) {
+    const auto later = std::ranges::find_if(changes_, &Change::unnamed);
+    if (later == changes_.end()) {
+      unnamed_.reset();
+    } else {
+      later->before = InternRef();
+    }
+  }
   if (state_->drained()) {
     skip_ = Skip::server;
     group_open_ = true;
@@ -301,8 +315,9 @@ void ClientMachine::after_query(Step& step) {
   // An error of syntax: nothing of the text ran.
   if (!step.text || (step.syntax_error && !step.completed)) return;
   const ClientText& text = *step.text;
+  // One statement: it has happened, or it has not.
+  if (step.failed && text.verb != TextVerb::other) return;
   apply(text);
-  if (step.failed) return;
   if (text.verb == TextVerb::prepare) names_[text.name] = nullptr;
   if (text.verb == TextVerb::deallocate) names_.erase(text.name);
 }

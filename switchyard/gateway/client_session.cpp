@@ -408,7 +408,9 @@ void ClientSession::admit() noexcept {
   mux_->begin(std::move(settings), std::move(parameters));
   settings_ = {};
   const std::string_view database = std::string_view(database_).substr(0, database_.find(':'));
-  shares_ = policy_of(host_.settings().config, database, machine_.login().user).pool_mode == PoolMode::automatic;
+  const PoolMode mode = policy_of(host_.settings().config, database, machine_.login().user).pool_mode;
+  shares_ = mode == PoolMode::automatic;
+  keeps_ = mode == PoolMode::session;
   timer_.disarm();
   served_ = true;
   state_ = State::serving;
@@ -705,7 +707,7 @@ void ClientSession::after_machine() noexcept {
   if (link_ != nullptr && stream_->unsent() > host_.settings().max_unsent) link_->session()->pause_reading();
 }
 
-bool ClientSession::must_keep() const noexcept { return any(mux_->pins()) || mux_->unjudged(); }
+bool ClientSession::must_keep() const noexcept { return keeps_ || any(mux_->pins()) || mux_->unjudged(); }
 
 /// Everything is answered, in no transaction: others may have the session.
 void ClientSession::leave_session() noexcept {
@@ -861,6 +863,7 @@ void ClientSession::finish() noexcept {
 /// a COPY that has not ended.
 void ClientSession::release_session() noexcept {
   wire_.withdraw();
+  keeps_ = false;
   if (std::exchange(waiting_, false)) destination_->withdraw(*this);
   if (link_ == nullptr) return;
   ServerLink& link = *std::exchange(link_, nullptr);

@@ -218,6 +218,7 @@ class ClientSession final : private runtime::Stream::Handler,
   // The shared lane.
   WireStatement wire_;
   bool shares_ = false;         ///< lanes are for it
+  bool keeps_ = false;          ///< pool_mode = session: what it has had once it keeps
   bool behind_ = false;         ///< more came while a statement was in the lane
   base::ReadBuffer left_;       ///< messages that have left the lane, for the machine
   SettingsRef noted_settings_;  ///< those of the next two

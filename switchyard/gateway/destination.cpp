@@ -43,11 +43,7 @@ std::string random_prefix() {
 }  // namespace
 
 Destination::Destination(Fleet& fleet, std::string database, Duration longest_wait)
-    : fleet_(fleet),
-      database_(std::move(database)),
-      longest_wait_(longest_wait),
-      interns_(random_prefix()),
-      alive_(std::make_shared<Alive>(Alive{this})) {
+    : fleet_(fleet), database_(std::move(database)), longest_wait_(longest_wait), interns_(random_prefix()) {
   std::string_view name = database_;
   name = name.substr(0, name.find(':'));
   const DatabaseConfig* config = fleet.config().find(name);
@@ -61,7 +57,7 @@ Destination::Destination(Fleet& fleet, std::string database, Duration longest_wa
 }
 
 Destination::~Destination() {
-  alive_->destination = nullptr;
+  acquisitions_.clear();
   for (const auto& link : links_) link->abort(Error(ErrorKind::Closed, "the gateway has ended"));
 }
 
@@ -93,6 +89,7 @@ void Destination::withdraw(Waiter& waiter) noexcept {
   if (!std::exchange(waiter.waiting_, false)) return;
   std::ranges::replace(waiters_, &waiter, static_cast<Waiter*>(nullptr));
   --waiting_;
+  drop_acquisitions();
 }
 
 void Destination::give(ServerLink& link) noexcept {
@@ -112,6 +109,12 @@ void Destination::hand_out(ServerLink& link) noexcept {
     if (waiter == nullptr) continue;
     waiter->waiting_ = false;
     --waiting_;
+    drop_acquisitions();
+    fleet::Route& route = link.channel().route();
+    if (route.refusal() == nullptr) {
+      link.channel().endpoint().recorder().acquired(route.access(), runtime::now() - waiter->since_,
+                                                    route.limits().slow);
+    }
     waiter->on_link(link);
     return;
   }
@@ -121,7 +124,11 @@ void Destination::hand_out(ServerLink& link) noexcept {
 void Destination::lay_down(ServerLink& link) noexcept {
   link.idle_since = runtime::now();
   idle_.push_back(&link);
-  if (!sweep_.armed()) sweep_.arm(deadline_after(link.idle_since, kSweep));
+  arm_sweep();
+}
+
+void Destination::arm_sweep() noexcept {
+  if (!sweep_.armed()) sweep_.arm(deadline_after(runtime::now(), kSweep));
 }
 
 void Destination::dismiss(ServerLink& link, Claim claims, std::span<const std::string> texts) noexcept {
@@ -153,13 +160,17 @@ void Destination::bury(ServerLink& link) noexcept {
   bury_.schedule();
 }
 
-void Destination::on_bury(void* self) noexcept { static_cast<Destination*>(self)->dead_.clear(); }
+void Destination::on_bury(void* self) noexcept {
+  auto& here = *static_cast<Destination*>(self);
+  here.dead_.clear();
+  std::erase_if(here.acquisitions_, [](const auto& acquisition) { return acquisition->done; });
+}
 
 bool Destination::others_wait(const ServerLink& link) const noexcept {
   if (link.channel().route().refusal() != nullptr) return true;
   const pool::Pool* pool = link.channel().endpoint().opened_pool();
   if (pool == nullptr) return true;
-  return pool->crowded() && (pool->waiting() > acquiring_ || pool->stats().paused);
+  return pool->crowded() && (pool->waiting() > acquiring() || pool->stats().paused);
 }
 
 void Destination::on_sweep(void* self) noexcept {
@@ -173,7 +184,13 @@ void Destination::on_sweep(void* self) noexcept {
       ++i;
     }
   }
-  if (!here.idle_.empty()) here.sweep_.arm(deadline_after(now, kSweep));
+  for (const Waiter* waiter : here.waiters_) {
+    if (waiter == nullptr) continue;
+    // Whoever waits this long lines up with everybody else who wants a session of the pool.
+    if (now - waiter->since_ >= kSweep) here.acquire_more(Ask::in_any_case);
+    break;
+  }
+  if (!here.idle_.empty() || here.waiting_ != 0) here.arm_sweep();
 }
 
 bool Destination::belongs_to(std::string_view database) const noexcept {
@@ -198,27 +215,54 @@ const DatabaseHandle* Destination::database() noexcept {
 
 // ---- who waits ----
 
-void Destination::acquire_more() noexcept {
+std::size_t Destination::acquiring() const noexcept {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(acquisitions_, [](const auto& acquisition) { return !acquisition->done; }));
+}
+
+/// Sessions at work come back to us soon: a full pool is not asked at once.
+bool Destination::has_room() const noexcept {
+  for (const auto& link : links_) {
+    if (link->session() == nullptr || link->channel().route().refusal() != nullptr) continue;
+    const pool::Pool* pool = link->channel().endpoint().opened_pool();
+    if (pool == nullptr) return true;
+    const pool::PoolStats stats = pool->stats();
+    return stats.idle != 0 || stats.total < stats.max;
+  }
+  return true;
+}
+
+void Destination::acquire_more(Ask ask) noexcept {
   const std::size_t wanted = std::min<std::size_t>(waiting_, kMostAcquiring);
-  while (acquiring_ < wanted) {
+  if (wanted == 0) return;
+  arm_sweep();
+  for (std::size_t asked = acquiring(); asked < wanted; ++asked) {
+    if (ask == Ask::if_there_is_room && !has_room()) return;
     Result<DatabaseHandle> handle = fleet_.database(database_);
     if (!handle.ok()) return fail_waiters(handle.error());
-    ++acquiring_;
-    spawn(acquire(alive_, *handle));
+    Acquisition& acquisition = *acquisitions_.emplace_back(std::make_unique<Acquisition>());
+    acquisition.task.start(acquire(acquisition, *handle));
   }
 }
 
-Task<void> Destination::acquire(std::shared_ptr<Alive> alive, DatabaseHandle handle) {
-  Result<std::shared_ptr<fleet::Channel>> opened = co_await as_result(handle.open_channel());
-  if (alive->destination != nullptr) {
-    alive->destination->on_acquired(std::move(opened));
-  } else if (opened.ok()) {
-    fleet::let_go(*std::move(opened));
+void Destination::drop_acquisitions() noexcept {
+  std::size_t excess = acquiring();
+  excess -= std::min(excess, waiting_);
+  for (std::size_t i = acquisitions_.size(); i-- > 0 && excess != 0;) {
+    if (acquisitions_[i]->done) continue;
+    acquisitions_.erase(acquisitions_.begin() + static_cast<std::ptrdiff_t>(i));
+    --excess;
   }
+}
+
+Task<void> Destination::acquire(Acquisition& acquisition, DatabaseHandle handle) {
+  Result<std::shared_ptr<fleet::Channel>> opened = co_await as_result(handle.open_channel());
+  acquisition.done = true;
+  on_acquired(std::move(opened));
 }
 
 void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept {
-  --acquiring_;
+  bury_.schedule();
   if (opened.ok()) {
     if ((*opened)->session() == nullptr) {
       const Error error = (*opened)->lost()
@@ -243,7 +287,7 @@ void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) no
     --waiting_;
     waiter->on_no_link(opened.error());
   }
-  if (exhausted) acquire_more();
+  if (exhausted) acquire_more(Ask::in_any_case);
 }
 
 void Destination::fail_waiters(const Error& error) noexcept {

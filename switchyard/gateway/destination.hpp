@@ -14,6 +14,7 @@
 #include <switchyard/gateway/lane_meaning.hpp>
 #include <switchyard/gateway/server_link.hpp>
 #include <switchyard/gateway/setting_sets.hpp>
+#include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/timer.hpp>
 #include <switchyard/runtime/turn_end.hpp>
 
@@ -100,12 +101,20 @@ class Destination {
   [[nodiscard]] DestinationStatus status() const noexcept;
 
  private:
-  struct Alive {
-    Destination* destination;
+  /// A session is being asked for.
+  struct Acquisition {
+    runtime::OwnedTask task;
+    bool done = false;
   };
-  static Task<void> acquire(std::shared_ptr<Alive> alive, DatabaseHandle handle);
-  void acquire_more() noexcept;
+  enum class Ask : bool { if_there_is_room, in_any_case };
+  [[nodiscard]] Task<void> acquire(Acquisition& acquisition, DatabaseHandle handle);
+  void acquire_more(Ask ask = Ask::if_there_is_room) noexcept;
+  [[nodiscard]] bool has_room() const noexcept;
+  [[nodiscard]] std::size_t acquiring() const noexcept;
+  /// What is asked for and nobody waits for any more.
+  void drop_acquisitions() noexcept;
   void on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept;
+  void arm_sweep() noexcept;
   void hand_out(ServerLink& link) noexcept;
   void lay_down(ServerLink& link) noexcept;
   void fail_waiters(const Error& error) noexcept;
@@ -132,8 +141,7 @@ class Destination {
   std::vector<std::unique_ptr<ServerLink>> dead_;
   std::deque<Waiter*> waiters_;  ///< null: withdrawn
   std::size_t waiting_ = 0;
-  std::uint32_t acquiring_ = 0;
-  std::shared_ptr<Alive> alive_;
+  std::vector<std::unique_ptr<Acquisition>> acquisitions_;
   runtime::Timer sweep_{&Destination::on_sweep, this};
   runtime::Timer deadline_{&Destination::on_deadline, this};
   runtime::TurnEnd bury_{&Destination::on_bury, this};

@@ -325,5 +325,58 @@ TEST_F(MuxTest, WhoWaitsForASessionMayBeCancelled) {
   EXPECT_EQ(second.value("SELECT 1"), "1");
 }
 
+TEST_F(MuxTest, ReadsOfManyClientsShareLanesAndEachGetsItsOwn) {
+  database.execute("INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 100) i");
+  Door door(database);
+  std::vector<std::unique_ptr<PqSession>> clients;
+  for (int i = 0; i < 12; ++i) {
+    clients.push_back(std::make_unique<PqSession>(door.local()));
+    ASSERT_TRUE(prepare(*clients.back(), "get", "SELECT v FROM t WHERE id = $1").ok());
+  }
+  const auto ask = [&](std::size_t i, int round) {
+    const std::string id = std::to_string((static_cast<int>(i) * 7 + round) % 100 + 1);
+    const char* values[] = {id.c_str()};
+    if (round % 3 == 0) {
+      EXPECT_EQ(PQsendQuery(clients[i]->handle(), ("SELECT v FROM t WHERE id = " + id).c_str()), 1);
+    } else if (round % 3 == 1) {
+      EXPECT_EQ(PQsendQueryPrepared(clients[i]->handle(), "get", 1, values, nullptr, nullptr, 0), 1);
+    } else {
+      EXPECT_EQ(PQsendQueryParams(clients[i]->handle(), "SELECT v FROM t WHERE id = $1", 1, nullptr, values,
+                                  nullptr, nullptr, 0),
+                1);
+    }
+    return "v" + id;
+  };
+  const auto in_lanes = [&] {
+    PqSession console(door.local("switchyard"));
+    const PqResult lanes = console.execute("SHOW LANES");
+    return lanes.rows() > 0;
+  };
+  int round = 0;
+  ASSERT_TRUE(wait_until([&] {
+    for (int more = 0; more < 60; ++more, ++round) {
+      std::vector<std::string> expected;
+      for (std::size_t i = 0; i < clients.size(); ++i) expected.push_back(ask(i, round));
+      for (std::size_t i = 0; i < clients.size(); ++i) {
+        EXPECT_EQ(next(*clients[i]).value(0, 0), expected[i]);
+        while (PGresult* result = PQgetResult(clients[i]->handle())) PQclear(result);
+      }
+    }
+    return in_lanes();
+  }));
+  // A write of a client is seen by its next read, wherever that runs.
+  for (int i = 0; i < 20; ++i) {
+    const std::string text = "new" + std::to_string(i);
+    ASSERT_TRUE(clients[0]->execute("UPDATE t SET v = '" + text + "' WHERE id = 5").ok());
+    EXPECT_EQ(run(*clients[0], "get", {"5"}).value(0, 0), text);
+  }
+  ASSERT_TRUE(clients[1]->execute("SET statement_timeout = '7s'").ok());
+  EXPECT_EQ(run(*clients[1], "get", {"6"}).value(0, 0), "v6");
+  ASSERT_TRUE(clients[2]->execute("BEGIN; UPDATE t SET v = 'mine' WHERE id = 7").ok());
+  EXPECT_EQ(run(*clients[2], "get", {"7"}).value(0, 0), "mine") << "a transaction stays on its session";
+  EXPECT_EQ(run(*clients[3], "get", {"7"}).value(0, 0), "v7");
+  ASSERT_TRUE(clients[2]->execute("ROLLBACK").ok());
+}
+
 }  // namespace
 }  // namespace switchyard::gateway

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace switchyard::inline v0::gateway {
@@ -38,6 +39,8 @@ struct Step {
   bool failed = false;     ///< a query: an error came
   bool syntax_error = false;
   bool completed = false;                  ///< a query: a statement of it was done
+  bool sets_unnamed = false;               ///< the unnamed statement of the session is another one afterwards
+  InternRef unnamed_before{};              ///< and was this
   InternRef intern;                        ///< of parse, bind
   std::shared_ptr<const ClientText> text;  ///< of a query: what it claims
 };
@@ -55,12 +58,26 @@ class SessionState final : public session::Session::Keepsake {
   [[nodiscard]] Step* ahead(std::size_t distance) noexcept {
     return head_ + distance < steps_.size() ? &steps_[head_ + distance] : nullptr;
   }
+  /// The step that was expected last makes it the unnamed statement.
+  void set_unnamed(InternRef intern) {
+    Step& step = steps_.back();
+    step.sets_unnamed = true;
+    step.unnamed_before = std::exchange(unnamed, std::move(intern));
+  }
+  /// The first step that is due and sets the unnamed statement; null: none.
+  [[nodiscard]] Step* unnamed_setter() noexcept {
+    for (std::size_t i = head_; i < steps_.size(); ++i) {
+      if (steps_[i].sets_unnamed) return &steps_[i];
+    }
+    return nullptr;
+  }
   /// The one that was expected last; null: nothing is due.
   [[nodiscard]] Step* last() noexcept { return drained() ? nullptr : &steps_.back(); }
   void pop() noexcept {
     Step& step = steps_[head_];
     if (is_boundary(step.kind)) --boundaries_;
     step.intern.reset();
+    step.unnamed_before.reset();
     step.text.reset();
     ++head_;
     ++popped_;
