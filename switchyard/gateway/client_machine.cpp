@@ -343,7 +343,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
   if (!text.plain) state_->last()->text = std::make_shared<const ClientText>(std::move(text));
   // A query takes the unnamed statement away.
   state_->set_unnamed(nullptr);
-  unnamed_.reset();
+  change_unnamed(nullptr, false);
   group_open_ = false;
   return true;
 }
@@ -425,7 +425,7 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
     change_unnamed(std::move(intern), false);
     return true;
   }
-  if (state_->boundaries() != 0 && changing(name->first)) return false;
+  if (uncertain(name->first)) return false;
   if (const InternRef* known = find_name(name->first)) {
     if (!*known) {
       send(message);  // made by PREPARE: the server knows it under this name
@@ -476,7 +476,7 @@ bool ClientMachine::ensure(const InternRef& intern) {
 
 /// The unnamed statement on the session is the client's, or there is none.
 void ClientMachine::place_unnamed() {
-  if (state_->unnamed == unnamed_) return;
+  if (state_->unnamed == unnamed_ && !state_->unnamed_uncertain()) return;
   if (unnamed_) {
     send_parse(*unnamed_, "");
     expect(Kind::parse, unnamed_);
@@ -513,12 +513,12 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
   }
   InternRef intern;
   bool on_server = false;  // under a name of ours
+  if (uncertain(name->first)) return false;
   if (name->first.empty()) {
     intern = unnamed_;
     on_server = unnamed_interned_;
     if (!on_server) place_unnamed();
   } else {
-    if (state_->boundaries() != 0 && changing(name->first)) return false;
     if (const InternRef* known = find_name(name->first); known != nullptr && *known) {
       intern = *known;
       on_server = true;
@@ -532,7 +532,7 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
     }
   }
   const bool takes_name = intern && intern->text.verb == TextVerb::deallocate && status_ != 'E';
-  if (takes_name && state_->boundaries() != 0 && changing(intern->text.name)) return false;
+  if (takes_name && uncertain(intern->text.name)) return false;
   if (on_server) {
     if (!ensure(intern)) return false;
     if (takes_name) stand_in(intern->text.name);
@@ -564,10 +564,10 @@ void ClientMachine::stand_in(const std::string& name) {
 bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) {
   const auto name = frame.body.size() < 2 ? std::nullopt : take_text(frame.body.substr(1));
   const bool statement = name && frame.body.front() == 'S';
+  if (statement && uncertain(name->first)) return false;
   if (statement && name->first.empty() && !unnamed_interned_) place_unnamed();
   InternRef intern;
   if (statement) {
-    if (state_->boundaries() != 0 && changing(name->first)) return false;
     const InternRef* known =
         name->first.empty() ? (unnamed_interned_ ? &unnamed_ : nullptr) : find_name(name->first);
     if (known != nullptr) intern = *known;
@@ -586,7 +586,7 @@ bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) 
 bool ClientMachine::on_close(const protocol::Frame& frame, ByteView message) {
   const auto name = frame.body.size() < 2 ? std::nullopt : take_text(frame.body.substr(1));
   if (name && frame.body.front() == 'S') {
-    if (state_->boundaries() != 0 && changing(name->first)) return false;
+    if (uncertain(name->first)) return false;
     const InternRef* known = name->first.empty() ? nullptr : find_name(name->first);
     if (name->first.empty() || (known != nullptr && *known)) {
       expect_locally(Kind::own_close_complete);
@@ -677,10 +677,13 @@ const InternRef* ClientMachine::find_name(std::string_view name) const {
   return found == names_.end() ? nullptr : &found->second;
 }
 
-bool ClientMachine::changing(std::string_view name) const noexcept {
-  return std::ranges::any_of(changes_, [&](const Change& change) {
-    return name.empty() ? change.unnamed : !change.unnamed && change.name == name;
-  });
+/// An earlier group of messages has changed what the name means, and may yet turn out to have failed before that.
+bool ClientMachine::uncertain(std::string_view name) const noexcept {
+  for (std::size_t i = changes_.size(); i-- > 0;) {
+    const Change& change = changes_[i];
+    if (change.unnamed == name.empty() && change.name == name) return change.step < state_->last_boundary();
+  }
+  return false;
 }
 
 /// As of the step that was expected last; null takes the name away.

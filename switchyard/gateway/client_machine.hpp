@@ -224,7 +224,7 @@ class ClientMachine {
   void change_name(std::string_view name, InternRef intern);
   void change_unnamed(InternRef intern, bool interned);
   void undo_changes(std::uint64_t from, std::uint64_t to);
-  [[nodiscard]] bool changing(std::string_view name) const noexcept;
+  [[nodiscard]] bool uncertain(std::string_view name) const noexcept;
   [[nodiscard]] const InternRef* find_name(std::string_view name) const;
   [[nodiscard]] std::string client_name(std::string_view number) const;
   [[nodiscard]] bool rename(std::string& text) const;

@@ -69,7 +69,9 @@ class ModelServer {
       }
       case 'D':
         if (body.front() == 'S') {
-          if (!find(text(1))) return error("26000");
+          const std::optional<std::string> sql = find(text(1));
+          if (!sql) return error("26000");
+          if (status_ == 'E' && !leaves(*sql)) return error("25P02");
           add(protocol::ParameterDescription{});
         } else if (!portal_) {
           return error("34000");

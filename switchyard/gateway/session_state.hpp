@@ -50,7 +50,10 @@ class SessionState final : public session::Session::Keepsake {
   // ---- answers that are due ----
 
   void expect(Step step) {
-    if (is_boundary(step.kind)) ++boundaries_;
+    if (is_boundary(step.kind)) {
+      ++boundaries_;
+      last_boundary_ = next_step();
+    }
     steps_.push_back(std::move(step));
   }
   [[nodiscard]] bool drained() const noexcept { return head_ == steps_.size(); }
@@ -70,6 +73,13 @@ class SessionState final : public session::Session::Keepsake {
       if (steps_[i].sets_unnamed) return &steps_[i];
     }
     return nullptr;
+  }
+  /// What sets the unnamed statement may yet be passed over, unlike what is sent now.
+  [[nodiscard]] bool unnamed_uncertain() const noexcept {
+    for (std::size_t i = steps_.size(); i-- > head_;) {
+      if (steps_[i].sets_unnamed) return popped_ + (i - head_) < last_boundary_;
+    }
+    return false;
   }
   /// The one that was expected last; null: nothing is due.
   [[nodiscard]] Step* last() noexcept { return drained() ? nullptr : &steps_.back(); }
@@ -94,6 +104,8 @@ class SessionState final : public session::Session::Keepsake {
   }
   /// ReadyForQuery that are due.
   [[nodiscard]] std::size_t boundaries() const noexcept { return boundaries_; }
+  /// The number of the last of those that were expected, due or not.
+  [[nodiscard]] std::uint64_t last_boundary() const noexcept { return last_boundary_; }
   /// The number of the step that is expected next.
   [[nodiscard]] std::uint64_t next_step() const noexcept { return popped_ + (steps_.size() - head_); }
   /// The number of the step at the head.
@@ -153,6 +165,7 @@ class SessionState final : public session::Session::Keepsake {
   std::size_t head_ = 0;
   std::uint64_t popped_ = 1;  ///< and one more
   std::size_t boundaries_ = 0;
+  std::uint64_t last_boundary_ = 0;
   std::uint64_t uses_ = 0;
   std::uint32_t generation_ = 0;
   std::unordered_map<std::uint32_t, Prepared> prepared_;
