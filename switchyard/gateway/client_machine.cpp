@@ -17,6 +17,10 @@ using Kind = Step::Kind;
 constexpr std::string_view kApplicationName = "application_name";
 /// An unnamed statement is kept on the server from this use on.
 constexpr std::uint32_t kInternFromUse = 3;
+/// Answers that one client may be owed before it has to wait with more.
+constexpr std::size_t kMostDue = 10'000;
+/// Names of prepared statements that one client may have.
+constexpr std::size_t kMostNames = 10'000;
 /// Functions below are built in (FirstNormalObjectId).
 constexpr Oid kFirstUserOid = 16384;
 
@@ -51,6 +55,13 @@ void ClientMachine::become(SettingsRef settings) {
   settings_ = std::move(settings);
   const std::pair<std::string, std::optional<std::string>> without(kApplicationName, std::nullopt);
   meaning_ = settings_ ? shared_.sets.intern(with_changes(settings_, {&without, 1})) : nullptr;
+  has_custom_ = settings_ && std::ranges::any_of(*settings_, [](const auto& setting) {
+                  return setting.first.find('.') != std::string::npos;
+                });
+  if (has_custom_ && state_ != nullptr) {
+    pins_ |= Claim::custom;
+    state_->held_custom = true;
+  }
 }
 
 // ---- the session ----
@@ -62,6 +73,10 @@ void ClientMachine::attach(SessionState& state, base::WriteBuffer& server_out, s
   wants_session_ = gives_up_ = spoilt_ = told_fatal_ = false;
   fresh_ = state.last_user != id_;
   state.last_user = id_;
+  if (has_custom_) {
+    pins_ |= Claim::custom;
+    state.held_custom = true;
+  }
   // What was changed for everybody meanwhile.
   if (state.settings == settings_) tell_parameters(state.parameters);
 }
@@ -134,7 +149,7 @@ void ClientMachine::log_in(SettingsRef startup) {
 
 void ClientMachine::judge_again() {
   std::erase_if(unjudged_, [&](const std::string& sql) {
-    const ClientText text = read_client_text(sql, Backslash::plain, shared_.harmless);
+    const ClientText text = read(sql);
     if (!text.judged) return false;
     pins_ |= text.claims;
     recheck_ = recheck_ || any(text.claims & kProvable);
@@ -146,6 +161,10 @@ void ClientMachine::refuse(ServerFields error) {
   wants_session_ = false;
   refusal_ = std::move(error);
   refusal_->severity = refusal_->severity_localized = "ERROR";
+}
+
+ClientText ClientMachine::read(std::string_view sql) const {
+  return read_client_text(sql, escapes_ ? Backslash::escapes : Backslash::plain, shared_.harmless);
 }
 
 // ---- messages of the client ----
@@ -197,6 +216,7 @@ bool ClientMachine::on_message(const protocol::Frame& frame, ByteView message) {
       return false;
     }
   }
+  if (state_->due() > kMostDue) return false;
   if (copy_in_ && frame.type != 'd') {
     if (frame.type == 'S' || frame.type == 'H') return send(message), true;  // passed over by the server
     copy_in_ = false;
@@ -268,7 +288,7 @@ bool ClientMachine::answer_without_session(const protocol::Frame& frame) {
     case 'Q': {
       const auto sql = take_text(frame.body);
       if (!sql || !begins_with_d(sql->first)) return false;
-      const ClientText text = read_client_text(sql->first, Backslash::plain, shared_.harmless);
+      const ClientText text = read(sql->first);
       if (text.verb == TextVerb::discard_all) return discard_all(), true;
       if (text.verb == TextVerb::deallocate_all) {
         names_.clear();
@@ -304,7 +324,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
     expect(Kind::query);
     return true;
   }
-  ClientText text = read_client_text(sql->first, Backslash::plain, shared_.harmless);
+  ClientText text = read(sql->first);
   if (!text.plain) {
     if (text.verb != TextVerb::other) {
       bool done = false;
@@ -333,7 +353,15 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
       }
       (void)encode(*server_out_, protocol::Query{changed});
       expect(Kind::query);
+      // What it leaves is what the statement leaves.
+      if (!(*known)->text.judged) (*known)->text = read((*known)->sql());
+      if (!(*known)->text.plain) {
+        ClientText executed = (*known)->text;
+        executed.verb = TextVerb::other;
+        state_->last()->text = std::make_shared<const ClientText>(std::move(executed));
+      }
       state_->set_unnamed(nullptr);
+      change_unnamed(nullptr, false);
       group_open_ = false;
       return true;
     }
@@ -379,9 +407,7 @@ bool ClientMachine::on_text_verb(const ClientText& text, ByteView /*message*/, b
 InternRef ClientMachine::intern_of(ByteView body) {
   // Within a transaction that has changed settings nobody knows yet which hold.
   const SettingsRef settings = touched_.empty() ? meaning_ : std::make_shared<const Settings>();
-  return shared_.interns.find_or_add(body, settings, [&](std::string_view sql) {
-    return read_client_text(sql, Backslash::plain, shared_.harmless);
-  });
+  return shared_.interns.find_or_add(body, settings, [&](std::string_view sql) { return read(sql); });
 }
 
 bool ClientMachine::internable(const Intern& intern) const noexcept {
@@ -401,6 +427,11 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
   if (any(intern->text.claims & Claim::sequences) && fresh_ && settled()) {
     begin_own(Own::sequences, "DISCARD SEQUENCES");
     return false;
+  }
+  if (names_.size() >= kMostNames && !name->first.empty() && find_name(name->first) == nullptr) {
+    end_ = State::client_broke;
+    error_ = "more than " + std::to_string(kMostNames) + " prepared statements of one client";
+    return true;
   }
   if (name->first.empty()) {
     if (internable(*intern)) {
@@ -525,7 +556,7 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
     }
   }
   if (intern) {
-    if (!intern->text.judged) intern->text = read_client_text(intern->sql(), Backslash::plain, shared_.harmless);
+    if (!intern->text.judged) intern->text = read(intern->sql());
     if (any(intern->text.claims & Claim::sequences) && fresh_ && settled()) {
       begin_own(Own::sequences, "DISCARD SEQUENCES");
       return false;

@@ -186,6 +186,8 @@ class ClientMachine {
   void answer_command(std::string_view tag);
   void bad_message(const protocol::Frame& frame);
 
+  [[nodiscard]] ClientText read(std::string_view sql) const;
+
   // To the server.
   void send(ByteView message) { server_out_->put(message); }
   void send_renamed(char type, ByteView before, std::string_view name, ByteView behind);
@@ -256,8 +258,10 @@ class ClientMachine {
   bool told_fatal_ = false;
   bool catalogue_changed_ = false;
   bool unnamed_interned_ = false;
-  char held_ready_ = '\0';  ///< a ReadyForQuery that follows a query of our own
-  std::size_t rest_ = 0;    ///< of a message of the server that is passed on in pieces
+  bool escapes_ = false;     ///< standard_conforming_strings is off
+  bool has_custom_ = false;  ///< settings of the application's own are among the client's
+  char held_ready_ = '\0';   ///< a ReadyForQuery that follows a query of our own
+  std::size_t rest_ = 0;     ///< of a message of the server that is passed on in pieces
   bool rest_hidden_ = false;
 
   SettingsRef startup_;

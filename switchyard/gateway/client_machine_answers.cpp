@@ -18,6 +18,9 @@ using Kind = Step::Kind;
 /// Larger messages of a server are passed on in pieces, so that a client's memory here stays bounded.
 constexpr std::size_t kLargestWhole = 64 << 10;
 
+/// Texts that are kept until they are understood.
+constexpr std::size_t kMostUnjudged = 64;
+
 constexpr std::string_view kSyntaxError = "42601";
 constexpr std::string_view kInvalidStatementName = "26000";
 /// "cached plan must not change result type" is one of them.
@@ -186,7 +189,6 @@ void ClientMachine::on_own_done() {
   if (own_error_ && own != Own::ping) {
     spoilt_ = true;
     if (own == Own::replay) refuse(*own_error_);
-    if (own == Own::set_again) ready(std::exchange(held_ready_, '\0'));
     return;
   }
   switch (own) {
@@ -347,7 +349,13 @@ void ClientMachine::apply(const ClientText& text) {
     shared_.interns.begin_epoch();
   }
   if (any(text.claims & Claim::custom)) state_->held_custom = true;
-  if (!text.judged) unjudged_.push_back(text.sql);
+  if (text.judged) return;
+  if (unjudged_.size() >= kMostUnjudged) judge_again();
+  if (unjudged_.size() >= kMostUnjudged) {
+    pins_ |= Claim::lasting;
+  } else {
+    unjudged_.push_back(text.sql);
+  }
 }
 
 /// RESET goes back to what the startup packet said. True: the ReadyForQuery waits for that.
@@ -366,6 +374,7 @@ void ClientMachine::on_parameter(const protocol::Frame& frame) {
   const auto status = protocol::ParameterStatus::decode(frame.body);
   if (!status.ok()) return;
   const std::pair<std::string, std::optional<std::string>> change(status->name, status->value);
+  if (status->name == "standard_conforming_strings") escapes_ = status->value == "off";
   const bool in_step = parameters_ == state_->parameters;
   state_->parameters = shared_.sets.intern(with_changes(state_->parameters, {&change, 1}));
   if (own_ == Own::none || own_ == Own::set_again) {
@@ -376,6 +385,10 @@ void ClientMachine::on_parameter(const protocol::Frame& frame) {
 /// A client hears of what has changed since it was told.
 void ClientMachine::tell_parameters(const SettingsRef& now) {
   if (parameters_ == now) return;
+  if (now) {
+    const auto found = std::ranges::find(*now, "standard_conforming_strings", &Settings::value_type::first);
+    escapes_ = found != now->end() && found->second == "off";
+  }
   if (now && logged_in_) {
     for (const auto& [name, value] : *now) {
       const bool known =

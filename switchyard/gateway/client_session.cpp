@@ -652,7 +652,7 @@ void ClientSession::pump(base::ReadBuffer& in) noexcept {
     if (!take_session()) break;
   }
   // Who waits for a session sends no more for the moment.
-  if (waiting_ && in.size() > host_.settings().max_unsent) stream_->pause_reading();
+  if ((waiting_ || mux_->held()) && in.size() > host_.settings().max_unsent) stream_->pause_reading();
   after_machine();
 }
 
@@ -678,9 +678,12 @@ void ClientSession::after_machine() noexcept {
   if (link_ != nullptr) {
     if (mux_->spoilt()) {
       if (state_ == State::opening) return refuse(Error(*mux_->own_error(), ErrorStage::queued));
+      const bool survives = mux_->survives_loss();
       mux_->detach();
       destination_->end(*std::exchange(link_, nullptr),
                         Error(ErrorKind::Closed, "what holds on the session is not known"));
+      // Something of the client was on it.
+      if (!survives) return end(kConnectionFailure, "what holds on the session is not known any more");
       if (mux_->held()) go_on();
     } else {
       if (mux_->settled()) {
@@ -704,7 +707,10 @@ void ClientSession::after_machine() noexcept {
   stream_->flush_soon();
   if (stream_->unsent() <= host_.settings().max_unsent) return;
   stream_->flush_now();
-  if (link_ != nullptr && stream_->unsent() > host_.settings().max_unsent) link_->session()->pause_reading();
+  if (stream_->unsent() <= host_.settings().max_unsent) return;
+  if (link_ != nullptr) link_->session()->pause_reading();
+  // What is answered here would grow without bound.
+  stream_->pause_reading();
 }
 
 bool ClientSession::must_keep() const noexcept { return keeps_ || any(mux_->pins()) || mux_->unjudged(); }
@@ -742,7 +748,10 @@ void ClientSession::on_sent() noexcept {
 
 void ClientSession::on_drained() noexcept {
   if (state_ == State::draining) return finish();
-  if (state_ == State::serving && link_ != nullptr) link_->session()->resume_reading();
+  if (state_ != State::serving) return;
+  if (link_ != nullptr) link_->session()->resume_reading();
+  stream_->resume_reading();
+  if (mux_->held()) go_on();
 }
 
 // ---- cancel requests ----

@@ -35,6 +35,7 @@ struct Statement {
   bool temporary = false;
   bool sequences = false;
   bool unlocks = false;
+  bool settings_view = false;
   bool executes = false;  ///< EXECUTE somewhere behind its first word
   /// Names in set_config('name', ...), and whether there was one that is not written so.
   std::vector<std::string> set_config;
@@ -57,6 +58,16 @@ class Splitter {
 
   /// False: there is none left.
   bool next(Statement& statement) {
+    while (at_ < sql_.size()) {
+      take(statement);
+      if (!statement.first.empty() || !statement.complete) return true;
+    }
+    return false;
+  }
+
+ private:
+  /// Up to a semicolon.
+  void take(Statement& statement) {
     statement = {};
     std::size_t depth = 0;
     bool atomic = false;
@@ -71,7 +82,6 @@ class Splitter {
       }
       if (word.is_sign(';') && depth == 0 && !atomic) {
         at_ = word.at + 1;
-        if (statement.first.empty()) return next(statement);
         break;
       }
       if (word.is_sign('(')) ++depth;
@@ -82,10 +92,8 @@ class Splitter {
       before = word;
     }
     statement.text = sql_.substr(begin, at_ - begin);
-    return !statement.first.empty();
   }
 
- private:
   void note(Statement& statement, const SqlWord& word) {
     if (statement.first.size() < kFirstWords) statement.first.push_back(word);
     switch (expected_) {
@@ -111,6 +119,7 @@ class Splitter {
     statement.temporary = statement.temporary || word.is("temp") || word.is("temporary") || means(word, "pg_temp");
     statement.sequences = statement.sequences || means(word, "currval") || means(word, "lastval");
     statement.unlocks = statement.unlocks || word.value().starts_with("pg_advisory_unlock");
+    statement.settings_view = statement.settings_view || means(word, "pg_settings");
     statement.executes = statement.executes || (word.is("execute") && statement.first.size() > 1);
   }
 
@@ -121,6 +130,8 @@ class Splitter {
   Expected expected_ = Expected::nothing;
   std::string name_;
 };
+
+constexpr string_view kSettingsView = "pg_settings";
 
 std::string folded(string_view name) {
   std::string out(name);
@@ -322,8 +333,12 @@ void read_facts(ClientText& text, string_view sql, std::span<const std::string> 
   for (const sql::Name& function : facts->functions) text.claims |= claims_of_call(function, harmless);
 }
 
-/// currval or lastval may be in it.
-bool mentions_sequences(string_view sql) noexcept {
+/// currval or lastval may be in it, or pg_settings, which can be updated.
+bool mentions_state(string_view sql) noexcept {
+  if (std::search(sql.begin(), sql.end(), kSettingsView.begin(), kSettingsView.end(),
+                  [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; }) != sql.end()) {
+    return true;
+  }
   for (std::size_t i = 4; i + 2 < sql.size(); ++i) {
     if ((sql[i] | 0x20) == 'v' && (sql[i + 1] | 0x20) == 'a' && (sql[i + 2] | 0x20) == 'l') {
       const std::string before = folded(sql.substr(i - 4, 4));
@@ -355,7 +370,7 @@ string_view claim_text(Claim claims) noexcept {
 
 ClientText read_client_text(string_view sql, Backslash backslash, std::span<const std::string> harmless) {
   ClientText text;
-  if (session::leaves_nothing(sql) && !mentions_sequences(sql)) {
+  if (session::leaves_nothing(sql) && !mentions_state(sql)) {
     text.plain = true;
     return text;
   }
@@ -375,6 +390,10 @@ ClientText read_client_text(string_view sql, Backslash backslash, std::span<cons
     if (statement.sequences) text.claims |= Claim::sequences;
     if (statement.unlocks) text.may_end_claims = true;
     if (statement.executes) text.claims |= Claim::prepares;
+    // An UPDATE of that view is set_config().
+    if (statement.settings_view && !statement.word(0).is("select") && !statement.word(0).is("show")) {
+      text.claims |= Claim::lasting;
+    }
     if (statement.computed_set_config) text.claims |= Claim::custom;
     for (std::string& name : statement.set_config) touch(text, std::move(name));
     const TextVerb before = text.verb;
@@ -386,6 +405,11 @@ ClientText read_client_text(string_view sql, Backslash backslash, std::span<cons
     if (count > 1) text.verb = before;
   }
   if (count > 1) text.verb = TextVerb::other;
+  // Names in U&"..." are not read here, nor is what a backslash may hide from the parser.
+  if (sql.find("U&\"") != string_view::npos || sql.find("u&\"") != string_view::npos) text.claims |= Claim::lasting;
+  if (backslash == Backslash::escapes && sql.find('\\') != string_view::npos) text.claims |= Claim::lasting;
+  // It changes them when it is executed.
+  if (any(text.claims & Claim::prepares) && !text.settings.empty()) text.claims |= Claim::lasting;
   if (!text.judged) text.sql = sql;
   text.plain = text.judged && !any(text.claims) && text.settings.empty() && !text.resets_all &&
                !text.may_end_claims && !text.forgets_statements && !text.changes_catalogue;

@@ -96,7 +96,7 @@ void Destination::give(ServerLink& link) noexcept {
   link.set_user(nullptr);
   if (link.session() == nullptr) return bury(link);
   link.session()->resume_reading();
-  if (link.leaves || others_wait(link) || runtime::now() - link.since >= kLongestStay) {
+  if (link.leaves || link.state().held_custom || others_wait(link) || runtime::now() - link.since >= kLongestStay) {
     return dismiss(link, Claim::none, {});
   }
   hand_out(link);

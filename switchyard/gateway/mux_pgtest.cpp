@@ -378,5 +378,15 @@ TEST_F(MuxTest, ReadsOfManyClientsShareLanesAndEachGetsItsOwn) {
   ASSERT_TRUE(clients[2]->execute("ROLLBACK").ok());
 }
 
+TEST_F(MuxTest, WhatAnExecutedStatementSetsIsItsClientsOwn) {
+  Door door(database, {.more = kOne});
+  PqSession first(door.local());
+  PqSession second(door.local());
+  ASSERT_TRUE(prepare(first, "evil", "SELECT set_config('search_path', 'evil', false)").ok());
+  EXPECT_EQ(first.value("EXECUTE evil"), "evil");
+  EXPECT_EQ(second.value("SHOW search_path"), "\"$user\", public");
+  EXPECT_EQ(first.value("SHOW search_path"), "evil");
+}
+
 }  // namespace
 }  // namespace switchyard::gateway

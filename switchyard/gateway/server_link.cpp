@@ -20,6 +20,11 @@ ServerLink::ServerLink(Destination& destination, std::shared_ptr<fleet::Channel>
     state_ = made.get();
     session.set_keepsake(std::move(made));
   }
+  // Statements that were prepared by another gateway of this process have other numbers.
+  if (const std::string& prefix = destination.statements().interns.prefix(); state_->prefix != prefix) {
+    state_->forget_statements();
+    state_->prefix = prefix;
+  }
   Settings parameters;
   session.each_parameter(
       [&](std::string_view name, std::string_view value) { parameters.emplace_back(name, value); });

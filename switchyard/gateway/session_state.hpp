@@ -102,6 +102,8 @@ class SessionState final : public session::Session::Keepsake {
     if (is_boundary(step.kind)) --boundaries_;
     step.kind = Step::Kind::copy_end;
   }
+  /// Answers that are due.
+  [[nodiscard]] std::size_t due() const noexcept { return steps_.size() - head_; }
   /// ReadyForQuery that are due.
   [[nodiscard]] std::size_t boundaries() const noexcept { return boundaries_; }
   /// The number of the last of those that were expected, due or not.
@@ -147,6 +149,7 @@ class SessionState final : public session::Session::Keepsake {
     return least == nullptr ? nullptr : least->intern;
   }
 
+  std::string prefix;           ///< of the names of its statements
   SettingsRef settings;         ///< that hold
   SettingsRef parameters;       ///< as reported
   InternRef unnamed;            ///< the unnamed statement, if it is one that is known
