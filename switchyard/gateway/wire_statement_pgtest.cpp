@@ -196,9 +196,10 @@ class WireStatementTest : public ::testing::Test {
     Client client;
     for (int round = 0; round < 50;) {
       const std::string answer = co_await client.ask(database, asked);
-      // Whoever looks at texts and at the catalogue may have little of the processor.
-      if (answer.find("being") == std::string::npos) ++round;
       if (!answer.starts_with("leased")) co_return answer;
+      // Whoever looks at texts and at the catalogue may have little of the processor, and so may the server.
+      const bool passing = answer.find("being") != std::string::npos || answer.find("slow") != std::string::npos;
+      if (!passing) ++round;
       if (answer.find("too few callers") != std::string::npos && others.empty()) {
         for (int i = 0; i < 4; ++i) others.push_back(co_await database.lease());
       }
