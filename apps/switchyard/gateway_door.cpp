@@ -116,7 +116,10 @@ WireDoorStatus GatewayDoor::status() const {
   status.addresses = addresses();
   status.clients = now.clients;
   status.logins = now.logins;
-  status.served = now.serving;
+  status.served = now.holding;
+  status.waiting = now.waiting;
+  status.sessions = now.sessions;
+  status.roles = now.roles;
   status.accepted = now.accepted;
   status.refused = now.refused;
   status.cancels = now.cancels;

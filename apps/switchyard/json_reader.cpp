@@ -182,6 +182,9 @@ WireDoorStatus read_door(const Reader& from) {
   door.clients = from.number<std::uint32_t>("clients");
   door.logins = from.number<std::uint32_t>("logins");
   door.served = from.number<std::uint32_t>("served");
+  door.waiting = from.number<std::uint32_t>("waiting");
+  door.sessions = from.number<std::uint32_t>("sessions");
+  door.roles = from.number<std::uint32_t>("roles");
   door.accepted = from.number<std::uint64_t>("accepted");
   door.refused = from.number<std::uint64_t>("refused");
   door.cancels = from.number<std::uint64_t>("cancels");

@@ -90,6 +90,7 @@ std::string door_line(const WireDoorStatus& door, const Paint& paint) {
   for (const std::string& address : door.addresses) text += "  " + paint(Tone::strong, address);
   text += "  " + std::to_string(door.clients) + (door.clients == 1 ? " client, " : " clients, ") +
           std::to_string(door.served) + " with a session";
+  if (door.waiting > 0) text += ", " + std::to_string(door.waiting) + " waiting for one";
   if (door.logins > 0) text += ", " + std::to_string(door.logins) + " logging in";
   if (door.refused > 0) text += ", " + std::to_string(door.refused) + " refused";
   return text + '\n';

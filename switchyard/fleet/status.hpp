@@ -192,6 +192,9 @@ struct WireDoorStatus {
   std::uint32_t clients = 0;        ///< connected, those that log in included
   std::uint32_t logins = 0;         ///< of them: have not logged in yet
   std::uint32_t served = 0;         ///< of them: have a session of a server
+  std::uint32_t waiting = 0;        ///< of them: wait for one
+  std::uint32_t sessions = 0;       ///< of servers, that clients have or have just had
+  std::uint32_t roles = 0;          ///< pools of roles other than the fleet's
   std::uint64_t accepted = 0;       ///< connections
   std::uint64_t refused = 0;        ///< ended before they could send a statement, cancel requests not counted
   std::uint64_t cancels = 0;        ///< cancel requests that named a client

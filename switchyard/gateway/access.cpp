@@ -1,6 +1,7 @@
 #include <switchyard/gateway/access.hpp>
 
 #include <switchyard/runtime/loop.hpp>
+#include <switchyard/telemetry/log.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +14,8 @@ namespace {
 
 constexpr std::string_view kInvalidAuthorization = "28000";
 constexpr std::string_view kTooManyConnections = "53300";
+/// A server that can't be asked is told of this often.
+constexpr Duration kTellInterval = std::chrono::seconds(10);
 /// Addresses whose cancel requests are counted at a time.
 constexpr std::size_t kMostAddresses = 10'000;
 
@@ -79,9 +82,16 @@ protocol::LoginMethod login_method(AccessMethod method, const Credential* creden
 Access::Access(Fleet& fleet, const GatewaySettings& settings, EndClient end_client)
     : settings_(settings), end_client_(std::move(end_client)), roles_(fleet), query_(fleet, roles_) {}
 
-SWITCHYARD_COROUTINE_WRAPPER Task<Result<AuthQuery::Answer>> Access::look_up(const DatabaseConfig& database,
-                                                                             std::string user) {
-  return query_.find(settings_, database, std::move(user));
+Task<Result<AuthQuery::Answer>> Access::look_up(const DatabaseConfig& database, std::string user) {
+  Result<AuthQuery::Answer> answer = co_await query_.find(settings_, database, std::move(user));
+  const TimePoint now = runtime::now();
+  if (!answer.ok() && now - told_ >= kTellInterval) {
+    told_ = now;
+    log::warning(
+        "gateway", "lookup_failed",
+        "users of database " + database.name + " can't be looked up: " + std::string(answer.error().what()));
+  }
+  co_return answer;
 }
 
 Result<void> Access::enter(std::uint32_t client, const DatabaseConfig& database, const std::string& user,

@@ -60,7 +60,7 @@ class Access {
 
   [[nodiscard]] RoleFleets& roles() noexcept { return roles_; }
   [[nodiscard]] const RoleFleets& roles() const noexcept { return roles_; }
-  /// As AuthQuery::find().
+  /// As AuthQuery::find(). What goes wrong is in the log: whoever has not logged in learns nothing of the servers.
   [[nodiscard]] Task<Result<AuthQuery::Answer>> look_up(const DatabaseConfig& database, std::string user);
 
   /// Somebody has logged in. Errors (53300): limits of his user or database, in PgBouncer's words. `looked_up`: on
@@ -98,6 +98,7 @@ class Access {
   std::map<std::string, std::uint32_t, std::less<>> by_database_;
   std::map<std::string, std::uint32_t, std::less<>> by_user_;
   std::map<std::string, Bucket, std::less<>> cancels_;
+  TimePoint told_{};  ///< in the log that users can't be looked up
   runtime::OwnedTask probing_;
   runtime::Timer probe_{&Access::on_probe, this};
 };

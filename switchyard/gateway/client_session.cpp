@@ -220,9 +220,7 @@ Task<void> ClientSession::look_up(const DatabaseConfig& database) {
   const Result<AuthQuery::Answer> answer = co_await host_.access().look_up(database, user);
   if (state_ != State::startup) co_return;
   if (!answer.ok()) {
-    ServerFields fields = fields_of(kConnectionFailure, "the gateway could not look up user \"" + user + "\"");
-    fields.detail = answer.error().message();
-    act(machine_.refuse(std::move(fields)));
+    act(machine_.refuse(fields_of(kConnectionFailure, "the gateway could not look up user \"" + user + "\"")));
     co_return;
   }
   looked_up_ = *answer;

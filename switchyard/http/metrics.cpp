@@ -126,6 +126,10 @@ constexpr Metric kLaneAlarms{Kind::counter, "switchyard.lane.alarms", "{session}
                              "Shared sessions closed because something did not fit."};
 constexpr Metric kDoorClients{Kind::gauge, "switchyard.gateway.clients", "{client}",
                               "Clients of the gateway, by what they do."};
+constexpr Metric kDoorSessions{Kind::gauge, "switchyard.gateway.sessions", "{session}",
+                               "Sessions of servers that clients of the gateway have or have just had."};
+constexpr Metric kDoorRoles{Kind::gauge, "switchyard.gateway.roles", "{pool}",
+                            "Pools of roles other than the fleet's."};
 constexpr Metric kDoorAccepted{Kind::counter, "switchyard.gateway.connections", "{connection}",
                                "Connections that the gateway accepted."};
 constexpr Metric kDoorRefused{Kind::counter, "switchyard.gateway.refused", "{connection}",
@@ -361,7 +365,11 @@ void add_lane(Families& families, const std::string& pool, const LaneStatus& lan
 void add_door(Families& families, const WireDoorStatus& door) {
   families.add(kDoorClients, {{"state", "logging_in"}}, std::uint64_t{door.logins});
   families.add(kDoorClients, {{"state", "served"}}, std::uint64_t{door.served});
-  families.add(kDoorClients, {{"state", "idle"}}, std::uint64_t{door.clients - door.logins - door.served});
+  families.add(kDoorClients, {{"state", "waiting"}}, std::uint64_t{door.waiting});
+  const std::uint32_t others = door.logins + door.served + door.waiting;
+  families.add(kDoorClients, {{"state", "idle"}}, std::uint64_t{door.clients - std::min(door.clients, others)});
+  families.add(kDoorSessions, {}, std::uint64_t{door.sessions});
+  families.add(kDoorRoles, {}, std::uint64_t{door.roles});
   families.add(kDoorAccepted, {}, door.accepted);
   families.add(kDoorRefused, {}, door.refused);
   families.add(kDoorCancels, {{"outcome", "passed"}}, door.cancels);

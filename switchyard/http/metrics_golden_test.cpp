@@ -60,7 +60,13 @@ FakeSource busy_fleet() {
       numbers.create_time = numbers.wait_time = numbers.use_time = some_times();
     }
   }
-  source.fleet.door = WireDoorStatus{.addresses = {"127.0.0.1:6433"}, .clients = 5, .logins = 1, .served = 2};
+  source.fleet.door = WireDoorStatus{.addresses = {"127.0.0.1:6433"},
+                                     .clients = 5,
+                                     .logins = 1,
+                                     .served = 2,
+                                     .waiting = 1,
+                                     .sessions = 3,
+                                     .roles = 1};
   source.numbers.traced = true;
   source.numbers.traces = {.exported = 9, .dropped = 1, .failed = 2, .queued = 3};
   source.known_facts = {
