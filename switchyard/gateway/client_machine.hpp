@@ -118,6 +118,14 @@ class ClientMachine {
   void fence() noexcept {
     if (state_ != nullptr) state_->fenced = true;
   }
+  /// What the server has answered since this was asked last: queries and groups up to a Sync, those that ended
+  /// outside of a transaction, those whose client has to keep its session.
+  struct Answered {
+    std::uint32_t queries = 0;
+    std::uint32_t transactions = 0;
+    std::uint32_t pinned = 0;
+  };
+  [[nodiscard]] Answered take_answered() noexcept { return std::exchange(answered_, {}); }
   /// The client waits for an answer of the server, to something that it has sent itself.
   [[nodiscard]] bool runs() const noexcept { return state_ != nullptr && own_ == Own::none && !state_->drained(); }
 
@@ -260,8 +268,9 @@ class ClientMachine {
   bool unnamed_interned_ = false;
   bool escapes_ = false;     ///< standard_conforming_strings is off
   bool has_custom_ = false;  ///< settings of the application's own are among the client's
-  char held_ready_ = '\0';   ///< a ReadyForQuery that follows a query of our own
-  std::size_t rest_ = 0;     ///< of a message of the server that is passed on in pieces
+  Answered answered_;
+  char held_ready_ = '\0';  ///< a ReadyForQuery that follows a query of our own
+  std::size_t rest_ = 0;    ///< of a message of the server that is passed on in pieces
   bool rest_hidden_ = false;
 
   SettingsRef startup_;

@@ -310,6 +310,9 @@ ClientMachine::Pass ClientMachine::on_ready(const protocol::Frame& frame) {
   copy_in_ = false;
   if (step.kind == Kind::query) after_query(step);
   if (step.hidden) return Pass::drop;
+  ++answered_.queries;
+  if (status == 'I') ++answered_.transactions;
+  if (any(pins_) || !unjudged_.empty()) ++answered_.pinned;
   return set_again(status) ? Pass::drop : Pass::pass;
 }
 

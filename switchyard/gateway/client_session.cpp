@@ -598,6 +598,7 @@ bool ClientSession::share(base::ReadBuffer& in) noexcept {
     return false;
   }
   ++traffic_->queries;
+  ++traffic_->shared;
   ++traffic_->transactions;
   traffic_->received += group.size;
   in.consume(group.size);
@@ -622,6 +623,7 @@ void ClientSession::on_lease(std::string_view /*why*/, ByteView messages) noexce
   left_.commit(messages.size());
   traffic_->received -= messages.size();
   --traffic_->queries;
+  --traffic_->shared;
   --traffic_->transactions;
   left_turn_.schedule();
 }
@@ -658,6 +660,10 @@ void ClientSession::on_bytes(base::ReadBuffer& in) noexcept {
   if (state_ != State::serving && state_ != State::opening) return in.clear();
   const std::size_t before = stream_->out().size();
   mux_->on_server(in);
+  const ClientMachine::Answered answered = mux_->take_answered();
+  traffic_->queries += answered.queries;
+  traffic_->transactions += answered.transactions;
+  traffic_->pinned += answered.pinned;
   traffic_->sent += stream_->out().size() - before;
   after_machine();
   // What waited for an answer in the middle of a transaction or of a group; leave_session() sees to the rest.

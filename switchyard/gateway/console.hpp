@@ -71,6 +71,7 @@ class Console final : public ConsoleRunner {
   /// After SHUTDOWN WAIT_FOR_...: only the console takes new clients.
   [[nodiscard]] bool shutting_down() const noexcept { return shutdown_ != Shutdown::none; }
   [[nodiscard]] bool suspended() const noexcept { return suspended_; }
+  [[nodiscard]] const TrafficBook& traffic() const noexcept { return traffic_; }
   [[nodiscard]] Traffic& traffic_of(std::string_view database) { return traffic_.of(database); }
 
  private:

@@ -124,6 +124,11 @@ class Gateway::Impl final : public ClientHost,
     each_destination([&](const Destination& destination) { status.sessions += destination.status().links; });
     status.roles = static_cast<std::uint32_t>(access_.roles().places().size());
     status.logins = status.clients - authenticated_;
+    for (const auto& [name, page] : console_.traffic().pages()) {
+      status.queries += page.now.queries;
+      status.shared += page.now.shared;
+      status.pinned += page.now.pinned;
+    }
     return status;
   }
 

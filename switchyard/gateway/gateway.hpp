@@ -37,6 +37,9 @@ struct GatewayStatus {
   std::uint64_t refused = 0;          ///< ended before they had logged in, cancel requests not counted
   std::uint64_t cancels = 0;          ///< cancel requests that named a client
   std::uint64_t unknown_cancels = 0;  ///< and those that did not
+  std::uint64_t queries = 0;  ///< answered: simple queries, and groups of the extended protocol up to a Sync
+  std::uint64_t shared = 0;   ///< of them: in a lane
+  std::uint64_t pinned = 0;   ///< of them: on a session that the client has to keep
 };
 
 class SWITCHYARD_API Gateway {

@@ -17,6 +17,8 @@ struct Traffic {
   std::uint64_t assignments = 0;  ///< times a client was given a session
   std::uint64_t transactions = 0;
   std::uint64_t queries = 0;
+  std::uint64_t shared = 0;    ///< of those: in a lane
+  std::uint64_t pinned = 0;    ///< of those: on a session that the client has to keep
   std::uint64_t received = 0;  ///< bytes, from clients
   std::uint64_t sent = 0;      ///< bytes, to clients
   Duration in_transactions{};

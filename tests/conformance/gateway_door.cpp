@@ -1,5 +1,6 @@
 // A gateway and nothing else: what the conformance runs and the gateway benchmark start in front of their private
-// server. It prints "ready" when its doors are open and ends with SIGTERM.
+// server. It prints "ready" when its doors are open, ends with SIGTERM, and says then how many queries ran, and
+// how.
 #include <switchyard/config/load.hpp>
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/gateway/gateway.hpp>
@@ -66,6 +67,9 @@ sy::Task<void> serve(const sy::testing::ProgramOptions& words, sy::runtime::Sign
   std::printf("ready\n");
   std::fflush(stdout);
   co_await signals.first().wait();
+  const sy::gateway::GatewayStatus status = gateway->status();
+  std::printf("queries %llu shared %llu pinned %llu\n", static_cast<unsigned long long>(status.queries),
+              static_cast<unsigned long long>(status.shared), static_cast<unsigned long long>(status.pinned));
   gateway.reset();
   co_await fleet->close();
 }
