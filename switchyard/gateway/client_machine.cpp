@@ -424,6 +424,19 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
     return true;
   }
   InternRef intern = intern_of(name->second);
+  bool renamed = false;
+  if (intern->text.verb == TextVerb::execute) {
+    // The client's name is another one on the server.
+    if (const InternRef* known = find_name(intern->text.name); known != nullptr && *known) {
+      const InternRef executes = *known;
+      if (uncertain(intern->text.name) || !ensure(executes)) return false;
+      std::string body(name->second);
+      body.replace(intern->text.name_at, intern->text.name_size, state_->name_of(*executes));
+      intern = intern_of(body);
+      intern->executes = executes;
+      renamed = true;
+    }
+  }
   if (any(intern->text.claims & Claim::sequences) && fresh_ && settled()) {
     begin_own(Own::sequences, "DISCARD SEQUENCES");
     return false;
@@ -449,7 +462,11 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
       change_unnamed(std::move(intern), true);
       return true;
     }
-    send(message);
+    if (renamed) {
+      send_parse(*intern, "");
+    } else {
+      send(message);
+    }
     expect(Kind::parse, intern);
     group_open_ = true;
     state_->set_unnamed(intern);
@@ -555,6 +572,7 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
       on_server = true;
     }
   }
+  if (intern && intern->executes && !ensure(intern->executes)) return false;
   if (intern) {
     if (!intern->text.judged) intern->text = read(intern->sql());
     if (any(intern->text.claims & Claim::sequences) && fresh_ && settled()) {
@@ -575,6 +593,7 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
   }
   expect(Kind::bind);
   group_open_ = true;
+  if (intern && intern->executes && !intern->executes->text.plain) apply(intern->executes->text);
   if (intern && !intern->text.plain) apply(intern->text);
   if (takes_name) change_name(intern->text.name, nullptr);
   return true;
@@ -603,6 +622,8 @@ bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) 
         name->first.empty() ? (unnamed_interned_ ? &unnamed_ : nullptr) : find_name(name->first);
     if (known != nullptr) intern = *known;
   }
+  const InternRef& meant = statement && name->first.empty() ? unnamed_ : intern;
+  if (meant && meant->executes && !ensure(meant->executes)) return false;
   if (intern) {
     if (!ensure(intern)) return false;
     send_renamed('D', "S", state_->name_of(*intern), {});

@@ -722,7 +722,7 @@ bool ClientSession::must_keep() const noexcept { return keeps_ || any(mux_->pins
 /// Everything is answered, in no transaction: others may have the session.
 void ClientSession::leave_session() noexcept {
   if (mux_->take_catalogue_change()) {
-    destination_->statements().interns.begin_epoch();
+    host_.on_catalogue_change();
     if (link_->channel().route().refusal() == nullptr) link_->channel().endpoint().note_ddl();
   }
   if (state_ == State::opening) {

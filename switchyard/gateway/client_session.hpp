@@ -43,6 +43,8 @@ class ClientHost {
   [[nodiscard]] virtual Access& access() noexcept = 0;
   /// What clients of a database and role share; `database` is a name for Fleet::database(). Null: the fleet's role.
   [[nodiscard]] virtual Destination& destination(const std::string& database, RoleFleets::Place* role) = 0;
+  /// A client has changed the catalogue: what others prepare from now on is prepared anew.
+  virtual void on_catalogue_change() noexcept = 0;
   /// May this client go on to log in, or are there too many?
   [[nodiscard]] virtual bool has_room() const noexcept = 0;
   /// Asks to cancel what the client with this key runs. False: there is none. Else `asker` hears

@@ -407,6 +407,10 @@ class Gateway::Impl final : public ClientHost,
     if (joined_) settings_.shards->clients.fetch_add(1, std::memory_order_relaxed);
   }
 
+  void on_catalogue_change() noexcept override {
+    each_destination([](Destination& destination) { destination.statements().interns.begin_epoch(); });
+  }
+
   Console& console() noexcept override { return console_; }
 
   void each_fleet(const std::function<void(Fleet&)>& apply) const override {

@@ -26,6 +26,8 @@ struct Intern {
   std::string server_name;
   ClientText text;
   std::uint32_t uses = 0;
+  /// Of EXECUTE: the statement that it names.
+  std::shared_ptr<Intern> executes;
 
   [[nodiscard]] std::string_view sql() const noexcept { return std::string_view(body).substr(0, body.find('\0')); }
 };

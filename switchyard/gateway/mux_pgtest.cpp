@@ -388,5 +388,17 @@ TEST_F(MuxTest, WhatAnExecutedStatementSetsIsItsClientsOwn) {
   EXPECT_EQ(first.value("SHOW search_path"), "evil");
 }
 
+TEST_F(MuxTest, ExecuteFindsWhatParseHasMadeInBothProtocols) {
+  Door door(database, {.more = kOne});
+  PqSession first(door.local());
+  PqSession second(door.local());
+  ASSERT_TRUE(prepare(first, "p", "SELECT 40 + $1::int").ok());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(first.value("EXECUTE p(2)"), "42");
+    EXPECT_EQ(first.query("EXECUTE p(3)").value(0, 0), "43");
+    EXPECT_EQ(second.query("EXECUTE p(3)").sqlstate(), "26000") << "it is the other's";
+  }
+}
+
 }  // namespace
 }  // namespace switchyard::gateway
