@@ -592,6 +592,7 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
     send(message);
   }
   expect(Kind::bind);
+  bound_ = portal->first.empty() ? intern : nullptr;
   group_open_ = true;
   if (intern && intern->executes && !intern->executes->text.plain) apply(intern->executes->text);
   if (intern && !intern->text.plain) apply(intern->text);
@@ -631,6 +632,9 @@ bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) 
     send(message);
   }
   expect(statement || !name ? Kind::describe_statement : Kind::describe_portal);
+  if (!statement && name && name->first.empty()) intern = bound_;
+  if (statement && name->first.empty()) intern = unnamed_;
+  state_->last()->intern = std::move(intern);
   group_open_ = true;
   return true;
 }

@@ -219,6 +219,7 @@ class ClientMachine {
   void on_own_done();
   void on_parameter(const protocol::Frame& frame);
   void on_copy_in();
+  static void note_columns(Intern& intern, ByteView body);
   void skip_to_sync();
   void advance();
   void pass_notification(const protocol::Frame& frame);
@@ -281,6 +282,7 @@ class ClientMachine {
   std::unordered_map<std::string, InternRef> names_;  ///< null: SQL's PREPARE made it on the session itself
   InternRef unnamed_;
   InternRef offered_;
+  InternRef bound_;  ///< to the unnamed portal
   std::vector<Change> changes_;
   std::vector<std::string> touched_;  ///< settings whose values are not known
   std::vector<std::string> resets_;

@@ -132,8 +132,10 @@ ClientMachine::Pass ClientMachine::on_answer(const protocol::Frame& frame) {
     case Kind::close: return done(frame.type == '3');
     case Kind::describe_statement:
       if (frame.type == 't') return Pass::pass;
+      [[fallthrough]];
+    case Kind::describe_portal:
+      if (frame.type == 'T' && step.intern) note_columns(*step.intern, frame.body);
       return done(frame.type == 'T' || frame.type == 'n');
-    case Kind::describe_portal: return done(frame.type == 'T' || frame.type == 'n');
     case Kind::execute:
       switch (frame.type) {
         case 'D':

@@ -43,7 +43,25 @@ bool ClientMachine::offer(const LaneGroup& group, WireRequest& request) {
   request.parse_complete = !group.parse.empty();
   request.statement_description = group.describes_statement;
   request.portal_description = group.describes_portal;
+  const bool asks = group.describes_statement || group.describes_portal || !group.parse.empty();
+  request.columns = asks ? nullptr : &intern->columns;
   return true;
+}
+
+/// The first that was said stands: who was told later knows the same, or is better off on a session.
+void ClientMachine::note_columns(Intern& intern, ByteView body) {
+  if (!intern.columns.empty() || body.size() < 2) return;
+  // Behind each name: table, column, type, size, modifier, format.
+  constexpr std::size_t kFixed = 4 + 2 + 4 + 2 + 4 + 2;
+  std::string columns(body);
+  std::size_t at = 2;
+  for (int left = base::load_be<std::int16_t>(body.data()); left > 0; --left) {
+    const std::size_t end = columns.find('\0', at);
+    if (end == std::string::npos || columns.size() - end - 1 < kFixed) return;
+    at = end + 1 + kFixed;
+    columns[at - 2] = columns[at - 1] = '\0';
+  }
+  if (at == columns.size()) intern.columns = std::move(columns);
 }
 
 void ClientMachine::shared(const LaneGroup& group) {

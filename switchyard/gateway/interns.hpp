@@ -28,6 +28,9 @@ struct Intern {
   std::uint32_t uses = 0;
   /// Of EXECUTE: the statement that it names.
   std::shared_ptr<Intern> executes;
+  /// What clients were told first of its columns: a RowDescription's body, with all formats text. Empty: nothing
+  /// yet.
+  std::string columns;
 
   [[nodiscard]] std::string_view sql() const noexcept { return std::string_view(body).substr(0, body.find('\0')); }
 };

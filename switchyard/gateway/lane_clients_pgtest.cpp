@@ -1,4 +1,8 @@
 // Clients whose reads share sessions of a real server: each finds everything as if it had a session for itself.
+#include <switchyard/protocol/messages/startup_packet.hpp>
+#include <switchyard/protocol/startup_options.hpp>
+#include <switchyard/protocol/testing/backend.hpp>
+
 #include <tests/support/gateway_door.hpp>
 #include <tests/support/libpq.hpp>
 
@@ -6,17 +10,23 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 namespace switchyard::gateway {
 namespace {
 
 using namespace std::chrono_literals;
 using embedded::TestDatabase;
+using protocol::testing::encoded;
 using switchyard::testing::Door;
 using switchyard::testing::PqResult;
 using switchyard::testing::PqSession;
@@ -24,6 +34,63 @@ using ::testing::HasSubstr;
 
 constexpr int kClients = 8;
 constexpr const char* kPool = "pool = { min = 0, max = 12 }\n";
+
+/// Clients that say exactly what they are told to.
+class RawClients {
+ public:
+  RawClients(const Door& door, int count) {
+    for (int i = 0; i < count; ++i) {
+      const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+      sockaddr_un address{};
+      address.sun_family = AF_UNIX;
+      const std::string path = door.folder() + "/.s.PGSQL." + std::to_string(switchyard::testing::kDoorPort);
+      path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+      EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+      fds_.push_back(fd);
+      (void)ask(i, encoded(protocol::StartupMessage{protocol::kProtocol30,
+                                                    {{"user", "postgres"}, {"database", "main"}}}));
+    }
+  }
+  RawClients(const RawClients&) = delete;
+  RawClients& operator=(const RawClients&) = delete;
+  ~RawClients() {
+    for (const int fd : fds_) ::close(fd);
+  }
+  void send(int client, const std::string& bytes) const {
+    EXPECT_EQ(::send(fds_[static_cast<std::size_t>(client)], bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  /// Everything up to ReadyForQuery.
+  std::string receive(int client) const {
+    std::string all;
+    std::array<char, 4096> piece{};
+    for (;;) {
+      const auto starts = protocol::testing::message_starts(all);
+      if (!starts.empty() && all[starts.back()] == 'Z' && all.size() == starts.back() + 6) return all;
+      const ssize_t size = ::recv(fds_[static_cast<std::size_t>(client)], piece.data(), piece.size(), 0);
+      if (size <= 0) return "closed";
+      all.append(piece.data(), static_cast<std::size_t>(size));
+    }
+  }
+  std::string ask(int client, const std::string& bytes) const {
+    send(client, bytes);
+    return receive(client);
+  }
+  static std::string parse(const char* name, const char* sql) { return encoded(protocol::Parse{name, sql, {}}); }
+  static std::string describe(const char* name) {
+    return encoded(protocol::Describe{protocol::Target::statement, name});
+  }
+  static std::string bind(const char* name) {
+    protocol::Bind bind;
+    bind.statement = name;
+    return encoded(bind);
+  }
+  static std::string execute() { return encoded(protocol::Execute{{}, 0}); }
+  static std::string sync() { return encoded(protocol::Sync()); }
+
+ private:
+  std::vector<int> fds_;
+};
 
 class LaneClientsTest : public ::testing::Test {
  protected:
@@ -166,6 +233,27 @@ TEST_F(LaneClientsTest, TheUnnamedStatementIsAsTheServerWouldHaveIt) {
     PqResult gone(PQexecPrepared(client.handle(), "", 1, values, nullptr, nullptr, 0));
     EXPECT_EQ(gone.sqlstate(), "26000");
   });
+}
+
+/// Drivers describe a statement once, and read what comes later by that.
+TEST_F(LaneClientsTest, RowsThatAreNotDescribedAgainAreThoseThatWereDescribed) {
+  connect();
+  const RawClients raw(*door, kClients);
+  const std::string prepare = raw.parse("s", "SELECT * FROM t WHERE id = 5") + raw.describe("s") + raw.sync();
+  const std::string execute = raw.bind("s") + raw.execute() + raw.sync();
+  for (int i = 0; i < kClients; ++i) EXPECT_THAT(raw.ask(i, prepare), HasSubstr("id"));
+  until_shared(100, [&](int) {
+    for (int i = 0; i < kClients; ++i) raw.send(i, execute);
+    for (int i = 0; i < kClients; ++i) EXPECT_THAT(raw.receive(i), HasSubstr("2020-01-06"));
+  });
+  database.execute("ALTER TABLE t ADD COLUMN more text DEFAULT 'surprise'");
+  std::this_thread::sleep_for(2500ms);
+  const std::uint64_t before = shared();
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < kClients; ++i) raw.send(i, execute);
+    for (int i = 0; i < kClients; ++i) EXPECT_NE(raw.receive(i), "closed");
+  }
+  EXPECT_EQ(shared(), before) << "what the server makes of it is its own affair";
 }
 
 TEST_F(LaneClientsTest, ErrorsHaveTheFieldsOfTheServers) {

@@ -2,6 +2,7 @@
 
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/protocol/error_fields.hpp>
+#include <switchyard/protocol/frame.hpp>
 #include <switchyard/protocol/message_writer.hpp>
 #include <switchyard/protocol/messages/extended.hpp>
 #include <switchyard/session/operation_state.hpp>
@@ -137,6 +138,7 @@ class WireStatementState final : public session::OperationState {
   std::vector<std::int16_t> parameter_formats_;
   std::vector<Oid> types_;
   std::shared_ptr<const protocol::RowDescription> columns_;
+  const std::string* told_ = nullptr;  ///< WireRequest::columns, while the statement is being admitted
   std::vector<Oid> described_types_;
   std::span<const Oid> parameter_types_;  ///< valid while the statement is being admitted
   sql::ConstantFreeText constants_;
@@ -158,6 +160,8 @@ bool WireStatementState::assign(const DatabaseHandle& database, const WireReques
   parse_complete_ = request.parse_complete;
   statement_description_ = request.statement_description;
   portal_description_ = request.portal_description;
+  told_ = request.columns;
+  if (told_ != nullptr && told_->empty()) return refuse("leased: its client was not told of its columns");
   messages_.assign(request.messages);
   formats_.clear();
   parameter_formats_.clear();
@@ -206,6 +210,14 @@ void WireStatementState::on_describe(const std::shared_ptr<const protocol::RowDe
   if (formats_.size() > 1 && formats_.size() != description->size()) {
     note_error(Error(ErrorKind::Usage, "it has not as many result formats as columns"));
     return;
+  }
+  if (told_ != nullptr) {
+    base::WriteBuffer now;
+    put_description(now, *description, {});
+    if (now.view().substr(protocol::kFrameHeader) != *std::exchange(told_, nullptr)) {
+      note_error(Error(ErrorKind::Usage, "its columns are not those that its client was told of"));
+      return;
+    }
   }
   columns_ = description;
   if (!statement_description_) return;

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace switchyard::inline v0::gateway {
@@ -41,6 +42,9 @@ struct WireRequest {
   bool parse_complete = false;
   bool statement_description = false;  ///< ParameterDescription and RowDescription: Describe of the statement
   bool portal_description = false;     ///< RowDescription: Describe of the portal
+  /// For a group that asks for no description: what the client was told of the columns before, as the body of a
+  /// RowDescription with all formats text. They must still be these; empty is leased. Null: it is told now.
+  const std::string* columns = nullptr;
 
   /// What the client has set, as SQL that makes a session so (fleet/lane_set.hpp: equal texts are equal settings;
   /// without application_name and statement_timeout), and how many clients have that now. It outlives the
