@@ -67,6 +67,7 @@ Result<gateway::GatewaySettings> settings_of(const FleetConfig& config, const Do
   }
   auto rules = gateway::AccessRules::parse(lines, "own servers");
   if (!rules.ok()) return rules.error();
+  rules->mean_fleet_names();  // a server elsewhere may have a database of the same name
   rules->append(settings->rules);
   settings->rules = *std::move(rules);
   return settings;

@@ -338,6 +338,10 @@ Result<AccessRules> AccessRules::parse(std::span<const std::string> lines, std::
   return rules;
 }
 
+void AccessRules::mean_fleet_names() noexcept {
+  for (AccessRule& rule : rules_) rule.fleet_names_only = true;
+}
+
 void AccessRules::append(const AccessRules& more) {
   rules_.insert(rules_.end(), more.rules_.begin(), more.rules_.end());
 }
@@ -347,6 +351,7 @@ const AccessRule* AccessRules::find(const AccessQuestion& question) const {
     if (!fits(rule.transport, question)) return false;
     if (rule.transport != Transport::local && !fits(rule.network, question)) return false;
     const auto names_database = [&](const Name& name) {
+      if (rule.fleet_names_only) return fits(name, question.fleet_database, question.user);
       return std::ranges::any_of(question.databases,
                                  [&](std::string_view given) { return fits(name, given, question.user); });
     };

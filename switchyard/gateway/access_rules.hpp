@@ -33,8 +33,9 @@ enum class AccessMethod : std::uint8_t { trust, reject, password, md5, scram_sha
 struct AccessQuestion {
   bool local = false;  ///< over a Unix-domain socket
   bool tls = false;
-  runtime::SocketAddress address;  ///< the client's; unless local
-  runtime::SocketAddress own;      ///< the gateway's side of the connection, for samehost
+  runtime::SocketAddress address;        ///< the client's; unless local
+  runtime::SocketAddress own;            ///< the gateway's side of the connection, for samehost
+  std::string_view fleet_database = {};  ///< the fleet's own name for it; empty: it knows none
   /// The database by every name it has: as the client wrote it, the fleet's, the server's.
   std::vector<std::string_view> databases;
   std::string_view user;
@@ -64,7 +65,8 @@ struct AccessRule {
   Network network;
   AccessMethod method = AccessMethod::reject;
   Certificate certificate = Certificate::any;
-  std::string place;  ///< "pg_hba.conf:12"
+  bool fleet_names_only = false;  ///< names of servers' databases do not count
+  std::string place;              ///< "pg_hba.conf:12"
 };
 
 class SWITCHYARD_API AccessRules {
@@ -76,6 +78,8 @@ class SWITCHYARD_API AccessRules {
   /// Lines that are values of a list, called "gateway.hba[1]" and so on in errors.
   [[nodiscard]] static Result<AccessRules> parse(std::span<const std::string> lines, std::string_view name);
 
+  /// From now on its names of databases are those of the fleet alone.
+  void mean_fleet_names() noexcept;
   void append(const AccessRules& more);
   /// The first that fits; null if none does.
   [[nodiscard]] const AccessRule* find(const AccessQuestion& question) const;

@@ -67,6 +67,20 @@ TEST(AccessRules, ADatabaseIsMeantByEachOfItsNames) {
   EXPECT_EQ(line_for(rules("host replication all all trust"), from("10.0.0.1")), 0);
 }
 
+TEST(AccessRules, WhereOnlyNamesOfTheFleetCountAServersDatabaseOfThatNameIsAnother) {
+  AccessRules rules = AccessRules::parse({"local main all trust"}, "own servers").value_or_throw();
+  AccessQuestion question;
+  question.local = true;
+  question.databases = {"prod", "main"};
+  question.fleet_database = "prod";
+  question.user = "ada";
+  EXPECT_NE(rules.find(question), nullptr);
+  rules.mean_fleet_names();
+  EXPECT_EQ(rules.find(question), nullptr);
+  question.fleet_database = "main";
+  EXPECT_NE(rules.find(question), nullptr);
+}
+
 TEST(AccessRules, AddressesOfIpv4InIpv6CountAsIpv4) {
   const AccessRules all = rules("host all all 10.0.0.0/8 trust\nhost all all ::/0 reject\n");
   EXPECT_EQ(line_for(all, from("::ffff:10.1.2.3")), 1);

@@ -152,7 +152,10 @@ void ClientSession::on_data(base::ReadBuffer& in) noexcept {
 void ClientSession::act(ServerStartupAction action) noexcept {
   switch (action) {
     case ServerStartupAction::wait: return stream_->flush_soon();
-    case ServerStartupAction::start_tls: stream_->flush_now(); return task_.start(handshake());
+    case ServerStartupAction::start_tls:
+      if (!host_.settings().tls) return finish();  // a reload took it away since the connection began
+      stream_->flush_now();
+      return task_.start(handshake());
     case ServerStartupAction::decide: return decide();
     case ServerStartupAction::admit:
       authenticated_ = true;
@@ -195,6 +198,7 @@ void ClientSession::decide() noexcept {
       find_database(host_.fleet().config(), login.database, login.user,
                     given.ok() ? find_setting(*given, "search_path") : std::string_view());
   if (found.ok()) {
+    question.fleet_database = found->database->name;
     question.databases.push_back(found->database->name);
     question.databases.push_back(found->database->primary.connection.dbname);
   }
@@ -267,6 +271,16 @@ void ClientSession::on_timer(void* self) noexcept {
 // ---- the session ----
 
 /// Whom the client means, and whether it may.
+/// No endpoint of the database is used as somebody else.
+static bool is_role_everywhere(const DatabaseConfig& database, std::string_view role) noexcept {
+  const auto is_role = [&](const EndpointConfig& endpoint) {
+    return !endpoint.is_configured || endpoint.connection.user == role;
+  };
+  return is_role(database.primary) && is_role(database.write) &&
+         std::ranges::all_of(database.replicas,
+                             [&](const ReplicaConfig& replica) { return is_role(replica.endpoint); });
+}
+
 Result<void> ClientSession::find_place() {
   const protocol::LoginRequest& login = machine_.login();
   const FleetConfig& config = host_.fleet().config();
@@ -288,7 +302,7 @@ Result<void> ClientSession::find_place() {
   const DatabaseConfig* real = configured(config, *database);
   if (real == nullptr) return Error(ErrorKind::Config, database->missing_dsn_message);
   SY_TRY(host_.access().enter(id_, *database, login.user, looked_up_ != nullptr));
-  if (real->primary.connection.user == login.user) return {};
+  if (is_role_everywhere(*real, login.user)) return {};
   if (real != database) database_.replace(0, database->name.size(), real->name);
   return find_role(*real);
 }

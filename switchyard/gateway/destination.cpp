@@ -53,6 +53,8 @@ Destination::Destination(Fleet& fleet, std::string database, Duration longest_wa
   if (config != nullptr) {
     acquire_timeout_ = *config->pool.acquire_timeout;
     harmless_ = *config->lane_safe;
+    if (!config->configured() && config->has_stand_in()) config = fleet.config().find(*config->when_unconfigured);
+    if (config != nullptr && config->configured()) role_ = config->primary.connection.user;
   }
 }
 
@@ -270,6 +272,17 @@ void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) no
                               : Error(ErrorKind::Unavailable, "the session was lost before it was used");
       fleet::let_go(*std::move(opened));
       return fail_waiters(error);
+    }
+    // A stand-in of another database may be used as somebody else.
+    const std::string& role = (*opened)->endpoint().plan()->options.user;
+    if (!role_.empty() && role != role_) {
+      fleet::let_go(*std::move(opened));
+      ServerFields fields;
+      fields.severity = fields.severity_localized = "FATAL";
+      fields.sqlstate = "28000";
+      fields.message =
+          "the server that stands in for database \"" + database_ + "\" is not used as role \"" + role_ + "\"";
+      return fail_waiters(Error(std::move(fields), ErrorStage::queued));
     }
     links_.push_back(std::make_unique<ServerLink>(*this, *std::move(opened)));
     hand_out(*links_.back());

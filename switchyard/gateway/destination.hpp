@@ -128,6 +128,7 @@ class Destination {
 
   Fleet& fleet_;
   std::string database_;
+  std::string role_;  ///< of its sessions; empty: whatever the connection string leads to
   Duration acquire_timeout_{};
   Duration longest_wait_;
   std::vector<std::string> harmless_;
