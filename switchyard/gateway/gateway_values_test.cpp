@@ -35,10 +35,16 @@ TEST(UserList, WhoDoesNotExistLooksTheSameEachTimeAndLikeTheOthers) {
   EXPECT_NE(std::get<ScramLogin>(UserList().login_of("nobody")).verifier.text(), first);
 }
 
+TEST(UserList, WhoHasAnEmptySecretHasNone) {
+  const Result<UserList> list = UserList::parse("\"alice\" \"\"\n\"bob\" \"x\"\n", "userlist.txt");
+  ASSERT_TRUE(list.ok()) << list.error().what();
+  EXPECT_EQ(list->size(), 1U);
+}
+
 TEST(UserList, ErrorsNameTheLineAndNeverTheSecret) {
   for (const char* text :
        {"\n\"alice\" hunter2", "\n\"alice\" \"hunter2", "\n\"\" \"hunter2\"", "\n\"alice\" \"hunter2\" hunter2",
-        "\n\"alice\" \"SCRAM-SHA-256$hunter2\"", "\"alice\" \"x\"\n\"alice\" \"hunter2\"", "\n\"alice\" \"\""}) {
+        "\n\"alice\" \"SCRAM-SHA-256$hunter2\"", "\"alice\" \"x\"\n\"alice\" \"hunter2\""}) {
     const Result<UserList> list = UserList::parse(text, "userlist.txt");
     ASSERT_FALSE(list.ok()) << text;
     const std::string what = list.error().what();

@@ -69,7 +69,7 @@ Result<UserList> UserList::parse(std::string_view text, std::string_view name) {
     if (const std::string_view rest = trimmed(line); !rest.empty() && !rest.starts_with(';')) {
       return wrong("something is behind the secret");
     }
-    if (secret->empty()) return wrong("user \"" + *user + "\" has an empty secret");
+    if (secret->empty()) continue;  // nothing proves to be it
     Result<Credential> credential = make_credential(Secret(*std::move(secret)));
     if (!credential.ok()) return wrong("the SCRAM verifier of user \"" + *user + "\" is malformed");
     if (!list.users_.emplace(*user, *std::move(credential)).second)

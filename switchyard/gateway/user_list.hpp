@@ -1,7 +1,7 @@
 // Who may log in at the gateway, and what their passwords are checked against. The file is PgBouncer's
 // userlist.txt: one user a line, `"name" "secret"`, where the secret is a SCRAM verifier or an MD5 hash as in
 // pg_authid.rolpassword, or a password in the clear; `;` and `#` begin comments, a quote within quotes is written
-// twice.
+// twice. A user whose secret is empty can't log in by one.
 #pragma once
 
 #include <switchyard/base/export.hpp>
