@@ -56,23 +56,33 @@ def psql(place):
     return done.stdout + done.stderr
 
 
+# A client that asks for nothing keeps its session for a second at most: on a busy machine that may be too short for what
+# lives on the session (currval, a plan). So a difference counts when it is there each time.
+TRIES = 4
+
+
 def main():
     cases = script_test.Cases()
     if folder := postgresql():
         os.environ["SWITCHYARD_PG_BIN"] = folder
     scripts = sorted((harness.HERE / "conversations").glob("*.txt"))
     with harness.site(pool=4) as (server, gateway):
-        seen = {}
-        for place in (server, gateway):
-            seen[place.name] = {path.stem: conversation.hold(place, "postgres", harness.ROLE, path.read_text())
-                                for path in scripts}
-            seen[place.name]["psql"] = psql(place)
-    accepted = harness.accepted("talk")
-    for name, wanted in seen["direct"].items():
+        talks = {path.stem: lambda place, script=path.read_text(): conversation.hold(place, "postgres", harness.ROLE, script)
+                 for path in scripts}
+        talks["psql"] = psql
+        wanted = {name: talk(server) for name, talk in talks.items()}
+        accepted = harness.accepted("talk")
+        differences = {}
+        for name, talk in talks.items():
+            for _ in range(TRIES):
+                differences[name] = harness.differences(wanted[name], talk(gateway))
+                if not differences[name] or name in accepted:
+                    break
+    for name, difference in differences.items():
         if name in accepted:
             cases.skip(name, accepted[name])
-            continue
-        cases.check(f"{name} is answered as by the server", harness.differences(wanted, seen["gateway"][name]))
+        else:
+            cases.check(f"{name} is answered as by the server", difference)
     return cases.finish()
 
 
