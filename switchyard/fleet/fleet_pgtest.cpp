@@ -267,16 +267,15 @@ TEST_F(FleetTest, AnOperationGoesWhereItsDomainIs) {
 }
 
 TEST_F(FleetTest, AnExhaustedPoolSaysWhatItLookedLike) {
-  run(config("[database.main.pool]\nmin = 0\nmax = 2\nacquire_timeout = \"200ms\"\n"),
-      [](Fleet& fleet) -> Task<void> {
-        Lease first = co_await fleet[main_db].lease();
-        Lease second = co_await fleet[main_db].lease();
-        const auto third = co_await fleet[main_db].query("SELECT 1").result();
-        EXPECT_EQ(third.error().kind(), ErrorKind::PoolExhausted);
-        const std::string text = third.error().what();
-        EXPECT_NE(text.find("main"), std::string::npos) << text;
-        EXPECT_NE(text.find("database.main.pool.max"), std::string::npos) << text;
-      });
+  run(config("[database.main.pool]\nmin = 0\nmax = 2\nacquire_timeout = \"1s\"\n"), [](Fleet& fleet) -> Task<void> {
+    Lease first = co_await fleet[main_db].lease();
+    Lease second = co_await fleet[main_db].lease();
+    const auto third = co_await fleet[main_db].query("SELECT 1").result();
+    EXPECT_EQ(third.error().kind(), ErrorKind::PoolExhausted);
+    const std::string text = third.error().what();
+    EXPECT_NE(text.find("main"), std::string::npos) << text;
+    EXPECT_NE(text.find("database.main.pool.max"), std::string::npos) << text;
+  });
 }
 
 TEST_F(FleetTest, ManyCallersShareAFewSessions) {

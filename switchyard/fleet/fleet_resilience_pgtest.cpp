@@ -224,9 +224,10 @@ TEST_F(FleetResilience, ALimiterLetsSoManyInAndTheOthersInTurn) {
 }
 
 TEST_F(FleetResilience, WhoIsNotLetInHearsOfTheLimiter) {
-  run(config("pool = { min = 0, max = 8, acquire_timeout = \"50ms\" }\nretry = { max_attempts = 1 }\n"
+  run(config("pool = { min = 1, max = 8, acquire_timeout = \"500ms\" }\nretry = { max_attempts = 1 }\n"
              "limiter = { enabled = true, initial = 1, min = 1, max = 1 }"),
       [&](Fleet& fleet) -> Task<void> {
+        co_await fleet.warm_up();
         Lease lease = co_await fleet[main_db].lease();
         const auto single = co_await fleet[main_db].query_value<int>("SELECT 1").result();
         EXPECT_EQ(single.error().kind(), ErrorKind::PoolExhausted);

@@ -66,7 +66,7 @@ TEST_F(MuxTest, ManyClientsShareOneSession) {
 }
 
 TEST_F(MuxTest, ATransactionKeepsItsSessionAndOthersWait) {
-  Door door(database, {.more = "pool = { min = 0, max = 1, acquire_timeout = \"200ms\" }\n"});
+  Door door(database, {.more = "pool = { min = 0, max = 1, acquire_timeout = \"1s\" }\n"});
   PqSession first(door.local());
   PqSession second(door.local());
   ASSERT_TRUE(first.execute("BEGIN; INSERT INTO t VALUES (1, 'a')").ok());
