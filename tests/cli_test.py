@@ -20,6 +20,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
 import script_test  # noqa: E402
+from script_test import case  # noqa: E402
 
 PROGRAM = str(script_test.BUILD.resolve() / "bin" / "switchyard")
 EXAMPLES = script_test.ROOT / "examples"
@@ -105,29 +106,6 @@ def alive(pid):
         return state[state.rindex(")") + 2] != "Z"
     except OSError:
         return False
-
-
-class Problems(list):
-    """Collects what is wrong with one case."""
-
-    def want(self, truth, *what):
-        if not truth:
-            self.append(" ".join(str(part) for part in what))
-
-    def ended(self, result, code):
-        self.want(result.returncode == code, "exit status", result.returncode, "instead of", code, ":", result.stdout,
-                  result.stderr)
-
-
-def case(cases, name):
-    def run(function):
-        problems = Problems()
-        try:
-            function(problems)
-        except Exception as error:  # noqa: BLE001 a broken case is a failed one
-            problems.append(f"{type(error).__name__}: {error}")
-        cases.check(name, problems)
-    return run
 
 
 def without_a_fleet(cases, machine):

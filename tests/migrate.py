@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
 import script_test  # noqa: E402
+from script_test import case  # noqa: E402
 from scratch_cluster import Cluster, newest_bin_folder  # noqa: E402
 
 PROGRAM = str(script_test.BUILD.resolve() / "bin" / "switchyard")
@@ -52,30 +53,6 @@ class Project:
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class Problems(list):
-    def want(self, truth, *what):
-        if not truth:
-            self.append(" ".join(str(part) for part in what))
-
-    def same(self, found, expected, what=""):
-        self.want(found == expected, what, "found", repr(found), "instead of", repr(expected))
-
-    def ended(self, result, code):
-        self.want(result.returncode == code, "exit status", result.returncode, "instead of", code, ":", result.stdout,
-                  result.stderr)
-
-
-def case(cases, name):
-    def run(function):
-        problems = Problems()
-        try:
-            function(problems)
-        except Exception as error:  # noqa: BLE001 a broken case is a failed one
-            problems.append(f"{type(error).__name__}: {error}")
-        cases.check(name, problems)
-    return run
 
 
 def fresh(cluster, name):

@@ -79,3 +79,30 @@ def rooms():
                 raise SystemExit(f"CMakeLists.txt: room {room} depends on {dep}, which is no room")
         close(room)
     return closed
+
+
+class Problems(list):
+    """Collects what is wrong with one case."""
+
+    def want(self, truth, *what):
+        if not truth:
+            self.append(" ".join(str(part) for part in what))
+
+    def same(self, found, expected, what=""):
+        self.want(found == expected, what, "found", repr(found), "instead of", repr(expected))
+
+    def ended(self, result, code):
+        self.want(result.returncode == code, "exit status", result.returncode, "instead of", code, ":", result.stdout,
+                  result.stderr)
+
+
+def case(cases, name):
+    """Runs the function that follows with a list of Problems; one that throws has failed."""
+    def run(function):
+        problems = Problems()
+        try:
+            function(problems)
+        except Exception as error:  # noqa: BLE001 a broken case is a failed one
+            problems.append(f"{type(error).__name__}: {error}")
+        cases.check(name, problems)
+    return run

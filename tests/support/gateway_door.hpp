@@ -70,6 +70,28 @@ class Door {
     });
     return asked.get_future().get();
   }
+  /// What psql says, with these arguments (for a shell), and whether it ended well.
+  std::pair<std::string, bool> psql(const std::string& dbname, const std::string& arguments) const {
+    const std::string command = "PGHOST=" + folder() + " PGPORT=" + std::to_string(kDoorPort) +
+                                " PGUSER=postgres PGDATABASE=" + dbname + " psql -X -At -v ON_ERROR_STOP=1 " +
+                                arguments + " 2>&1";
+    FILE* const pipe = ::popen(command.c_str(), "r");
+    if (pipe == nullptr) return {"psql can't be run", false};
+    std::string said;
+    std::array<char, 1024> piece{};
+    while (std::fgets(piece.data(), piece.size(), pipe) != nullptr) said += piece.data();
+    return {said, ::pclose(pipe) == 0};
+  }
+  void reload(std::function<void(gateway::GatewaySettings&)> change) {
+    std::promise<void> done;
+    shard_.post([&] {
+      gateway::GatewaySettings settings = settings_;
+      change(settings);
+      gateway_->reload(std::move(settings));
+      done.set_value();
+    });
+    done.get_future().get();
+  }
   void close() {
     std::promise<void> done;
     shard_.post([&] {
@@ -100,6 +122,7 @@ class Door {
               .value_or_throw();
     }
     if (options.change) options.change(settings);
+    settings_ = settings;
     fleet_ = fleet.get();
     gateway_ = gateway::Gateway::open(*fleet, std::move(settings)).value_or_throw();
     opened.set_value(gateway_->addresses().back().port());
@@ -112,6 +135,7 @@ class Door {
   std::optional<TlsFiles> files_;
   runtime::Shard shard_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  gateway::GatewaySettings settings_;
   Fleet* fleet_ = nullptr;
   bool stop_ = false;
   std::uint16_t port_ = 0;
