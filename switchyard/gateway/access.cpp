@@ -1,4 +1,5 @@
 #include <switchyard/gateway/access.hpp>
+#include <switchyard/protocol/error_fields.hpp>
 
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/telemetry/log.hpp>
@@ -20,10 +21,7 @@ constexpr Duration kTellInterval = std::chrono::seconds(10);
 constexpr std::size_t kMostAddresses = 10'000;
 
 Error refusal(std::string_view sqlstate, std::string message, std::string detail = {}) {
-  ServerFields fields;
-  fields.severity = fields.severity_localized = "FATAL";
-  fields.sqlstate = sqlstate;
-  fields.message = std::move(message);
+  ServerFields fields = protocol::make_fields("FATAL", sqlstate, std::move(message));
   fields.detail = std::move(detail);
   return Error(std::move(fields), ErrorStage::queued);
 }
@@ -73,7 +71,12 @@ Result<LoginDecision> decide_login(const GatewaySettings& settings, const Access
 protocol::LoginMethod login_method(AccessMethod method, const Credential* credential, const UserList& users,
                                    std::string_view user) {
   const bool known = credential != nullptr && !credential->stored.empty();
-  if (method == AccessMethod::password) return protocol::PasswordLogin{known ? credential->stored : Secret()};
+  if (method == AccessMethod::password) {
+    // Compared through a verifier where there is one, or nobody's: it takes as long for names that do not exist.
+    const protocol::LoginMethod shape = known ? credential->method : users.disguise(user);
+    const auto* const scram = std::get_if<protocol::ScramLogin>(&shape);
+    return protocol::PasswordLogin{scram != nullptr ? Secret(scram->verifier.text()) : credential->stored};
+  }
   const bool fits = known && (method != AccessMethod::scram_sha_256 ||
                               std::holds_alternative<protocol::ScramLogin>(credential->method));
   return fits ? credential->method : users.disguise(user);

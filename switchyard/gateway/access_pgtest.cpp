@@ -47,10 +47,11 @@ enum class Way : std::uint8_t {
 /// A gateway as a fleet file configures it, on a thread of its own.
 class ConfiguredDoor {
  public:
-  ConfiguredDoor(const TestDatabase& database, const std::string& gateway, Way way = Way::trusted) {
+  ConfiguredDoor(const TestDatabase& database, const std::string& gateway, Way way = Way::trusted,
+                 const std::string& of_main = {}) {
     text_ = "[fleet]\napplication = \"test\"\n[database.main]\ndsn = \"" +
             (way == Way::trusted ? database.endpoint() : database.tcp_endpoint()).uri() +
-            "\"\npool = { min = 0, max = 5 }\n[gateway]\nlisten = [\"127.0.0.1:0\"]\n";
+            "\"\npool = { min = 0, max = 5 }\n" + of_main + "[gateway]\nlisten = [\"127.0.0.1:0\"]\n";
     std::promise<std::uint16_t> opened;
     auto port = opened.get_future();
     thread_ = std::thread([this, gateway, &opened] { shard_.run_until_complete(serve(gateway, opened)); });
@@ -183,6 +184,19 @@ TEST_F(AccessTest, AClientActsAsTheRoleItLogsInAs) {
   EXPECT_EQ(b.execute("SELECT count(*) FROM of_a").sqlstate(), "42501");
   EXPECT_EQ(door.status().roles, 2u);
   expect_refused(door.as("door_c"), "role \"door_c\" does not exist");
+}
+
+TEST_F(AccessTest, WhoLogsInAsTheRoleThatReadsDoesNotWriteAsTheOneThatWrites) {
+  ConfiguredDoor door(database, "hba = [\"host all all 127.0.0.1/32 trust\"]\n", Way::trusted,
+                      "read_only = true\nwrite_user = \"door_a\"\n");
+  for (const char* role : {"postgres", "door_a"}) {
+    PqSession session(door.as(role));
+    ASSERT_TRUE(session.connected()) << session.error();
+    EXPECT_EQ(session.value("SELECT session_user"), role);
+    EXPECT_TRUE(session.execute("BEGIN").ok());
+    EXPECT_EQ(session.value("SELECT session_user"), role);
+    EXPECT_TRUE(session.execute("COMMIT").ok());
+  }
 }
 
 TEST_F(AccessTest, RolesShareNothingHoweverManyClientsReadAtOneTime) {

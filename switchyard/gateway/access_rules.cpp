@@ -251,10 +251,18 @@ class Line {
       }
       for (unsigned bit = 0; bit < bits; ++bit) mask.bytes[bit / 8] |= static_cast<unsigned char>(0x80U >> bit % 8);
     }
+    const Bytes network = plain(address->family, address->bytes.data());
     out.kind = Network::Kind::network;
-    out.family = address->family;
-    out.address = address->bytes;
+    out.family = network.family;
+    out.address = network.bytes;
     out.mask = mask.bytes;
+    if (network.family == address->family) return {};
+    // Of IPv4 in IPv6's clothes: clients are looked at without them.
+    if (!std::ranges::all_of(std::span(mask.bytes).first(kMapped.size()), [](auto byte) { return byte == 0xff; })) {
+      return wrong("the mask of " + *word + " goes beyond the addresses of IPv4", "write ::/0 or 0.0.0.0/0");
+    }
+    out.mask = {};
+    std::ranges::copy(std::span(mask.bytes).subspan(kMapped.size()), out.mask.begin());
     return {};
   }
 

@@ -90,6 +90,13 @@ TEST(AccessRules, AddressesOfIpv4InIpv6CountAsIpv4) {
   EXPECT_EQ(line_for(rules("host all all 10.1.1.128/25 trust"), from("10.1.1.127")), 0);
   EXPECT_EQ(line_for(rules("host all all 10.1.1.128/25 trust"), from("10.1.1.200")), 1);
   EXPECT_EQ(line_for(rules("host all all 0.0.0.0/0 trust"), from("::1")), 0);
+  const AccessRules mapped = rules("host all all ::ffff:10.0.0.0/104 reject\nhost all all 0.0.0.0/0 trust\n");
+  EXPECT_EQ(line_for(mapped, from("10.1.2.3")), 1);
+  EXPECT_EQ(line_for(mapped, from("::ffff:10.1.2.3")), 1);
+  EXPECT_EQ(line_for(mapped, from("11.1.2.3")), 2);
+  const auto wide = AccessRules::parse("host all all ::ffff:10.0.0.0/90 reject\n", "pg_hba.conf");
+  ASSERT_FALSE(wide.ok());
+  EXPECT_NE(wide.error().message().find("goes beyond"), std::string_view::npos);
 }
 
 TEST(AccessRules, WhatIsNotUnderstoodIsAnErrorWithItsLine) {

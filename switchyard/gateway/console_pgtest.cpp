@@ -291,15 +291,8 @@ TEST_F(ConsoleTest, ShutdownAndReloadAreTheProgramsAffair) {
 
 TEST_F(ConsoleTest, PsqlWorks) {
   Door door(database);
-  const std::string command = "PGHOST=" + door.folder() +
-                              " PGPORT=6433 PGUSER=postgres PGDATABASE=switchyard psql -X -At -v ON_ERROR_STOP=1 "
-                              "-c 'SHOW STATE' -c 'PAUSE main' -c 'RESUME main;' 2>&1";
-  FILE* pipe = ::popen(command.c_str(), "r");
-  ASSERT_NE(pipe, nullptr);
-  std::string said;
-  std::array<char, 1024> piece{};
-  while (std::fgets(piece.data(), piece.size(), pipe) != nullptr) said += piece.data();
-  EXPECT_EQ(::pclose(pipe), 0) << said;
+  const auto [said, ok] = door.psql("switchyard", "-c 'SHOW STATE' -c 'PAUSE main' -c 'RESUME main;'");
+  EXPECT_TRUE(ok);
   EXPECT_EQ(said, "active|yes\npaused|no\nsuspended|no\nPAUSE\nRESUME\n");
 }
 

@@ -416,18 +416,32 @@ TEST_F(GatewayTest, ASlowReaderHoldsItsServerUpAndNobodyElse) {
 
 TEST_F(GatewayTest, PsqlWorks) {
   Door door(database);
-  const std::string command =
-      "PGHOST=" + door.folder() + " PGPORT=" + std::to_string(kDoorPort) +
-      " PGUSER=postgres PGDATABASE=main psql -X -At -v ON_ERROR_STOP=1 -c 'CREATE TABLE p (a int)' -c "
-      "\"\\copy p from program 'seq 1000'\" -c '\\d p' -c 'SELECT sum(a) FROM p' -c \"\\copy p to '/dev/null'\" "
-      "2>&1";
-  FILE* pipe = ::popen(command.c_str(), "r");
-  ASSERT_NE(pipe, nullptr);
-  std::string said;
-  std::array<char, 1024> piece{};
-  while (std::fgets(piece.data(), piece.size(), pipe) != nullptr) said += piece.data();
-  EXPECT_EQ(::pclose(pipe), 0) << said;
+  const auto [said, ok] =
+      door.psql("main",
+                "-c 'CREATE TABLE p (a int)' -c \"\\copy p from program 'seq 1000'\" -c '\\d p' "
+                "-c 'SELECT sum(a) FROM p' -c \"\\copy p to '/dev/null'\"");
+  EXPECT_TRUE(ok);
   EXPECT_EQ(said, "CREATE TABLE\nCOPY 1000\na|integer|||\n500500\nCOPY 1000\n");
+}
+
+TEST_F(GatewayTest, AReloadMayTakeTlsAwayFromThoseWhoHaveNotAskedForItYet) {
+  Door door(database, {.tls = true});
+  const int early = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(door.port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::connect(early, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_TRUE(wait_until([&] { return door.status().clients == 1; }));
+  door.reload([](GatewaySettings& settings) { settings.tls.reset(); });
+  constexpr std::array<unsigned char, 8> kSslRequest{0, 0, 0, 8, 4, 210, 22, 47};
+  ASSERT_EQ(::send(early, kSslRequest.data(), kSslRequest.size(), 0), 8);
+  std::array<char, 16> answer{};
+  while (::recv(early, answer.data(), answer.size(), 0) > 0) {
+  }
+  ::close(early);
+  PqSession session(door.local());
+  EXPECT_TRUE(session.connected()) << session.error();
 }
 
 }  // namespace
