@@ -178,13 +178,6 @@ void Route::give_back(Attempt& attempt, std::string_view why) noexcept {
   operation.release();
 }
 
-void Route::teach(const session::OperationState& operation, Duration took) noexcept {
-  if (refusal_) return;
-  const TimePoint now = runtime::now();
-  const Choice choice = chooser_->choose({.access = access_, .started = now, .now = now});
-  if (choice.endpoint != nullptr) teach_lane(operation, *choice.endpoint, took, now);
-}
-
 void Route::advance(Attempt& attempt) noexcept {
   session::OperationState& operation = *attempt.operation;
   const TimePoint now = runtime::now();

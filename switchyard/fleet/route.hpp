@@ -109,8 +109,6 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   /// the operation has not begun then. It never waits. An operation that was taken ends as any other, or with
   /// OperationState::on_lane_left(). It is `lane_only` from here.
   [[nodiscard]] bool share(session::OperationState& operation) noexcept;
-  /// What share() had refused took so long on a session.
-  void teach(const session::OperationState& operation, Duration took) noexcept;
 
   /// As start(), and the diversion is not asked.
   void send(session::OperationState& operation) noexcept;

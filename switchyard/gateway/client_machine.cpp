@@ -452,11 +452,7 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
         state_->touch(*known);
         expect_locally(Kind::own_parse_complete);
       } else {
-        make_room();
-        state_->add(intern);
-        send_parse(*intern, state_->name_of(*intern));
-        expect(Kind::parse, intern);
-        state_->last()->registers = true;
+        prepare(intern);
       }
       group_open_ = true;
       change_unnamed(std::move(intern), true);
@@ -497,11 +493,7 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
     state_->touch(*known);
     expect_locally(Kind::own_parse_complete);
   } else {
-    make_room();
-    state_->add(intern);
-    send_parse(*intern, state_->name_of(*intern));
-    expect(Kind::parse, intern);
-    state_->last()->registers = true;
+    prepare(intern);
   }
   group_open_ = true;
   change_name(name->first, std::move(intern));
@@ -514,12 +506,18 @@ bool ClientMachine::ensure(const InternRef& intern) {
     state_->touch(*known);
     return true;
   }
+  prepare(intern);
+  state_->last()->hidden = true;
+  return true;
+}
+
+/// The session gets the statement under a name of ours.
+void ClientMachine::prepare(const InternRef& intern) {
   make_room();
   state_->add(intern);
   send_parse(*intern, state_->name_of(*intern));
   expect(Kind::parse, intern);
-  state_->last()->hidden = state_->last()->registers = true;
-  return true;
+  state_->last()->registers = true;
 }
 
 /// The unnamed statement on the session is the client's, or there is none.

@@ -206,6 +206,7 @@ class ClientMachine {
   /// The statement is on the session, or on its way there. False: wait.
   [[nodiscard]] bool ensure(const InternRef& intern);
   void place_unnamed();
+  void prepare(const InternRef& intern);
   void make_room();
   void stand_in(const std::string& name);
   [[nodiscard]] InternRef intern_of(ByteView body);

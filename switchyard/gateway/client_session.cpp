@@ -46,11 +46,7 @@ bool is_unix(const runtime::Stream& stream) noexcept {
 }
 
 ServerFields fields_of(std::string_view sqlstate, std::string message) {
-  ServerFields fields;
-  fields.severity = fields.severity_localized = "FATAL";
-  fields.sqlstate = sqlstate;
-  fields.message = std::move(message);
-  return fields;
+  return protocol::make_fields("FATAL", sqlstate, std::move(message));
 }
 
 ServerFields fields_of(const Error& error) {
@@ -69,6 +65,16 @@ ServerFields fields_of(const Error& error) {
 }
 
 constexpr std::string_view kApplicationName = "application_name";
+
+/// No endpoint of the database is used as somebody else.
+bool is_role_everywhere(const DatabaseConfig& database, std::string_view role) noexcept {
+  const auto is_role = [&](const EndpointConfig& endpoint) {
+    return !endpoint.configured() || endpoint.connection.user == role;
+  };
+  return is_role(database.primary) && is_role(database.write) &&
+         std::ranges::all_of(database.replicas,
+                             [&](const ReplicaConfig& replica) { return is_role(replica.endpoint); });
+}
 
 /// The database itself, or the one that stands in for it; null: neither is configured.
 const DatabaseConfig* configured(const FleetConfig& fleet, const DatabaseConfig& database) {
@@ -271,16 +277,6 @@ void ClientSession::on_timer(void* self) noexcept {
 // ---- the session ----
 
 /// Whom the client means, and whether it may.
-/// No endpoint of the database is used as somebody else.
-static bool is_role_everywhere(const DatabaseConfig& database, std::string_view role) noexcept {
-  const auto is_role = [&](const EndpointConfig& endpoint) {
-    return !endpoint.is_configured || endpoint.connection.user == role;
-  };
-  return is_role(database.primary) && is_role(database.write) &&
-         std::ranges::all_of(database.replicas,
-                             [&](const ReplicaConfig& replica) { return is_role(replica.endpoint); });
-}
-
 Result<void> ClientSession::find_place() {
   const protocol::LoginRequest& login = machine_.login();
   const FleetConfig& config = host_.fleet().config();
@@ -500,7 +496,8 @@ void ClientSession::arrive(const TravellingClient& client) noexcept {
   const FleetConfig& config = host_.fleet().config();
   const auto database = config.resolve(client.database);
   // This process does not have it any more, or not for him.
-  if (!database.ok() || !database->database->configured()) return finish();
+  const DatabaseConfig* const real = database.ok() ? configured(config, *database->database) : nullptr;
+  if (real == nullptr || (!client.role && !is_role_everywhere(*real, client.user))) return finish();
   if (!host_.access().enter(id_, *database->database, client.user, client.looked_up).ok()) return finish();
   if (client.role) {
     const RoleLogin login{.role = client.user, .password = client.role->password, .keys = client.role->keys};

@@ -275,23 +275,13 @@ bool is_advisory(string_view name) noexcept {
   return name.starts_with("pg_advisory_") || name.starts_with("pg_try_advisory_");
 }
 
-bool is_declared(const sql::Name& function, std::span<const std::string> harmless) noexcept {
-  return std::ranges::any_of(harmless, [&](const std::string& entry) {
-    const std::size_t dot = entry.rfind('.');
-    if (dot == std::string::npos) return false;
-    const string_view known(entry);
-    return known.substr(dot + 1) == function.name &&
-           (function.schema.empty() || known.substr(0, dot) == function.schema);
-  });
-}
-
 Claim claims_of_call(const sql::Name& function, std::span<const std::string> harmless) noexcept {
   const bool ours = function.schema.empty() || function.schema == "pg_catalog";
   if (ours && (function.name == "set_config" || session::is_harmless_built_in(function.name))) return Claim::none;
   if (ours && is_advisory(function.name)) {
     return function.name.starts_with("pg_advisory_unlock") ? Claim::none : Claim::locks;
   }
-  if (is_declared(function, harmless)) return Claim::none;
+  if (session::is_declared(function, harmless)) return Claim::none;
   sql::StatementFacts one;
   one.kind = sql::StatementKind::select;
   one.functions = {function};

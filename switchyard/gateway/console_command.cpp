@@ -1,4 +1,5 @@
 #include <switchyard/gateway/console_command.hpp>
+#include <switchyard/protocol/error_fields.hpp>
 
 #include <algorithm>
 #include <array>
@@ -230,11 +231,7 @@ std::optional<ConsoleVerb> driver_verb(std::string_view word, std::string_view a
 }  // namespace
 
 Error console_error(std::string message, std::string_view sqlstate) {
-  ServerFields fields;
-  fields.severity = fields.severity_localized = "ERROR";
-  fields.sqlstate = sqlstate;
-  fields.message = std::move(message);
-  return Error(std::move(fields), ErrorStage::queued);
+  return Error(protocol::make_fields("ERROR", sqlstate, std::move(message)), ErrorStage::queued);
 }
 
 const char* pretended_setting(std::string_view name) noexcept {

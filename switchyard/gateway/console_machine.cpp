@@ -353,10 +353,7 @@ void ConsoleMachine::cancel() noexcept {
 
 void ConsoleMachine::say_notice(const ConsoleAnswer& answer) {
   if (answer.notice.empty()) return;
-  ServerFields fields;
-  fields.severity = fields.severity_localized = "NOTICE";
-  fields.sqlstate = "00000";
-  fields.message = answer.notice;
+  ServerFields fields = make_fields("NOTICE", "00000", answer.notice);
   fields.detail = answer.notice_detail;
   encode_notice_response(out_, fields);
 }

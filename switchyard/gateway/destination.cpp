@@ -5,6 +5,7 @@
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
 #include <switchyard/protocol/crypto.hpp>
+#include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
@@ -277,12 +278,9 @@ void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) no
     const std::string& role = (*opened)->endpoint().plan()->options.user;
     if (!role_.empty() && role != role_) {
       fleet::let_go(*std::move(opened));
-      ServerFields fields;
-      fields.severity = fields.severity_localized = "FATAL";
-      fields.sqlstate = "28000";
-      fields.message =
+      std::string why =
           "the server that stands in for database \"" + database_ + "\" is not used as role \"" + role_ + "\"";
-      return fail_waiters(Error(std::move(fields), ErrorStage::queued));
+      return fail_waiters(Error(protocol::make_fields("FATAL", "28000", std::move(why)), ErrorStage::queued));
     }
     links_.push_back(std::make_unique<ServerLink>(*this, *std::move(opened)));
     hand_out(*links_.back());

@@ -1,6 +1,7 @@
 // The small parts of the gateway: users, names of databases, settings of a startup packet.
 #include <switchyard/config/load.hpp>
 #include <switchyard/gateway/database_name.hpp>
+#include <switchyard/gateway/setting_sets.hpp>
 #include <switchyard/gateway/startup_settings.hpp>
 #include <switchyard/gateway/user_list.hpp>
 
@@ -113,10 +114,10 @@ TEST(StartupSettings, OtherSwitchesAreRefused) {
   }
 }
 
-TEST(StartupSettings, ValuesAreQuotedSoThatNothingGetsOut) {
-  EXPECT_EQ(setup_text({}), "DEALLOCATE ALL");
-  EXPECT_EQ(setup_text({{"application_name", "o'brien\\"}}),
-            "DEALLOCATE ALL; SELECT pg_catalog.set_config('application_name',  E'o''brien\\\\', false)");
+TEST(SettingSets, ValuesAreQuotedSoThatNothingGetsOut) {
+  const auto settings = std::make_shared<const Settings>(Settings{{"application_name", "o'brien\\"}});
+  EXPECT_EQ(change_text(nullptr, settings),
+            "SELECT pg_catalog.set_config('application_name',  E'o''brien\\\\', false)");
 }
 
 }  // namespace

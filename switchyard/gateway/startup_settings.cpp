@@ -63,16 +63,6 @@ Result<void> read_options(std::string_view text, Settings& settings) {
   return {};
 }
 
-/// A literal that means the same whatever standard_conforming_strings says.
-void append_literal(std::string& out, std::string_view text) {
-  out += text.find('\\') == std::string_view::npos ? "'" : " E'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') out += c;
-    out += c;
-  }
-  out += '\'';
-}
-
 }  // namespace
 
 Result<Settings> read_settings(std::span<const std::pair<std::string, std::string>> startup) {
@@ -91,18 +81,6 @@ std::string_view find_setting(const Settings& settings, std::string_view name) n
   const auto found =
       std::ranges::find_if(settings, [&](const auto& setting) { return same_name(setting.first, name); });
   return found == settings.end() ? std::string_view() : std::string_view(found->second);
-}
-
-std::string setup_text(const Settings& settings) {
-  std::string text = "DEALLOCATE ALL";
-  for (const auto& [name, value] : settings) {
-    text += "; SELECT pg_catalog.set_config(";
-    append_literal(text, name);
-    text += ", ";
-    append_literal(text, value);
-    text += ", false)";
-  }
-  return text;
 }
 
 }  // namespace switchyard::inline v0::gateway

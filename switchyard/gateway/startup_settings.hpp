@@ -24,8 +24,4 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] SWITCHYARD_API std::string_view find_setting(const Settings& settings,
                                                            std::string_view name) noexcept;
 
-/// Forgets what the session had prepared for others, then sets. Safe under any standard_conforming_strings and
-/// search_path.
-[[nodiscard]] SWITCHYARD_API std::string setup_text(const Settings& settings);
-
 }  // namespace switchyard::inline v0::gateway

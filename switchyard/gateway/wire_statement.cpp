@@ -31,11 +31,8 @@ constexpr ByteView kReady("Z\0\0\0\5I", 6);
 
 /// As PostgreSQL says it when it gives a statement up (postgres.c, ProcessInterrupts).
 ServerFields cancelled(std::string_view because) {
-  ServerFields fields;
-  fields.severity = fields.severity_localized = "ERROR";
-  fields.sqlstate = "57014";
-  fields.message = "canceling statement due to ";
-  fields.message += because;
+  ServerFields fields =
+      protocol::make_fields("ERROR", "57014", "canceling statement due to " + std::string(because));
   fields.file = "postgres.c";
   fields.routine = "ProcessInterrupts";
   return fields;
@@ -44,10 +41,7 @@ ServerFields cancelled(std::string_view because) {
 ServerFields fields_of(const Error& error) {
   if (error.server() != nullptr) return *error.server();
   if (error.kind() == ErrorKind::Deadline) return cancelled("statement timeout");
-  ServerFields fields;
-  fields.severity = fields.severity_localized = "ERROR";
-  fields.sqlstate = "08006";
-  fields.message = error.message();
+  ServerFields fields = protocol::make_fields("ERROR", "08006", std::string(error.message()));
   fields.hint = error.hint();
   return fields;
 }
@@ -372,16 +366,6 @@ void WireStatement::withdraw() noexcept {
   state.owner = nullptr;
   state.drop();
   state.release();
-}
-
-void WireStatement::learn(const DatabaseHandle& database, const WireRequest& request, Duration took) noexcept {
-  try {
-    WireStatementState& state = WireStatementState::take();
-    if (state.assign(database, request)) database.plain_route().teach(state, took);
-    state.release();
-  } catch (const std::exception&) {
-    // It goes unnoticed.
-  }
 }
 
 }  // namespace switchyard::inline v0::gateway

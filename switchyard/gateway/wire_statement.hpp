@@ -99,9 +99,6 @@ class WireStatement {
   void withdraw() noexcept;
   [[nodiscard]] bool running() const noexcept { return state_ != nullptr; }
 
-  /// The same statement, which start() had refused, took so long on a session: that keeps slow ones out of lanes.
-  static void learn(const DatabaseHandle& database, const WireRequest& request, Duration took) noexcept;
-
  private:
   friend class WireStatementState;
   class WireStatementState* state_ = nullptr;

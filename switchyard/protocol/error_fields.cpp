@@ -77,6 +77,14 @@ void encode_notice_response(base::WriteBuffer& out, const ServerFields& fields) 
   encode(out, 'N', fields);
 }
 
+ServerFields make_fields(std::string_view severity, std::string_view sqlstate, std::string message) {
+  ServerFields fields;
+  fields.severity = fields.severity_localized = severity;
+  fields.sqlstate = sqlstate;
+  fields.message = std::move(message);
+  return fields;
+}
+
 bool ends_session(const ServerFields& fields) noexcept {
   return fields.severity == "FATAL" || fields.severity == "PANIC";
 }

@@ -7,6 +7,9 @@
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/result.hpp>
 
+#include <string>
+#include <string_view>
+
 namespace switchyard::inline v0::protocol {
 
 /// Decodes the body of an ErrorResponse or NoticeResponse. Unknown field codes are ignored, as the manual asks.
@@ -17,6 +20,10 @@ namespace switchyard::inline v0::protocol {
 /// field early, as C strings do.
 SWITCHYARD_API void encode_error_response(base::WriteBuffer& out, const ServerFields& fields) noexcept;
 SWITCHYARD_API void encode_notice_response(base::WriteBuffer& out, const ServerFields& fields) noexcept;
+
+/// An error or a notice of our own; the rest is empty.
+[[nodiscard]] SWITCHYARD_API ServerFields make_fields(std::string_view severity, std::string_view sqlstate,
+                                                      std::string message);
 
 /// FATAL and PANIC end the session.
 [[nodiscard]] SWITCHYARD_API bool ends_session(const ServerFields& fields) noexcept;

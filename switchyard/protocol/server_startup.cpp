@@ -372,11 +372,7 @@ ServerStartupAction ServerStartupMachine::reject(std::string_view sqlstate, std:
 }
 
 ServerStartupAction ServerStartupMachine::hang_up(std::string message) {
-  ServerFields fields;
-  fields.severity = fields.severity_localized = "FATAL";
-  fields.sqlstate = kProtocolViolation;
-  fields.message = std::move(message);
-  error_ = std::move(fields);
+  error_ = make_fields("FATAL", kProtocolViolation, std::move(message));
   state_ = State::failed;
   return ServerStartupAction::fail;
 }

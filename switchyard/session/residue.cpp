@@ -212,16 +212,6 @@ bool is_lasting(string_view name) noexcept {
   return is_among(name, kNames) || name.starts_with("pg_copy_");
 }
 
-bool is_declared(const sql::Name& function, std::span<const std::string> harmless) noexcept {
-  return std::ranges::any_of(harmless, [&](const std::string& entry) {
-    const std::size_t dot = entry.rfind('.');
-    if (dot == std::string::npos) return false;
-    const string_view known(entry);
-    return known.substr(dot + 1) == function.name &&
-           (function.schema.empty() || known.substr(0, dot) == function.schema);
-  });
-}
-
 Residue residue_of_call(const sql::Name& function, std::span<const std::string> harmless) noexcept {
   if (function.schema.empty() || function.schema == "pg_catalog") {
     if (is_harmless_built_in(function.name)) return Residue::none;
@@ -277,6 +267,16 @@ string_view clean_proof_sql() noexcept {
          "d "
          "WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid "
          "OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog.\"char\"))";
+}
+
+bool is_declared(const sql::Name& function, std::span<const std::string> harmless) noexcept {
+  return std::ranges::any_of(harmless, [&](const std::string& entry) {
+    const std::size_t dot = entry.rfind('.');
+    if (dot == std::string::npos) return false;
+    const string_view known(entry);
+    return known.substr(dot + 1) == function.name &&
+           (function.schema.empty() || known.substr(0, dot) == function.schema);
+  });
 }
 
 bool leaves_nothing(string_view sql) noexcept { return PlainScan(sql).run(); }

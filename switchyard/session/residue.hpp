@@ -33,6 +33,10 @@ enum class Residue : std::uint8_t {
 [[nodiscard]] SWITCHYARD_API Residue residue_of(const sql::StatementFacts& facts,
                                                 std::span<const std::string> harmless = {}) noexcept;
 
+/// Does the list name the function? A call without a schema may mean any.
+[[nodiscard]] SWITCHYARD_API bool is_declared(const sql::Name& function,
+                                              std::span<const std::string> harmless) noexcept;
+
 /// Asked on a session after its reset: one row that is true when code in the database can have left nothing more.
 /// That is so where nothing is PREPAREd, the login is no superuser and may not replicate, and no language or
 /// library is there that keeps something for itself. It also makes random() unforeseeable again.
