@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 #include <utility>
 
 namespace switchyard::inline v0::fleet {
@@ -30,6 +31,14 @@ PoolConfig make_reader_pool(const DatabaseConfig& config, bool limited) {
         "database." + config.name + ".primary_read_share (of pool.max, for reads that no replica serves)";
   }
   return out;
+}
+
+/// Sessions beyond what the processors serve at one time only make the groups smaller, and each process woken
+/// costs.
+pool::LaneLimits lane_limits() {
+  pool::LaneLimits limits;
+  limits.sessions = std::clamp(std::thread::hardware_concurrency() / 2, 2U, limits.sessions);
+  return limits;
 }
 
 }  // namespace
@@ -142,6 +151,7 @@ std::unique_ptr<Endpoint> Places::make_endpoint(EndpointRole role, std::string n
 
 void Places::give_lane(Endpoint& endpoint) {
   endpoint.set_lane({.enabled = *config_.lane == LaneMode::automatic && *config_.prepared_statements,
+                     .limits = lane_limits(),
                      .single_flight = *config_.single_flight},
                     lanes_);
 }
