@@ -14,6 +14,9 @@ namespace switchyard::cli {
 
 namespace {
 
+/// As gateway.shards.
+constexpr unsigned kMostShards = 64;
+
 /// Everything the parser writes into; commands are told apart by which subcommand was met.
 struct Fields {
   GlobalOptions global;
@@ -116,6 +119,8 @@ void add_commands(CLI::App& app, Fields& fields) {
   gateway->add_option("--http", fields.http);
   gateway->add_option("--pgbouncer-ini", fields.pgbouncer_ini);
   gateway->add_flag("--takeover", fields.gateway.takeover);
+  add_command(*gateway, "restart");
+  gateway->add_option("--shards", fields.gateway.shards)->check(CLI::Range(1U, kMostShards));
 
   CLI::App* down = add_command(app, "down");
   down->add_option("--timeout", fields.timeout);
@@ -355,6 +360,9 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   } else if (name == "gateway") {
     fields.gateway.http = given(fields.http);
     fields.gateway.pgbouncer_ini = given(fields.pgbouncer_ini);
+    line.command = fields.gateway;
+  } else if (name == "restart") {
+    fields.gateway.restart = true;
     line.command = fields.gateway;
   } else if (name == "down") {
     if (auto wrong = read_duration(fields.timeout, "--timeout", fields.down.timeout)) return *wrong;

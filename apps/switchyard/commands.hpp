@@ -11,6 +11,8 @@ namespace switchyard::cli {
 [[nodiscard]] ExitCode run_up(const GlobalOptions& global, const UpOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_gateway(const GlobalOptions& global, const GatewayOptions& options,
                                    const Console& console);
+/// `switchyard gateway restart`.
+[[nodiscard]] ExitCode restart_gateway(const GlobalOptions& global, const Console& console);
 [[nodiscard]] ExitCode run_down(const GlobalOptions& global, const DownOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_status(const GlobalOptions& global, const StatusOptions& options,
                                   const Console& console);

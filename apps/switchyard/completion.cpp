@@ -31,7 +31,7 @@ _switchyard() {
   case "$command" in
     "") words="up gateway down status events query shell config route sql doctor health breaker migrate completion version help $global --version" ;;
     up) words="--detach --persist --http --gateway --no-private $global" ;;
-    gateway) words="--listen --http --pgbouncer-ini --takeover $global" ;;
+    gateway) words="restart --listen --http --pgbouncer-ini --shards --takeover $global" ;;
     down) words="--timeout $global" ;;
     status) words="--watch --interval $global" ;;
     events) words="--follow $global" ;;
@@ -81,7 +81,7 @@ _switchyard() {
         up) _arguments $global '(-d --detach)'{-d,--detach}'[go to the background]' \
               '--persist[keep data]:folder:_files -/' '--http[address or auto]:address:(auto)' \
               '--gateway[address, auto or off]:address:(auto off)' '--no-private[start no private servers]' ;;
-        gateway) _arguments $global '--pgbouncer-ini[configuration of PgBouncer]:file:_files' '--takeover[from the one that runs]' '*--listen[where clients connect]:address:(auto)' '--http[address, auto or off]:address:(auto off)' ;;
+        gateway) _arguments $global '--pgbouncer-ini[configuration of PgBouncer]:file:_files' '--takeover[from the one that runs]' '--shards[threads that serve clients]:number:' '*--listen[where clients connect]:address:(auto)' '--http[address, auto or off]:address:(auto off)' ;;
         down) _arguments $global '--timeout[longest wait]:duration:' ;;
         status) _arguments $global '(-w --watch)'{-w,--watch}'[again and again]' '--interval[between looks]:duration:' ;;
         events) _arguments $global '(-f --follow)'{-f,--follow}'[and what happens from now on]' ;;
@@ -149,6 +149,7 @@ complete -c switchyard -n '__fish_seen_subcommand_from up gateway' -l http -x -a
 complete -c switchyard -n '__fish_seen_subcommand_from up' -l gateway -x -a 'auto off' -d 'where PostgreSQL clients connect'
 complete -c switchyard -n '__fish_seen_subcommand_from gateway' -l listen -x -a auto -d 'where clients connect'
 complete -c switchyard -n '__fish_seen_subcommand_from gateway' -l pgbouncer-ini -r -d 'configuration of PgBouncer'
+complete -c switchyard -n '__fish_seen_subcommand_from gateway' -l shards -x -d 'threads that serve clients'
 complete -c switchyard -n '__fish_seen_subcommand_from gateway' -l takeover -d 'from the one that runs'
 complete -c switchyard -n '__fish_seen_subcommand_from up' -l no-private -d 'start no private servers'
 complete -c switchyard -n '__fish_seen_subcommand_from status' -s w -l watch -d 'again and again'

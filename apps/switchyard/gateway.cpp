@@ -1,12 +1,14 @@
 #include "commands.hpp"
 #include "fleet_choice.hpp"
 #include "gateway_door.hpp"
+#include "gateway_successor.hpp"
 #include "logging.hpp"
 #include "running_fleet.hpp"
 
 #include <switchyard/base/units.hpp>
 #include <switchyard/base/version.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/gateway/pgbouncer_ini.hpp>
 #include <switchyard/http/breaker_route.hpp>
 #include <switchyard/http/fleet_routes.hpp>
@@ -18,6 +20,7 @@
 #include <switchyard/runtime/signals.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -28,6 +31,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace switchyard::cli {
 
@@ -53,12 +57,15 @@ std::vector<Place> places_of(const FleetConfig& config) {
 
 /// The fleet file, or PgBouncer's; what is worth a word is printed.
 Result<gateway::PgbouncerSetup> load_setup(const GlobalOptions& global, const GatewayOptions& options,
-                                           const Console& console) {
+                                           const Console& console,
+                                           const gateway::PgbouncerOverrides& overrides = {}) {
   gateway::PgbouncerSetup setup;
   if (options.pgbouncer_ini) {
-    auto read = gateway::load_pgbouncer_ini(*options.pgbouncer_ini);
+    auto read = gateway::load_pgbouncer_ini(*options.pgbouncer_ini, overrides);
     if (!read.ok()) return read;
-    for (const std::string& warning : read->warnings) console.warn(warning);
+    for (const std::string& warning : read->warnings) {
+      if (overrides.empty()) console.warn(warning);
+    }
     return read;
   }
   auto config = load_configuration(global);
@@ -83,7 +90,8 @@ class GatewayProgram {
     runtime::Shard shard;
     terminal_ = ::isatty(STDERR_FILENO) == 1;
     runtime::SignalWatch signals(
-        shard, [](int) { std::_Exit(static_cast<int>(ExitCode::interrupted)); }, [this] { on_hangup(); });
+        shard, [](int) { std::_Exit(static_cast<int>(ExitCode::interrupted)); }, [this] { on_hangup(); },
+        [this] { on_restart(); });
     try {
       return shard.run_until_complete(live(signals));
     } catch (const Error& error) {
@@ -109,20 +117,24 @@ class GatewayProgram {
       config_.gateway.listen =
           Setting<std::vector<std::string>>(options_.listen, {Layer::command_line, {}, "--listen", {}});
     }
-    auto fleet = Fleet::open(config_).value_or_throw();
-    DoorOptions door{
-        .next_free = next_free,
-        .shutdown = [] { ::kill(::getpid(), SIGTERM); },
-        .reload = [this] { return reload(); },
-        .handover_path = state_folder().value_or_throw() + "/" + file_stem(*config_.application) + ".handover",
-        .take_over = options_.takeover,
-        .on_handed_over = [] { ::kill(::getpid(), SIGTERM); },
-        .console_aliases = console_aliases_,
-        .stats_period = stats_period_,
-        .own_databases = {}};
+    const auto permits = std::make_shared<fleet::SharedPermits>();
+    auto fleet = Fleet::open(config_, permits).value_or_throw();
+    DoorOptions door{.shards = options_.shards.value_or(1),
+                     .permits = permits,
+                     .next_free = next_free,
+                     .set = [this](const std::string& key, const std::string& value) { return set(key, value); },
+                     .shutdown = [] { ::kill(::getpid(), SIGTERM); },
+                     .reload = [this] { return reload(); },
+                     .handover_path = handover_path(*config_.application).value_or_throw(),
+                     .take_over = options_.takeover,
+                     .on_handed_over = [] { ::kill(::getpid(), SIGTERM); },
+                     .console_aliases = console_aliases_,
+                     .stats_period = stats_period_,
+                     .own_databases = {}};
     door_ = GatewayDoor::open(*fleet, std::move(door)).value_or_throw();
     http::LiveFleetSource source(*fleet);
     source.set_door([this] { return door_->status(); });
+    source.set_other_shards([this](const std::function<void(Fleet&)>& what) { door_->each_other_fleet(what); });
     const auto router = http::make_fleet_router(source);
     http::HttpServer server(std::move(listener), *router);
     if (http::is_loopback(server.address())) http::add_breaker_route(*router, *fleet);
@@ -139,7 +151,7 @@ class GatewayProgram {
       console_.note("\nclients end as they become idle, the rest within " +
                     format_duration(*config_.shutdown_timeout) + "; once more ends at once");
     }
-    co_await door_->gateway().drain(*config_.shutdown_timeout);
+    co_await door_->drain(*config_.shutdown_timeout);
     co_await server.close(kHttpDrain);
     door_.reset();
     co_await fleet->close(*config_.shutdown_timeout);
@@ -230,7 +242,46 @@ class GatewayProgram {
     }
   }
 
+  /// SIGUSR2: a process as this one was takes over.
+  void on_restart() {
+    if (hung_up_on_ || !door_) return;
+    if (successor_ != 0 && !successor_has_ended(successor_)) {
+      return console_.warn("pid " + std::to_string(successor_) + " takes over already");
+    }
+    const auto started = start_successor();
+    if (started.ok()) {
+      successor_ = *started;
+      console_.note("pid " + std::to_string(successor_) + " takes over; this one ends with its last client");
+    } else {
+      console_.warn(std::string(started.error().what()));
+    }
+  }
+
+  /// SET on the console, of a key that the configuration has.
+  Result<void> set(const std::string& key, const std::string& value) {
+    if (options_.pgbouncer_ini) {
+      gateway::PgbouncerOverrides overrides = overrides_;
+      overrides.insert_or_assign(key, value);
+      const auto setup = load_setup(global_, options_, console_, overrides);
+      if (!setup.ok()) return setup.error();
+      SY_TRY(door_->reload(setup->config));
+      overrides_ = std::move(overrides);
+      return {};
+    }
+    const std::string full = key.starts_with("gateway.") ? key : "gateway." + key;
+    GlobalOptions global = global_;
+    global.settings = settings_;
+    global.settings.emplace_back(full, value);
+    const auto setup = load_setup(global, options_, console_);
+    if (!setup.ok()) return setup.error();
+    SY_TRY(door_->reload(setup->config));
+    settings_ = std::move(global.settings);
+    return {};
+  }
+
   Result<void> reload() {
+    overrides_.clear();
+    settings_ = global_.settings;
     const auto setup = load_setup(global_, options_, console_);
     if (!setup.ok()) return setup.error();
     return door_->reload(setup->config);
@@ -243,6 +294,9 @@ class GatewayProgram {
   const GatewayOptions& options_;
   const Console& console_;
   std::unique_ptr<GatewayDoor> door_;
+  gateway::PgbouncerOverrides overrides_;  ///< what was SET since the last RELOAD
+  std::vector<std::pair<std::string, std::string>> settings_ = global_.settings;  ///< likewise
+  pid_t successor_ = 0;
   bool terminal_ = false;
   bool hung_up_on_ = false;
 };
@@ -250,6 +304,7 @@ class GatewayProgram {
 }  // namespace
 
 ExitCode run_gateway(const GlobalOptions& global, const GatewayOptions& options, const Console& console) {
+  if (options.restart) return restart_gateway(global, console);
   auto setup = load_setup(global, options, console);
   if (!setup.ok()) return fail(console, setup.error());
   if (places_of(setup->config).empty()) {

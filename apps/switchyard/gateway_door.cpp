@@ -2,8 +2,10 @@
 
 #include <switchyard/gateway/configure.hpp>
 #include <switchyard/http/port_owner.hpp>
+#include <switchyard/runtime/task_tools.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -78,6 +80,7 @@ Result<gateway::GatewaySettings> settings_of(const FleetConfig& config, const Do
 Result<std::unique_ptr<GatewayDoor>> GatewayDoor::open(Fleet& fleet, DoorOptions options) {
   auto settings = settings_of(fleet.config(), options);
   if (!settings.ok()) return settings.error();
+  settings->console.set = options.set;
   settings->console.shutdown = options.shutdown;
   settings->console.reload = options.reload;
   settings->handover_path = options.handover_path;
@@ -85,6 +88,20 @@ Result<std::unique_ptr<GatewayDoor>> GatewayDoor::open(Fleet& fleet, DoorOptions
   settings->on_handed_over = options.on_handed_over;
   settings->console.aliases = options.console_aliases;
   if (options.stats_period) settings->console.stats_period = *options.stats_period;
+  std::unique_ptr<gateway::GatewayShards> more;
+  if (const std::uint32_t shards = options.shards; shards > 1 && !settings->listen.empty()) {
+    // The process may end when all have handed over.
+    if (options.on_handed_over) {
+      settings->on_handed_over = [left = std::make_shared<std::atomic<std::uint32_t>>(shards),
+                                  over = options.on_handed_over] {
+        if (--*left == 0) over();
+      };
+    }
+    auto opened = gateway::GatewayShards::open(fleet.config(), options.permits, *settings, shards);
+    if (!opened.ok()) return opened.error();
+    more = *std::move(opened);
+    settings->shards = more->directory();
+  }
   const std::vector<runtime::SocketAddress> wanted = settings->listen;
   const bool knows_users = settings->users.size() > 0 || !fleet.config().gateway.auth_user->empty() ||
                            fleet.config().gateway.hba.is_set() || fleet.config().gateway.hba_file.is_set() ||
@@ -95,7 +112,7 @@ Result<std::unique_ptr<GatewayDoor>> GatewayDoor::open(Fleet& fleet, DoorOptions
     settings->listen = *addresses;
     auto opened = gateway::Gateway::open(fleet, *settings);
     if (opened.ok()) {
-      std::unique_ptr<GatewayDoor> door(new GatewayDoor(*std::move(opened), std::move(options)));
+      std::unique_ptr<GatewayDoor> door(new GatewayDoor(std::move(more), *std::move(opened), std::move(options)));
       door->knows_users_ = knows_users;
       return door;
     }
@@ -107,12 +124,27 @@ Result<std::unique_ptr<GatewayDoor>> GatewayDoor::open(Fleet& fleet, DoorOptions
 Result<void> GatewayDoor::reload(const FleetConfig& config) {
   auto settings = settings_of(config, options_);
   if (!settings.ok()) return settings.error();
+  settings->fleet = std::make_shared<const FleetConfig>(config);
+  if (more_) more_->each([&](Fleet&, gateway::Gateway& gateway) { gateway.reload(*settings); });
   gateway_->reload(*std::move(settings));
   return {};
 }
 
+Task<void> GatewayDoor::drain(Duration patience) {
+  if (more_) {
+    co_await all(gateway_->drain(patience), more_->drain(patience));
+  } else {
+    co_await gateway_->drain(patience);
+  }
+}
+
+void GatewayDoor::each_other_fleet(const std::function<void(Fleet&)>& what) {
+  if (more_) more_->each([&](Fleet& fleet, gateway::Gateway&) { what(fleet); });
+}
+
 WireDoorStatus GatewayDoor::status() const {
-  const gateway::GatewayStatus now = gateway_->status();
+  gateway::GatewayStatus now = gateway_->status();
+  if (more_) more_->each([&](Fleet&, gateway::Gateway& gateway) { now += gateway.status(); });
   WireDoorStatus status;
   status.addresses = addresses();
   status.clients = now.clients;

@@ -5,6 +5,8 @@
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/gateway/gateway.hpp>
+#include <switchyard/gateway/gateway_shards.hpp>
+#include <switchyard/runtime/task.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -16,9 +18,13 @@
 namespace switchyard::cli {
 
 struct DoorOptions {
+  std::uint32_t shards = 1;
+  /// What the fleet of the door was opened with; needed for gateway.shards above 1.
+  std::shared_ptr<fleet::SharedPermits> permits;
   /// The first free port from there on, instead of an error that says who has it.
   bool next_free = false;
-  /// What the console's SHUTDOWN and RELOAD do.
+  /// What the console's SET, SHUTDOWN and RELOAD do.
+  std::function<Result<void>(const std::string& key, const std::string& value)> set;
   std::function<void()> shutdown;
   std::function<Result<void>()> reload;
   /// For gateway::GatewaySettings: a path for a process that takes over, and whether to take over from another one.
@@ -33,14 +39,17 @@ struct DoorOptions {
 
 class GatewayDoor {
  public:
-  /// As fleet.config().gateway says; the fleet outlives the door. Errors: Config with the key to change,
-  /// Unavailable with pid and command of whoever has the port.
+  /// As fleet.config().gateway says; the fleet outlives the door. Further shards have fleets of their own. Errors:
+  /// Config with the key to change, Unavailable with pid and command of whoever has the port.
   [[nodiscard]] static Result<std::unique_ptr<GatewayDoor>> open(Fleet& fleet, DoorOptions options);
 
   /// Users, rules, certificates and limits of this configuration count from now on, for clients that log in from
   /// now on. Where to listen stays as it is.
   [[nodiscard]] Result<void> reload(const FleetConfig& config);
-  [[nodiscard]] gateway::Gateway& gateway() noexcept { return *gateway_; }
+  /// Gateway::drain() of all shards.
+  Task<void> drain(Duration patience);
+  /// LiveFleetSource::set_other_shards().
+  void each_other_fleet(const std::function<void(Fleet&)>& what);
   [[nodiscard]] WireDoorStatus status() const;
   /// "127.0.0.1:6433", "/tmp/switchyard-0/.s.PGSQL.6433"
   [[nodiscard]] std::vector<std::string> addresses() const;
@@ -48,9 +57,11 @@ class GatewayDoor {
   [[nodiscard]] bool knows_users() const noexcept { return knows_users_; }
 
  private:
-  GatewayDoor(std::unique_ptr<gateway::Gateway> gateway, DoorOptions options)
-      : gateway_(std::move(gateway)), options_(std::move(options)) {}
+  GatewayDoor(std::unique_ptr<gateway::GatewayShards> more, std::unique_ptr<gateway::Gateway> gateway,
+              DoorOptions options)
+      : more_(std::move(more)), gateway_(std::move(gateway)), options_(std::move(options)) {}
 
+  std::unique_ptr<gateway::GatewayShards> more_;  ///< null: there is one shard
   std::unique_ptr<gateway::Gateway> gateway_;
   DoorOptions options_;
   bool knows_users_ = false;

@@ -51,6 +51,8 @@ Exit status: 0 ok, 1 failed, 2 usage, 3 partial, 4 authentication, 5 unreachable
     Topic{
         "gateway",
         R"help(switchyard gateway [--config FILE|--pgbouncer-ini FILE] [--listen ADDRESS]... [--http ADDRESS|auto|off]
+                   [--shards N] [--takeover]
+switchyard gateway restart
 
 Lets any PostgreSQL client in, with the name of a database of the fleet as its dbname, and runs until Ctrl-C: clients
 end as they become idle, the rest after fleet.shutdown_timeout (a second Ctrl-C ends at once).
@@ -64,8 +66,12 @@ by Unix-domain socket (gateway.unix_socket). SIGHUP reads these again, for those
       --listen ADDRESS   HOST:PORT, PORT on 127.0.0.1, *:PORT for every address of this machine, auto for the next free
                          port; several times for several (default: gateway.listen, 127.0.0.1:6433)
       --http ADDRESS     the HTTP door with /metrics and /health beside it; auto: the next free port, off: none
+      --shards N         threads that serve clients (default: gateway.shards, 1)
       --pgbouncer-ini FILE
                          PgBouncer's configuration as it is, instead of a fleet file; what has no meaning here is said
+  restart                the gateway that runs starts its program again, as it was started, and hands its clients over:
+                         for a new version, or what is read at the start only (kill -USR2 does the same)
+
       --takeover         take over from the gateway of this application that runs, if one does: its listening sockets at
                          once, its clients between two of their transactions; it ends when the last one has gone
 )help"},

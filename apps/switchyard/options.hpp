@@ -34,10 +34,12 @@ struct UpOptions {
   std::optional<std::string> gateway;  ///< address, "auto" or "off"
 };
 struct GatewayOptions {
+  std::optional<std::uint32_t> shards;       ///< instead of gateway.shards
   std::vector<std::string> listen;           ///< instead of gateway.listen; "auto": the next free port
   std::optional<std::string> http;           ///< address, "auto" or "off"
   std::optional<std::string> pgbouncer_ini;  ///< instead of the fleet file
   bool takeover = false;                     ///< from the gateway of this application that runs
+  bool restart = false;                      ///< tell that one to hand over to a process that it starts
 };
 struct DownOptions {
   Duration timeout = std::chrono::seconds(30);

@@ -9,6 +9,7 @@
 
 #include <switchyard/base/version.hpp>
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/http/breaker_route.hpp>
 #include <switchyard/http/fleet_routes.hpp>
 #include <switchyard/http/listen.hpp>
@@ -206,8 +207,10 @@ class Up {
     if (signals.signal() != 0) co_return ExitCode::interrupted;
     co_await migrate();
 
-    auto fleet = Fleet::open(plan_.config).value_or_throw();
-    door_ = GatewayDoor::open(*fleet, {.next_free = plan_.gateway_anywhere,
+    const auto permits = std::make_shared<fleet::SharedPermits>();
+    auto fleet = Fleet::open(plan_.config, permits).value_or_throw();
+    door_ = GatewayDoor::open(*fleet, {.permits = permits,
+                                       .next_free = plan_.gateway_anywhere,
                                        .shutdown = [] { ::kill(::getpid(), SIGTERM); },
                                        .reload = {},
                                        .own_databases = own_databases()})
@@ -217,13 +220,14 @@ class Up {
     http::HttpServer server(std::move(listener), *router);
     if (http::is_loopback(server.address())) http::add_breaker_route(*router, *fleet);
     source.set_door([this] { return door_->status(); });
+    source.set_other_shards([this](const std::function<void(Fleet&)>& what) { door_->each_other_fleet(what); });
     plan_.running.http = server.address();
     plan_.running.gateway = door_->addresses();
     plan_.running.pid = ::getpid();
     co_await any(get_ready(*fleet, source), signal(signals));
     co_await signals.first().wait();
     if (!options_.detach) console_.note("\nstopping; once more ends at once");
-    co_await door_->gateway().drain(plan_.config.shutdown_timeout.value);
+    co_await door_->drain(plan_.config.shutdown_timeout.value);
     co_await server.close(kHttpDrain);
     door_.reset();
     co_await fleet->close(plan_.config.shutdown_timeout.value);

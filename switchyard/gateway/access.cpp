@@ -1,6 +1,7 @@
 #include <switchyard/gateway/access.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 
+#include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/telemetry/log.hpp>
 
@@ -34,9 +35,10 @@ Result<void> check_certificate(const AccessRule& rule, const PeerProof& peer, st
   return refusal(kInvalidAuthorization, "certificate authentication failed for user \"" + std::string(user) + "\"");
 }
 
-void count_down(std::map<std::string, std::uint32_t, std::less<>>& counts, const std::string& name) {
-  const auto found = counts.find(name);
-  if (found != counts.end() && --found->second == 0) counts.erase(found);
+/// Of this gateway alone, or of all its shards.
+std::shared_ptr<ClientCounts> counts_of(const GatewaySettings& settings) {
+  if (!settings.shards) return std::make_shared<ClientCounts>();
+  return {settings.shards, &settings.shards->counts};
 }
 
 }  // namespace
@@ -83,7 +85,11 @@ protocol::LoginMethod login_method(AccessMethod method, const Credential* creden
 }
 
 Access::Access(Fleet& fleet, const GatewaySettings& settings, EndClient end_client)
-    : settings_(settings), end_client_(std::move(end_client)), roles_(fleet), query_(fleet, roles_) {}
+    : settings_(settings),
+      end_client_(std::move(end_client)),
+      roles_(fleet, settings.shards),
+      query_(fleet, roles_),
+      counts_(counts_of(settings)) {}
 
 Task<Result<AuthQuery::Answer>> Access::look_up(const DatabaseConfig& database, std::string user) {
   Result<AuthQuery::Answer> answer = co_await query_.find(settings_, database, std::move(user));
@@ -100,24 +106,19 @@ Task<Result<AuthQuery::Answer>> Access::look_up(const DatabaseConfig& database, 
 Result<void> Access::enter(std::uint32_t client, const DatabaseConfig& database, const std::string& user,
                            bool looked_up) {
   const ClientPolicy policy = policy_of(settings_.config, database.name, user);
-  std::uint32_t& of_database = by_database_[database.name];
-  std::uint32_t& of_user = by_user_[user];
-  const bool full = policy.database_clients != 0 && of_database >= policy.database_clients;
-  const bool user_full = policy.user_clients != 0 && of_user >= policy.user_clients;
-  if (full || user_full) {
+  const ClientCounts::Entry entry =
+      counts_->enter(database.name, user, {.database = policy.database_clients, .user = policy.user_clients});
+  if (entry != ClientCounts::Entry::counted) {
+    const bool full = entry == ClientCounts::Entry::database_full;
     const std::string detail =
         full ? "gateway.database_max_clients is " + std::to_string(policy.database_clients) + " for \"" +
                    database.name + "\"."
              : "gateway.user_max_clients is " + std::to_string(policy.user_clients) + " for \"" + user + "\".";
-    if (of_database == 0) by_database_.erase(database.name);
-    if (of_user == 0) by_user_.erase(user);
     return refusal(kTooManyConnections,
                    full ? "client connections exceeded (max_db_client_connections)"
                         : "client connections exceeded (max_user_client_connections)",
                    detail);
   }
-  ++of_database;
-  ++of_user;
   clients_.insert_or_assign(client, Client{&database, user, looked_up});
   if (looked_up && !probe_.armed()) probe_.arm(deadline_after(runtime::now(), *settings_.config.auth_cache));
   return {};
@@ -126,8 +127,7 @@ Result<void> Access::enter(std::uint32_t client, const DatabaseConfig& database,
 void Access::leave(std::uint32_t client) noexcept {
   const auto found = clients_.find(client);
   if (found == clients_.end()) return;
-  count_down(by_database_, found->second.database->name);
-  count_down(by_user_, found->second.user);
+  counts_->leave(found->second.database->name, found->second.user);
   clients_.erase(found);
 }
 
@@ -152,6 +152,8 @@ void Access::close() noexcept {
   probe_.disarm();
   probing_.reset();
   roles_.close();
+  for (const auto& [id, client] : clients_) counts_->leave(client.database->name, client.user);
+  clients_.clear();
 }
 
 void Access::on_probe(void* self) noexcept {

@@ -7,6 +7,7 @@
 #include <switchyard/base/time.hpp>
 #include <switchyard/gateway/access_rules.hpp>
 #include <switchyard/gateway/auth_query.hpp>
+#include <switchyard/gateway/client_counts.hpp>
 #include <switchyard/gateway/client_policy.hpp>
 #include <switchyard/gateway/role_fleets.hpp>
 #include <switchyard/gateway/settings.hpp>
@@ -54,6 +55,7 @@ class Access {
   /// Ends a client with this message.
   using EndClient = std::function<void(std::uint32_t client, std::string message)>;
 
+  /// All outlive it. Clients are counted in `settings.shards` where there are any.
   Access(Fleet& fleet, const GatewaySettings& settings, EndClient end_client);
   Access(const Access&) = delete;
   Access& operator=(const Access&) = delete;
@@ -75,7 +77,10 @@ class Access {
   /// Sessions of roles end; what is known of users is forgotten.
   void close() noexcept;
   /// Users are asked for again.
-  void reload() noexcept { query_.forget(); }
+  void reload(std::shared_ptr<const FleetConfig> fleet) noexcept {
+    query_.forget();
+    roles_.renew(std::move(fleet));
+  }
 
  private:
   struct Client {
@@ -95,8 +100,7 @@ class Access {
   RoleFleets roles_;
   AuthQuery query_;
   std::map<std::uint32_t, Client> clients_;
-  std::map<std::string, std::uint32_t, std::less<>> by_database_;
-  std::map<std::string, std::uint32_t, std::less<>> by_user_;
+  std::shared_ptr<ClientCounts> counts_;
   std::map<std::string, Bucket, std::less<>> cancels_;
   TimePoint told_{};  ///< in the log that users can't be looked up
   runtime::OwnedTask probing_;

@@ -25,6 +25,8 @@ struct ClientReport {
   ClientActivity activity = ClientActivity::login;
   std::string user;      ///< empty before login
   std::string database;  ///< the fleet's name; empty before login
+  std::string route;     ///< where its statements go: "primary", "read view", "replica api"; empty before login
+  std::string pin;       ///< why it keeps its session; empty: it does not
   std::string application_name;
   runtime::SocketAddress address;
   int socket = -1;

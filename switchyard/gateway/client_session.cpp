@@ -27,6 +27,8 @@ using protocol::ServerStartupAction;
 
 /// A text that is not understood yet is looked at again after this.
 constexpr Duration kLookAgain = std::chrono::milliseconds(1);
+/// What a client has prepared, if it is to go to another process: a message of the hand-over holds 256 MB.
+constexpr std::size_t kLargestMemory = std::size_t{128} << 20;
 /// What a client that has been told the end gets to take it.
 constexpr Duration kDrainLimit = std::chrono::seconds(10);
 
@@ -146,7 +148,10 @@ void ClientSession::on_data(base::ReadBuffer& in) noexcept {
     case State::serving:
       if (host_.console().suspended()) return;
       asked_ = runtime::now();
-      return pump(in);
+      if (link_ == nullptr || mux_->settled()) began_ = asked_;
+      pump(in);
+      unread_ = in.size();
+      return;
     case State::console: return talk_to_console(in);
     case State::draining:
     case State::cancelling:
@@ -288,6 +293,7 @@ Result<void> ClientSession::find_place() {
   if (!found.ok()) return found.error();
   database_ = std::move(found->name);
   const DatabaseConfig* database = found->database;
+  place_ = database;
   if (host_.console().shutting_down()) return Error(ErrorKind::Closed, "the gateway is shutting down");
   if (host_.console().disabled(database->name)) {
     return Error(fields_of(kConnectionFailure, "database \"" + database->name + "\" is disabled"),
@@ -297,7 +303,8 @@ Result<void> ClientSession::find_place() {
   traffic_ = &host_.console().traffic_of(database->name);
   const DatabaseConfig* real = configured(config, *database);
   if (real == nullptr) return Error(ErrorKind::Config, database->missing_dsn_message);
-  SY_TRY(host_.access().enter(id_, *database, login.user, looked_up_ != nullptr));
+  asked_for_ = looked_up_ != nullptr;
+  SY_TRY(host_.access().enter(id_, *database, login.user, asked_for_));
   if (is_role_everywhere(*real, login.user)) return {};
   if (real != database) database_.replace(0, database->name.size(), real->name);
   return find_role(*real);
@@ -415,8 +422,7 @@ void ClientSession::admit() noexcept {
   machine_.admit(parameters ? *parameters : kNone, key_);
   mux_->begin(std::move(settings), std::move(parameters));
   settings_ = {};
-  const std::string_view database = std::string_view(database_).substr(0, database_.find(':'));
-  const PoolMode mode = policy_of(host_.settings().config, database, machine_.login().user).pool_mode;
+  const PoolMode mode = policy_of(host_.settings().config, place_->name, machine_.login().user).pool_mode;
   shares_ = mode == PoolMode::automatic;
   keeps_ = mode == PoolMode::session;
   timer_.disarm();
@@ -456,9 +462,15 @@ void ClientSession::open_console() noexcept {
 
 void ClientSession::talk_to_console(base::ReadBuffer& in) noexcept {
   asked_ = runtime::now();
-  console_->on_bytes(in);
-  if (console_->closed()) return drain();
-  stream_->flush_soon();
+  if (stream_->unsent() > ConsoleMachine::kMaxUnsent) return stream_->pause_reading();
+  for (std::size_t before = in.size() + 1; before != in.size() && !console_->waiting();) {
+    before = in.size();
+    console_->on_bytes(in);
+    if (console_->closed()) return drain();
+    stream_->flush_now();
+    // on_drained() goes on.
+    if (stream_->unsent() > ConsoleMachine::kMaxUnsent) return stream_->pause_reading();
+  }
   // A command that waits goes on when the client has gone only if nobody looks.
   if (console_->waiting() && in.size() > ConsoleMachine::kMaxMessage) stream_->pause_reading();
 }
@@ -473,7 +485,7 @@ void ClientSession::on_console_answered() noexcept {
 
 // ---- another process ----
 
-TravellingClient ClientSession::travel(runtime::StreamParcel& parcel) {
+std::optional<TravellingClient> ClientSession::travel(runtime::StreamParcel& parcel) {
   TravellingClient client;
   client.id = id_;
   client.secret = key_.secret;
@@ -481,9 +493,15 @@ TravellingClient ClientSession::travel(runtime::StreamParcel& parcel) {
   client.database = database_;
   client.application_name = application_name_;
   client.shares = shares_;
-  client.looked_up = looked_up_ != nullptr;
+  client.looked_up = asked_for_;
   if (role_) client.role = TravellingClient::Role{.password = role_->login.password, .keys = role_->login.keys};
   client.memory = mux_->memory();
+  std::size_t size = 0;
+  for (const ClientMemory::Statement& statement : client.memory.statements) {
+    size += statement.name.size() + statement.body.size();
+  }
+  too_large_ = size > kLargestMemory;
+  if (too_large_) return std::nullopt;
   parcel = stream_->detach();
   client.received = parcel.received();
   client.unsent = parcel.unsent();
@@ -493,21 +511,37 @@ TravellingClient ClientSession::travel(runtime::StreamParcel& parcel) {
 }
 
 void ClientSession::arrive(const TravellingClient& client) noexcept {
+  travelled_ = true;
   const FleetConfig& config = host_.fleet().config();
   const auto database = config.resolve(client.database);
+  const auto refuse = [&](std::string why) {
+    protocol::encode_error_response(
+        stream_->out(),
+        protocol::make_fields("FATAL", kAdminShutdown, "terminating connection: " + std::move(why)));
+    state_ = State::serving;  // nothing of it is on a session
+    drain();
+  };
   // This process does not have it any more, or not for him.
   const DatabaseConfig* const real = database.ok() ? configured(config, *database->database) : nullptr;
-  if (real == nullptr || (!client.role && !is_role_everywhere(*real, client.user))) return finish();
-  if (!host_.access().enter(id_, *database->database, client.user, client.looked_up).ok()) return finish();
+  if (real == nullptr) return refuse("the gateway was restarted without database \"" + client.database + "\"");
+  if (!client.role && !is_role_everywhere(*real, client.user)) {
+    return refuse("the gateway was restarted, and uses database \"" + client.database + "\" as somebody else");
+  }
+  if (const auto entered = host_.access().enter(id_, *database->database, client.user, client.looked_up);
+      !entered.ok()) {
+    return refuse(std::string(entered.error().message()));
+  }
   if (client.role) {
     const RoleLogin login{.role = client.user, .password = client.role->password, .keys = client.role->keys};
-    auto place = host_.access().roles().open(*database->database, login, host_.settings().config);
-    if (!place.ok()) return finish();
+    auto place = host_.access().roles().open(*real, login, host_.settings().config);
+    if (!place.ok()) return refuse(std::string(place.error().message()));
     role_ = *std::move(place);
   }
   authenticated_ = served_ = true;
   user_ = client.user;
   database_ = client.database;
+  place_ = database->database;
+  asked_for_ = client.looked_up;
   application_name_ = client.application_name;
   key_ = {static_cast<std::int32_t>(id_), client.secret};
   traffic_ = &host_.console().traffic_of(database->database->name);
@@ -516,6 +550,7 @@ void ClientSession::arrive(const TravellingClient& client) noexcept {
   mux_.emplace(destination_->statements(), stream_->out(), id_, host_.settings().max_message_size);
   mux_->recall(client.memory);
   shares_ = client.shares;
+  keeps_ = policy_of(host_.settings().config, place_->name, user_).pool_mode == PoolMode::session;
   state_ = State::serving;
   stream_->start(this);
 }
@@ -547,7 +582,11 @@ ClientReport ClientSession::report() const {
   }
   if (authenticated_) {
     report.user = user_.empty() ? machine_.login().user : user_;
-    report.database = database_;
+    report.database = place_ != nullptr ? place_->name : database_;
+  }
+  if (state_ == State::serving) {
+    report.route = route_text();
+    report.pin = pin_text();
   }
   report.application_name = application_name_;
   report.address = stream_->peer();
@@ -560,6 +599,24 @@ ClientReport ClientSession::report() const {
   report.prepared_statements = console_ ? console_->prepared_statements() : mux_ ? mux_->prepared_statements() : 0;
   report.unsent = stream_->unsent();
   return report;
+}
+
+std::string ClientSession::pin_text() const {
+  if (link_ == nullptr) return {};
+  if (any(mux_->pins())) return std::string(claim_text(mux_->pins()));
+  if (keeps_) return "pool_mode = session";
+  if (mux_->unjudged()) return "a text that is not understood yet";
+  return {};
+}
+
+std::string ClientSession::route_text() const {
+  const bool view = place_ != nullptr && database_ != place_->name;
+  std::string text = view ? "read view" : "primary";
+  if (link_ == nullptr || link_->session() == nullptr || link_->channel().route().refusal() != nullptr) return text;
+  text = link_->channel().endpoint().settings().name;
+  if (const std::string_view reason = link_->channel().reason(); !reason.empty())
+    text += ": " + std::string(reason);
+  return text;
 }
 
 void ClientSession::set_suspended(bool on) noexcept {
@@ -675,6 +732,11 @@ void ClientSession::on_bytes(base::ReadBuffer& in) noexcept {
   traffic_->queries += answered.queries;
   traffic_->transactions += answered.transactions;
   traffic_->pinned += answered.pinned;
+  if (answered.queries != 0) {
+    const TimePoint now = runtime::now();
+    traffic_->in_queries += now - asked_;
+    if (answered.transactions != 0) traffic_->in_transactions += now - std::exchange(began_, now);
+  }
   traffic_->sent += stream_->out().size() - before;
   after_machine();
   // What waited for an answer in the middle of a transaction or of a group; leave_session() sees to the rest.
@@ -763,6 +825,10 @@ void ClientSession::on_sent() noexcept {
 
 void ClientSession::on_drained() noexcept {
   if (state_ == State::draining) return finish();
+  if (state_ == State::console) {
+    stream_->resume_reading();
+    return stream_->set_handler(this);  // shows what came meanwhile
+  }
   if (state_ != State::serving) return;
   if (link_ != nullptr) link_->session()->resume_reading();
   stream_->resume_reading();

@@ -126,16 +126,25 @@ class ClientSession final : private runtime::Stream::Handler,
   /// It may go to another process now.
   [[nodiscard]] bool can_travel() const noexcept {
     return state_ == State::serving && link_ == nullptr && !waiting_ && askers_.empty() && !stream_->is_tls() &&
-           !wire_.running() && !behind_ && left_.size() == 0 && mux_->can_travel();
+           !wire_.running() && !behind_ && left_.size() == 0 && unread_ <= kMostOnTheWay &&
+           stream_->unsent() <= kMostOnTheWay && !too_large_ && mux_->can_travel();
   }
   [[nodiscard]] bool on_console() const noexcept { return state_ == State::console; }
   [[nodiscard]] bool over() const noexcept { return state_ == State::ended; }
   /// It stays as long as it lives.
   [[nodiscard]] bool stays() const noexcept { return stream_->is_tls(); }
-  /// Requires can_travel(). Afterwards this one has ended; `parcel` keeps the socket until it is dropped.
-  [[nodiscard]] TravellingClient travel(runtime::StreamParcel& parcel);
+  /// Requires can_travel(). Afterwards this one has ended; `parcel` keeps the socket until it is dropped. Nothing:
+  /// what it has prepared is more than can be handed over, and it stays.
+  [[nodiscard]] std::optional<TravellingClient> travel(runtime::StreamParcel& parcel);
+  /// It came from another process.
+  [[nodiscard]] bool has_travelled() const noexcept { return travelled_; }
+  /// The database; null before it is known, and on the console.
+  [[nodiscard]] const DatabaseConfig* place() const noexcept { return place_; }
 
  private:
+  /// Of bytes to and from a client that goes to another process.
+  static constexpr std::size_t kMostOnTheWay = 1 << 20;
+
   enum class State : std::uint8_t { startup, opening, serving, console, cancelling, draining, ended };
 
   // The client.
@@ -183,6 +192,10 @@ class ClientSession final : private runtime::Stream::Handler,
   void after_machine() noexcept;
   void leave_session() noexcept;
   [[nodiscard]] bool must_keep() const noexcept;
+  /// Why it keeps the session that it has; empty: it does not.
+  [[nodiscard]] std::string pin_text() const;
+  /// Where its statements go, and why.
+  [[nodiscard]] std::string route_text() const;
   [[nodiscard]] bool take_session() noexcept;
   /// Shows the client's messages again that had to wait.
   void go_on() noexcept;
@@ -204,10 +217,14 @@ class ClientSession final : private runtime::Stream::Handler,
   bool served_ = false;
   bool asked_to_cancel_ = false;
   bool departed_ = false;
-  bool waiting_ = false;  ///< for a session
-  std::string user_;      ///< of one that came from another process
-  std::string database_;  ///< the fleet's name for it
-  Settings settings_;     ///< of the startup packet
+  bool travelled_ = false;                 ///< came from another process
+  bool asked_for_ = false;                 ///< its user is not in the list, but has been looked up on the server
+  bool too_large_ = false;                 ///< to go to another process
+  bool waiting_ = false;                   ///< for a session
+  std::string user_;                       ///< of one that came from another process
+  std::string database_;                   ///< a name for Fleet::database()
+  const DatabaseConfig* place_ = nullptr;  ///< what it is a name or a view of; null on the console
+  Settings settings_;                      ///< of the startup packet
   protocol::ServerStartupMachine machine_;
   AccessMethod method_ = AccessMethod::reject;
   AuthQuery::Answer looked_up_;  ///< of a user that is not in the list
@@ -233,6 +250,8 @@ class ClientSession final : private runtime::Stream::Handler,
   const TimePoint connected_ = runtime::now();
   TimePoint active_{};  ///< when it was last seen at something
   TimePoint asked_{};
+  std::size_t unread_ = 0;  ///< bytes that it has sent, and that wait
+  TimePoint began_{};       ///< when it sent the first of what is not settled yet
   TimePoint waits_since_{};
   std::string application_name_;
   runtime::Timer timer_{&ClientSession::on_timer, this};

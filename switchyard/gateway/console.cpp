@@ -33,10 +33,10 @@ void note(const std::string& what) {
   log::info("gateway", "console_command", [&] { return "console: " + what; }, {});
 }
 
-void pause_everywhere(const ConsoleHost& host, const std::string& database) {
+void pause_pools(const ConsoleHost& host, const std::string& database) {
   host.each_fleet([&](Fleet& fleet) { (void)fleet.pause(database); });
 }
-void resume_everywhere(const ConsoleHost& host, const std::string& database) {
+void resume_pools(const ConsoleHost& host, const std::string& database) {
   host.each_fleet([&](Fleet& fleet) { (void)fleet.resume(database); });
 }
 
@@ -76,7 +76,7 @@ void Console::on_period(void* self) noexcept {
 
 std::optional<Result<ConsoleAnswer>> Console::run(const ConsoleCommand& command, ConsoleMachine& asker) {
   switch (command.verb) {
-    case ConsoleVerb::show: return show(command.table);
+    case ConsoleVerb::show: return show(command, asker);
     case ConsoleVerb::set: return set(command.argument, command.value);
     case ConsoleVerb::pause: return pause(command.argument, asker);
     case ConsoleVerb::resume: return resume(command.argument);
@@ -84,7 +84,7 @@ std::optional<Result<ConsoleAnswer>> Console::run(const ConsoleCommand& command,
     case ConsoleVerb::enable: return set_disabled(command.argument, false);
     case ConsoleVerb::reconnect: return reconnect(command.argument);
     case ConsoleVerb::kill: return kill(command.argument);
-    case ConsoleVerb::kill_client: return kill_client(command.argument);
+    case ConsoleVerb::kill_client: return kill_client(command.argument, asker);
     case ConsoleVerb::suspend: return suspend(asker);
     case ConsoleVerb::shutdown: return shut_down(command.argument);
     case ConsoleVerb::reload: return reload();
@@ -110,76 +110,187 @@ Result<std::vector<std::string>> Console::databases(const std::string& name, std
   return names;
 }
 
-ConsoleAnswer Console::show(ConsoleTable table) {
-  const ConsoleView view{.fleet = host_.fleet(),
-                         .settings = host_.console_settings(),
-                         .traffic = traffic_,
-                         .clients = host_.client_reports(),
-                         .disabled = disabled_,
-                         .all_paused = all_paused_,
-                         .suspended = suspended_};
-  return show_table(table, view);
+std::optional<Result<ConsoleAnswer>> Console::ask(ReportParts parts, ConsoleMachine& asker, Answerer answerer) {
+  auto question = std::make_shared<Question>(Question{.asker = &asker, .asking = true, .answer = {}});
+  questions_.push_back(question);
+  host_.look(parts, [this, question, answerer = std::move(answerer)](const ShardReport& all) {
+    if (question->asker == nullptr) return;
+    Result<ConsoleAnswer> answer = answerer(all);
+    if (question->asking) {
+      question->answer = std::move(answer);
+    } else {
+      std::erase(questions_, question);
+      question->asker->finish(std::move(answer));
+    }
+  });
+  question->asking = false;
+  if (!question->answer) return std::nullopt;
+  std::erase(questions_, question);
+  return std::move(question->answer);
+}
+
+std::optional<Result<ConsoleAnswer>> Console::show(const ConsoleCommand& command, ConsoleMachine& asker) {
+  const ConsoleTable table = command.table;
+  return ask(parts_of(table), asker, [this, table](const ShardReport& all) -> Result<ConsoleAnswer> {
+    return show_table(table, {.config = host_.fleet().config(),
+                              .settings = host_.console_settings(),
+                              .all = all,
+                              .disabled = disabled_,
+                              .paused = paused_,
+                              .all_paused = all_paused_,
+                              .suspended = suspended_});
+  });
+}
+
+// ---- all shards ----
+
+void Console::order(const ConsoleOrder& order) {
+  host_.pass_on(order);
+  obey(order);
+}
+
+void Console::obey(const ConsoleOrder& order) noexcept {
+  using What = ConsoleOrder::What;
+  switch (order.what) {
+    case What::pause:
+      if (order.all) all_paused_ = true;
+      for (const std::string& database : order.databases) {
+        if (!order.all) paused_.insert(database);
+        pause_pools(host_, database);
+        host_.give_sessions_back(database);
+      }
+      return;
+    case What::resume:
+      for (const std::string& database : order.databases) {
+        paused_.erase(database);
+        if (!all_paused_) resume_pools(host_, database);
+      }
+      return;
+    case What::resume_all:
+      if (std::exchange(suspended_, false)) host_.suspend(false);
+      if (!std::exchange(all_paused_, false)) return;
+      for (const DatabaseConfig& database : host_.fleet().config().databases) {
+        if (!paused_.contains(database.name)) resume_pools(host_, database.name);
+      }
+      return;
+    case What::disable: disabled_.insert(order.databases.begin(), order.databases.end()); return;
+    case What::enable:
+      for (const std::string& database : order.databases) disabled_.erase(database);
+      return;
+    case What::reconnect:
+      for (const std::string& database : order.databases) {
+        host_.each_fleet([&](Fleet& fleet) { (void)fleet.reconnect(database); });
+        host_.give_sessions_back(database);
+      }
+      return;
+    case What::end_clients:
+      for (const ClientReport& client : host_.client_reports()) {
+        if (client.activity == ClientActivity::console || !contains(order.databases, client.database)) continue;
+        host_.end_client(client.id, kAdminShutdown, "admin forced disconnect");
+      }
+      return;
+    case What::end_client: host_.end_client(order.id, kAdminShutdown, "admin forced disconnect"); return;
+    case What::give_back:
+      for (const std::string& database : order.databases) host_.give_sessions_back(database);
+      return;
+    case What::suspend:
+      suspended_ = true;
+      host_.suspend(true);
+      return;
+    case What::wait_servers:
+      shutdown_ = Shutdown::servers;
+      all_paused_ = true;
+      host_.stop_accepting();
+      for (const std::string& database : order.databases) {
+        pause_pools(host_, database);
+        host_.give_sessions_back(database);
+      }
+      return;
+    case What::wait_clients:
+      shutdown_ = Shutdown::clients;
+      host_.stop_accepting();
+      return;
+    case What::set:
+      (void)set_console_config(host_.console_settings(), order.key, order.value);
+      host_.on_settings_changed();
+      return;
+  }
 }
 
 // ---- waiting ----
 
 std::optional<Result<ConsoleAnswer>> Console::wait(ConsoleMachine& asker, Wait wait,
                                                    std::vector<std::string> databases, std::string tag) {
-  if (done(wait, databases)) return tagged(std::move(tag));
   waiters_.push_back({&asker, wait, std::move(databases), std::move(tag)});
-  tick_.arm(deadline_after(runtime::now(), kLook));
+  tick_.arm(runtime::now());
   return std::nullopt;
 }
 
-bool Console::done(Wait wait, const std::vector<std::string>& databases) const {
+bool Console::done(Wait wait, const std::vector<std::string>& databases, const ShardReport& all) {
   if (wait == Wait::suspended) {
-    return std::ranges::all_of(host_.client_reports(), [](const ClientReport& client) {
+    return std::ranges::all_of(all.clients, [](const ClientReport& client) {
       return client.unsent == 0 || client.activity == ClientActivity::console;
     });
   }
-  bool done = true;
-  host_.each_fleet([&](Fleet& fleet) {
-    for (const DatabaseStatus& database : fleet.status().databases) {
+  for (const ShardReport::Pools& pools : all.pools) {
+    for (const DatabaseStatus& database : pools.fleet.databases) {
       if (!contains(databases, database.name)) continue;
       for (const EndpointStatus& endpoint : database.endpoints) {
         if (!endpoint.pool) continue;
-        if ((wait == Wait::paused ? endpoint.pool->total : endpoint.pool->outdated) != 0) done = false;
+        if ((wait == Wait::paused ? endpoint.pool->total : endpoint.pool->outdated) != 0) return false;
       }
     }
-  });
-  return done;
+  }
+  return true;
 }
 
+void Console::look_soon() noexcept { tick_.arm(deadline_after(runtime::now(), kLook)); }
+
 void Console::look() noexcept {
+  const bool clients = shutdown_ == Shutdown::clients ||
+                       std::ranges::find(waiters_, Wait::suspended, &Waiter::wait) != waiters_.end();
+  host_.look({.clients = clients, .sessions = false, .traffic = false, .statements = false},
+             [this](const ShardReport& all) { on_looked(all); });
+}
+
+void Console::on_looked(const ShardReport& all) noexcept {
   std::vector<std::pair<ConsoleMachine*, std::string>> answered;
+  std::vector<std::string> awaited;
   std::erase_if(waiters_, [&](const Waiter& waiter) {
-    if (!done(waiter.wait, waiter.databases)) {
-      // A session that was kept a little longer since is asked for again.
-      for (const std::string& database : waiter.databases) host_.give_sessions_back(database);
+    if (!done(waiter.wait, waiter.databases, all)) {
+      awaited.insert(awaited.end(), waiter.databases.begin(), waiter.databases.end());
       return false;
     }
     answered.emplace_back(waiter.asker, waiter.tag);
     return true;
   });
-  if (!waiters_.empty()) tick_.arm(deadline_after(runtime::now(), kLook));
-  for (auto& [asker, tag] : answered) {
-    if (asker != nullptr) asker->finish(tagged(std::move(tag)));
+  if (!waiters_.empty()) {
+    // A session that was kept a little longer since is asked for again.
+    order({.what = ConsoleOrder::What::give_back, .databases = std::move(awaited)});
+    look_soon();
   }
-  if (shutdown_ == Shutdown::none) return;
+  for (auto& [asker, tag] : answered) asker->finish(tagged(std::move(tag)));
+  if (!ends_program_) return;
   const bool over =
       shutdown_ == Shutdown::servers
-          ? done(Wait::paused, databases("", "").value())
-          : std::ranges::none_of(host_.client_reports(), [](const ClientReport& client) {
+          ? done(Wait::paused, databases("", "").value(), all)
+          : std::ranges::none_of(all.clients, [](const ClientReport& client) {
               return client.activity != ClientActivity::console && client.activity != ClientActivity::login;
             });
   if (over) {
+    ends_program_ = false;
     host_.console_settings().console.shutdown();
   } else {
-    tick_.arm(deadline_after(runtime::now(), kLook));
+    look_soon();
   }
 }
 
 void Console::withdraw(ConsoleMachine& asker) noexcept {
+  std::erase_if(questions_, [&](const std::shared_ptr<Question>& question) {
+    if (question->asker != &asker) return false;
+    question->asker = nullptr;
+    return true;
+  });
   const auto found = std::ranges::find(waiters_, &asker, &Waiter::asker);
   if (found == waiters_.end()) return;
   const Waiter waiter = std::move(*found);
@@ -187,12 +298,9 @@ void Console::withdraw(ConsoleMachine& asker) noexcept {
   // As of PgBouncer: who does not wait for it does not want it.
   if (waiter.wait == Wait::renewed || shutting_down()) return;
   if (waiter.wait == Wait::paused && !all_paused_) {
-    for (const std::string& database : waiter.databases) {
-      if (paused_.erase(database) != 0) resume_everywhere(host_, database);
-    }
-    return;
+    return order({.what = ConsoleOrder::What::resume, .databases = waiter.databases});
   }
-  resume_all();
+  order({.what = ConsoleOrder::What::resume_all});
 }
 
 // ---- PAUSE, RESUME, SUSPEND ----
@@ -202,15 +310,7 @@ std::optional<Result<ConsoleAnswer>> Console::pause(const std::string& database,
   auto names = databases(database, "pause");
   if (!names.ok()) return names.error();
   note(database.empty() ? "PAUSE" : "PAUSE " + database);
-  if (database.empty()) {
-    all_paused_ = true;
-  } else {
-    paused_.insert(database);
-  }
-  for (const std::string& name : *names) {
-    pause_everywhere(host_, name);
-    host_.give_sessions_back(name);
-  }
+  order({.what = ConsoleOrder::What::pause, .all = database.empty(), .databases = *names});
   return wait(asker, Wait::paused, *std::move(names), "PAUSE");
 }
 
@@ -219,32 +319,22 @@ Result<ConsoleAnswer> Console::resume(const std::string& database) {
     if (shutting_down()) return console_error("pooler is shutting down");
     if (!all_paused_ && !suspended_) return console_error("pooler is not paused/suspended");
     note("RESUME");
-    resume_all();
+    order({.what = ConsoleOrder::What::resume_all});
     return tagged("RESUME");
   }
-  const auto names = databases(database, "resume");
+  auto names = databases(database, "resume");
   if (!names.ok()) return names.error();
   if (!paused_.contains(database)) return console_error("database " + database + " is not paused");
   note("RESUME " + database);
-  paused_.erase(database);
-  if (!all_paused_) resume_everywhere(host_, database);
+  order({.what = ConsoleOrder::What::resume, .databases = *std::move(names)});
   return tagged("RESUME");
-}
-
-void Console::resume_all() noexcept {
-  if (std::exchange(suspended_, false)) host_.suspend(false);
-  if (!std::exchange(all_paused_, false)) return;
-  for (const DatabaseConfig& database : host_.fleet().config().databases) {
-    if (!paused_.contains(database.name)) resume_everywhere(host_, database.name);
-  }
 }
 
 std::optional<Result<ConsoleAnswer>> Console::suspend(ConsoleMachine& asker) {
   if (all_paused_ || suspended_) return console_error("already suspended/paused");
   if (!paused_.empty()) return console_error("cannot suspend with paused databases");
   note("SUSPEND");
-  suspended_ = true;
-  host_.suspend(true);
+  order({.what = ConsoleOrder::What::suspend});
   return wait(asker, Wait::suspended, {}, "SUSPEND");
 }
 
@@ -252,55 +342,48 @@ std::optional<Result<ConsoleAnswer>> Console::suspend(ConsoleMachine& asker) {
 
 Result<ConsoleAnswer> Console::set_disabled(const std::string& database, bool disabled) {
   if (database.empty()) return console_error("a database is required");
-  const auto names = databases(database, disabled ? "disable" : "enable");
+  auto names = databases(database, disabled ? "disable" : "enable");
   if (!names.ok()) return names.error();
   note((disabled ? "DISABLE " : "ENABLE ") + database);
-  if (disabled) {
-    disabled_.insert(database);
-  } else {
-    disabled_.erase(database);
-  }
+  order({.what = disabled ? ConsoleOrder::What::disable : ConsoleOrder::What::enable,
+         .databases = *std::move(names)});
   return tagged(disabled ? "DISABLE" : "ENABLE");
 }
 
 Result<ConsoleAnswer> Console::reconnect(const std::string& database) {
-  const auto names = databases(database, "reconnect");
+  auto names = databases(database, "reconnect");
   if (!names.ok()) return names.error();
   note(database.empty() ? "RECONNECT" : "RECONNECT " + database);
-  for (const std::string& name : *names) {
-    host_.each_fleet([&](Fleet& fleet) { (void)fleet.reconnect(name); });
-    host_.give_sessions_back(name);
-  }
+  order({.what = ConsoleOrder::What::reconnect, .databases = *std::move(names)});
   return tagged("RECONNECT");
 }
 
 Result<ConsoleAnswer> Console::kill(const std::string& database) {
   if (all_paused_ || suspended_) return console_error("already suspended/paused");
-  const auto names = databases(database, "kill");
+  auto names = databases(database, "kill");
   if (!names.ok()) return names.error();
   note(database.empty() ? "KILL" : "KILL " + database);
-  for (const std::string& name : *names) {
-    paused_.insert(name);
-    pause_everywhere(host_, name);
-  }
-  for (const ClientReport& client : host_.client_reports()) {
-    if (client.activity == ClientActivity::console || !contains(*names, client.database)) continue;
-    host_.end_client(client.id, kAdminShutdown, "admin forced disconnect");
-  }
+  order({.what = ConsoleOrder::What::pause, .databases = *names});
+  order({.what = ConsoleOrder::What::end_clients, .databases = *std::move(names)});
   return tagged("KILL");
 }
 
-Result<ConsoleAnswer> Console::kill_client(const std::string& id) {
+std::optional<Result<ConsoleAnswer>> Console::kill_client(const std::string& id, ConsoleMachine& asker) {
   std::uint32_t number = 0;
   const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
   if (error != std::errc() || end != id.data() + id.size()) {
     return console_error("invalid client pointer supplied");
   }
-  if (!host_.end_client(number, kAdminShutdown, "admin forced disconnect")) {
-    return console_error("client not found");
-  }
-  note("KILL_CLIENT " + id);
-  return tagged("KILL_CLIENT");
+  return ask({.clients = true, .sessions = false, .traffic = false, .statements = false}, asker,
+             [this, number](const ShardReport& all) -> Result<ConsoleAnswer> {
+               const auto found = std::ranges::lower_bound(all.clients, number, {}, &ClientReport::id);
+               if (found == all.clients.end() || found->id != number || found->user.empty()) {
+                 return console_error("client not found");
+               }
+               note("KILL_CLIENT " + std::to_string(number));
+               order({.what = ConsoleOrder::What::end_client, .id = number});
+               return tagged("KILL_CLIENT");
+             });
 }
 
 std::optional<Result<ConsoleAnswer>> Console::wait_close(const std::string& database, ConsoleMachine& asker) {
@@ -320,16 +403,10 @@ std::optional<Result<ConsoleAnswer>> Console::shut_down(const std::string& how) 
     return tagged("SHUTDOWN");
   }
   const bool servers = how.size() == std::string_view("wait_for_servers").size() && (how[9] | 0x20) == 's';
-  shutdown_ = servers ? Shutdown::servers : Shutdown::clients;
-  host_.stop_accepting();
-  if (servers) {
-    all_paused_ = true;
-    for (const std::string& name : *databases("", "")) {
-      pause_everywhere(host_, name);
-      host_.give_sessions_back(name);
-    }
-  }
-  tick_.arm(deadline_after(runtime::now(), kLook));
+  ends_program_ = true;
+  order({.what = servers ? ConsoleOrder::What::wait_servers : ConsoleOrder::What::wait_clients,
+         .databases = *databases("", "")});
+  look_soon();
   return tagged("SHUTDOWN");
 }
 
@@ -338,15 +415,26 @@ Result<ConsoleAnswer> Console::reload() {
   note("RELOAD");
   const Result<void> done =
       settings.reload ? settings.reload() : Error(ErrorKind::Usage, "there is no configuration to read again");
-  if (done.ok()) return tagged("RELOAD");
+  if (done.ok()) {
+    sets_.clear();
+    return tagged("RELOAD");
+  }
   Error error = console_error("RELOAD failed: " + std::string(done.error().message()), kReloadFailed);
   return error;
 }
 
 Result<ConsoleAnswer> Console::set(const std::string& key, const std::string& value) {
-  const Result<void> done = set_console_config(host_.console_settings(), key, value);
+  GatewaySettings& settings = host_.console_settings();
+  const bool here = is_console_config(key);
+  const Result<void> done =
+      here || !settings.console.set ? set_console_config(settings, key, value) : settings.console.set(key, value);
   if (!done.ok()) return console_error("SET failed: " + std::string(done.error().message()));
   note("SET " + key);
+  if (here) sets_.insert_or_assign(key, value);
+  // The configuration, where it was read again, knows nothing of the others.
+  for (const auto& [known, text] : sets_) {
+    if (!here || known == key) order({.what = ConsoleOrder::What::set, .key = known, .value = text});
+  }
   return tagged("SET " + key + "=" + value);
 }
 

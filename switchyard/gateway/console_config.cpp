@@ -2,8 +2,10 @@
 
 #include <switchyard/base/suggest.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -64,6 +66,20 @@ Result<Duration> duration_of(std::string_view value) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }
 
+/// The same, or zero: never.
+Result<Duration> time_of(std::string_view value) {
+  if (value == "0") return Duration::zero();
+  return duration_of(value);
+}
+
+/// PgBouncer's words, and ours. Transactions are not refused where it is told to.
+Result<PoolMode> mode_of(std::string_view value) {
+  if (value == "auto") return PoolMode::automatic;
+  if (value == "session") return PoolMode::session;
+  if (value == "transaction" || value == "statement") return PoolMode::transaction;
+  return not_a("one of auto, session, transaction, statement", value);
+}
+
 template <class T>
 Result<void> assign(T& to, Result<T> value) {
   if (!value.ok()) return value.error();
@@ -84,10 +100,19 @@ const Key kKeys[] = {
        s.console.admin_users = list_of(v);
        return {};
      }},
+    {"client_idle_timeout", [](const GatewaySettings& s) { return seconds_text(*s.config.client_idle_timeout); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.config.client_idle_timeout.value, time_of(v)); }},
     {"client_login_timeout", [](const GatewaySettings& s) { return seconds_text(s.login_timeout); },
      [](GatewaySettings& s, std::string_view v) { return assign(s.login_timeout, duration_of(v)); }},
     {"client_tls_sslmode", [](const GatewaySettings& s) { return std::string(s.tls ? "allow" : "disable"); },
      nullptr},
+    {"default_pool_size", [](const GatewaySettings& s) { return std::to_string(*s.config.role_pool_max); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.config.role_pool_max.value, number_of(v, 1)); }},
+    {"idle_transaction_timeout",
+     [](const GatewaySettings& s) { return seconds_text(*s.config.idle_transaction_timeout); },
+     [](GatewaySettings& s, std::string_view v) {
+       return assign(s.config.idle_transaction_timeout.value, time_of(v));
+     }},
     {"listen_addr",
      [](const GatewaySettings& s) {
        std::vector<std::string> hosts;
@@ -99,11 +124,31 @@ const Key kKeys[] = {
      nullptr},
     {"max_client_conn", [](const GatewaySettings& s) { return std::to_string(s.max_clients); },
      [](GatewaySettings& s, std::string_view v) { return assign(s.max_clients, number_of(v, 1)); }},
+    {"max_db_client_connections",
+     [](const GatewaySettings& s) { return std::to_string(*s.config.database_max_clients); },
+     [](GatewaySettings& s, std::string_view v) {
+       return assign(s.config.database_max_clients.value, number_of(v, 0));
+     }},
     {"max_logins", [](const GatewaySettings& s) { return std::to_string(s.max_logins); },
      [](GatewaySettings& s, std::string_view v) { return assign(s.max_logins, number_of(v, 1)); }},
     {"max_packet_size", [](const GatewaySettings& s) { return std::to_string(s.max_message_size); },
      [](GatewaySettings& s, std::string_view v) { return assign(s.max_message_size, number_of(v, 1024)); }},
+    {"max_prepared_statements", [](const GatewaySettings& s) { return std::to_string(s.max_prepared_statements); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.max_prepared_statements, number_of(v, 1)); }},
     {"max_unsent", [](const GatewaySettings& s) { return std::to_string(s.max_unsent); }, nullptr},
+    {"max_user_client_connections",
+     [](const GatewaySettings& s) { return std::to_string(*s.config.user_max_clients); },
+     [](GatewaySettings& s, std::string_view v) {
+       return assign(s.config.user_max_clients.value, number_of(v, 0));
+     }},
+    {"max_user_connections", [](const GatewaySettings& s) { return std::to_string(*s.config.user_max_sessions); },
+     [](GatewaySettings& s, std::string_view v) {
+       return assign(s.config.user_max_sessions.value, number_of(v, 0));
+     }},
+    {"pool_mode", [](const GatewaySettings& s) { return std::string(to_string(*s.config.pool_mode)); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.config.pool_mode.value, mode_of(v)); }},
+    {"query_wait_timeout", [](const GatewaySettings& s) { return seconds_text(*s.config.query_wait_timeout); },
+     [](GatewaySettings& s, std::string_view v) { return assign(s.config.query_wait_timeout.value, time_of(v)); }},
     {"stats_period", [](const GatewaySettings& s) { return seconds_text(s.console.stats_period); },
      [](GatewaySettings& s, std::string_view v) { return assign(s.console.stats_period, duration_of(v)); }},
     {"stats_users", [](const GatewaySettings& s) { return list_text(s.console.stats_users); },
@@ -131,6 +176,10 @@ std::vector<ConsoleConfigEntry> console_config(const GatewaySettings& settings) 
     entries.push_back({key.name, key.get(settings), key.get(defaults), key.set != nullptr});
   }
   return entries;
+}
+
+bool is_console_config(std::string_view key) noexcept {
+  return std::ranges::find(kKeys, key, &Key::name) != std::end(kKeys);
 }
 
 Result<void> set_console_config(GatewaySettings& settings, std::string_view key, std::string_view value) {

@@ -43,7 +43,7 @@ ConsoleMachine::~ConsoleMachine() {
 }
 
 void ConsoleMachine::on_bytes(base::ReadBuffer& in) noexcept {
-  while (state_ == State::ready || state_ == State::skipping) {
+  while ((state_ == State::ready || state_ == State::skipping) && out_.size() <= kMaxUnsent) {
     const Frame frame = next_frame(in.readable(), frontend_limits(), kMaxMessage);
     if (frame.status == FrameStatus::incomplete) return;
     if (frame.status != FrameStatus::complete) {

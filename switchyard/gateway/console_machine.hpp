@@ -66,8 +66,10 @@ class SWITCHYARD_API ConsoleMachine {
   ConsoleMachine(const ConsoleMachine&) = delete;
   ConsoleMachine& operator=(const ConsoleMachine&) = delete;
 
-  /// Consumes what it understands, up to a command that is not answered at once: show the rest again after
-  /// finish().
+  /// What is answered waits in `out`; with more than this of it nothing further is.
+  static constexpr std::size_t kMaxUnsent = 256 << 10;
+  /// Consumes what it understands, up to a command that is not answered at once, or kMaxUnsent: show the rest again
+  /// after finish(), or when it has been sent.
   void on_bytes(base::ReadBuffer& in) noexcept;
   /// The answer to what run() has not answered.
   void finish(Result<ConsoleAnswer> answer) noexcept;

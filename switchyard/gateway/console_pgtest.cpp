@@ -289,6 +289,158 @@ TEST_F(ConsoleTest, ShutdownAndReloadAreTheProgramsAffair) {
   EXPECT_TRUE(wait_until([&] { return shutdowns > 0; }));
 }
 
+TEST_F(ConsoleTest, ShowsWhereAClientGoesAndWhyItKeepsItsSession) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession client(door.local());
+  PqSession reader(door.local("main:read"));
+  EXPECT_EQ(reader.value("SELECT 1"), "1");
+  ASSERT_TRUE(client.execute("CREATE TEMP TABLE mine (a int)").ok());
+  std::map<std::string, Row> by_route;
+  for (Row& row : show(console, "CLIENTS")) {
+    if (row["database"] == "main") by_route[row["route"].substr(0, row["route"].find(':'))] = row;
+  }
+  ASSERT_TRUE(by_route.contains("read view"));
+  EXPECT_EQ(by_route["read view"].at("pin"), "");
+  ASSERT_TRUE(by_route.contains("primary"));
+  EXPECT_NE(by_route["primary"].at("pin").find("temporary"), std::string::npos) << by_route["primary"].at("pin");
+}
+
+TEST_F(ConsoleTest, KillReachesTheClientsOfReadViews) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession reader(door.local("main:read"));
+  EXPECT_EQ(reader.value("SELECT 1"), "1");
+  EXPECT_EQ(console.execute("KILL main").command_tag(), "KILL");
+  EXPECT_FALSE(reader.execute("SELECT 1").ok());
+  EXPECT_FALSE(reader.connected());
+  EXPECT_EQ(console.execute("RESUME main").command_tag(), "RESUME");
+}
+
+TEST_F(ConsoleTest, ShowsWhatClientsHavePreparedOnce) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession one(door.local()), two(door.local());
+  for (PqSession* client : {&one, &two}) {
+    EXPECT_TRUE(PqResult(PQprepare(client->handle(), "s", "SELECT v FROM t WHERE id = $1", 0, nullptr)).ok());
+  }
+  const Row row = row_of(console, "PREPARED_STATEMENTS", "query", "SELECT v FROM t WHERE id = $1");
+  EXPECT_EQ(row.at("database"), "main");
+  EXPECT_EQ(row.at("uses"), "2");
+  EXPECT_GE(std::stoi(row.at("clients")), 2);
+}
+
+TEST_F(ConsoleTest, EveryQueryIsCountedInAndBesideTheLane) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  PqSession client(door.local());
+  const auto count = [&](const std::string& what) {
+    return std::stoll(row_of(console, "STATS_TOTALS", "database", "main").at(what));
+  };
+  const long long queries = count("query_count");
+  const long long transactions = count("xact_count");
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(client.execute("SELECT v FROM t WHERE id = " + std::to_string(i)).ok());
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(client.execute("INSERT INTO t VALUES (" + std::to_string(i) + ")").ok());
+  EXPECT_TRUE(client.execute("BEGIN").ok());
+  EXPECT_TRUE(client.execute("SELECT 1").ok());
+  EXPECT_TRUE(client.execute("COMMIT").ok());
+  EXPECT_EQ(count("query_count") - queries, 28);
+  EXPECT_EQ(count("xact_count") - transactions, 26);
+  EXPECT_GT(count("query_time"), 0);
+  EXPECT_GT(count("xact_time"), 0);
+  EXPECT_GT(count("bytes_sent"), 0);
+}
+
+TEST_F(ConsoleTest, SetOfPgBouncersNamesCountsForWhoeverComes) {
+  Door door(database);
+  PqSession console(door.local("switchyard"));
+  EXPECT_EQ(console.execute("SET pool_mode = 'session'").command_tag(), "SET pool_mode=session");
+  PqSession client(door.local());
+  EXPECT_EQ(client.value("SELECT 1"), "1");
+  const Row shown = row_of(console, "CLIENTS", "database", "main");
+  EXPECT_EQ(shown.at("pin"), "pool_mode = session");
+  EXPECT_EQ(console.execute("SET max_user_client_connections = 2").command_tag(),
+            "SET max_user_client_connections=2");
+  PqSession second(door.local());
+  PqSession third(door.local());
+  EXPECT_TRUE(second.connected());
+  EXPECT_NE(third.error().find("max_user_client_connections"), std::string::npos) << third.error();
+  EXPECT_EQ(error_of(console, "SET pool_mode = 'never'"),
+            "08P01 SET failed: 'never' is not one of auto, session, transaction, statement");
+  EXPECT_EQ(error_of(console, "SET max_prepared_statements = 0"),
+            "08P01 SET failed: '0' is not a number of at least 1");
+  EXPECT_EQ(error_of(console, "SET server_round_robbin = 1").substr(0, 40),
+            "08P01 SET failed: there is no setting 's");
+}
+
+TEST_F(ConsoleTest, WhatIsNotKnownHereIsTheProgramsToSet) {
+  std::string seen;
+  Door door(database, {.more = "", .users = "", .tls = false, .change = [&](GatewaySettings& settings) {
+                         settings.console.set = [&](const std::string& key,
+                                                    const std::string& value) -> Result<void> {
+                           if (key != "auth_type") return Error(ErrorKind::Config, key + " has no meaning here");
+                           seen = value;
+                           return {};
+                         };
+                       }});
+  PqSession console(door.local("switchyard"));
+  EXPECT_EQ(console.execute("SET auth_type = 'md5'").command_tag(), "SET auth_type=md5");
+  EXPECT_EQ(seen, "md5");
+  EXPECT_EQ(error_of(console, "SET verbose = 1"), "08P01 SET failed: verbose has no meaning here");
+}
+
+// ---- what clients may have of the sessions ----
+
+/// Runs pg_sleep until it is told to stop.
+class Holder {
+ public:
+  explicit Holder(const std::string& keywords) : session_(keywords) {
+    EXPECT_TRUE(session_.execute("BEGIN").ok()) << session_.error();
+  }
+  void end() { EXPECT_TRUE(session_.execute("COMMIT").ok()); }
+
+ private:
+  PqSession session_;
+};
+
+TEST_F(ConsoleTest, AUsersClientsWaitForItsSessionsInTheOrderInWhichTheyCame) {
+  Door door(database, {.more = "", .users = "", .tls = false, .change = [](GatewaySettings& settings) {
+                         settings.config.users["postgres"].max_sessions.value = 2;
+                       }});
+  PqSession console(door.local("switchyard"));
+  Holder one(door.local()), two(door.local());
+  PqSession third(door.local()), fourth(door.local());
+  const auto waiting = [&] {
+    int count = 0;
+    for (const Row& row : show(console, "CLIENTS")) count += row.at("state") == "waiting" ? 1 : 0;
+    return count;
+  };
+  ASSERT_EQ(PQsendQuery(third.handle(), "BEGIN"), 1);
+  ASSERT_TRUE(wait_until([&] { return waiting() == 1; }));
+  ASSERT_EQ(PQsendQuery(fourth.handle(), "BEGIN"), 1);
+  ASSERT_TRUE(wait_until([&] { return waiting() == 2; }));
+  one.end();
+  EXPECT_TRUE(PqResult(PQgetResult(third.handle())).ok());
+  EXPECT_EQ(PQgetResult(third.handle()), nullptr);
+  EXPECT_EQ(waiting(), 1);
+  ASSERT_TRUE(third.execute("COMMIT").ok());
+  EXPECT_TRUE(PqResult(PQgetResult(fourth.handle())).ok());
+  two.end();
+}
+
+TEST_F(ConsoleTest, WhoWaitsTooLongForAUsersSessionIsToldSo) {
+  Door door(database, {.more = "", .users = "", .tls = false, .change = [](GatewaySettings& settings) {
+                         settings.config.query_wait_timeout.value = 300ms;
+                         settings.config.user_max_sessions.value = 1;
+                       }});
+  Holder holder(door.local());
+  PqSession other(door.local());
+  const PqResult refused = other.execute("BEGIN");
+  EXPECT_EQ(refused.error_field('M'), "query_wait_timeout");
+  holder.end();
+  EXPECT_TRUE(other.execute("BEGIN").ok());
+}
+
 TEST_F(ConsoleTest, PsqlWorks) {
   Door door(database);
   const auto [said, ok] = door.psql("switchyard", "-c 'SHOW STATE' -c 'PAUSE main' -c 'RESUME main;'");

@@ -21,6 +21,9 @@ struct ConsoleSettings {
   Duration stats_period = std::chrono::seconds(60);
   /// Ends the program; called for SHUTDOWN, and when what SHUTDOWN waits for has come. Empty: SHUTDOWN is an error.
   std::function<void()> shutdown;
+  /// Reads the configuration again with another value of a key that set_console_config() does not know, and uses
+  /// it. Errors say what there is, or what is read at the start only. Empty: there is no such key.
+  std::function<Result<void>(const std::string& key, const std::string& value)> set;
   /// Reads the configuration again. Empty: RELOAD is an error.
   std::function<Result<void>()> reload;
 };

@@ -116,7 +116,7 @@ void add_client(ConsoleAnswer& answer, const ClientReport& client, const Session
   row.add(handle_text('C', client.id));
   row.add(session == nullptr ? std::string() : handle_text('S', static_cast<std::uint32_t>(session->server_pid)));
   row.add(peer_pid(client)).add(client.tls).add(client.application_name);
-  row.add(client.prepared_statements).add(client.id);
+  row.add(client.prepared_statements).add(client.id).add(client.route).add(client.pin);
   if (detail == Detail::plain) return;
   row.add(client.received).add(0).add(0).add(0).add(client.unsent).add(client.received).add(client.unsent);
 }
@@ -138,14 +138,17 @@ void add_session(ConsoleAnswer& answer, const SessionStatus& session, const Clie
   row.add(client == nullptr ? std::string() : handle_text('C', client->id));
   row.add(session.server_pid).add(session.tls ? "TLS" : "");
   row.add(client == nullptr ? std::string_view() : std::string_view(client->application_name));
-  row.add(session.prepared_statements).add(session.server_pid);
+  row.add(session.prepared_statements)
+      .add(session.server_pid)
+      .add(session.endpoint)
+      .add(client == nullptr ? std::string_view() : std::string_view(client->pin));
   if (detail == Detail::plain) return;
   for (int i = 0; i < 7; ++i) row.add(0);
 }
 
 /// Clients and sessions, and who has whom.
 struct Pairs {
-  explicit Pairs(const ConsoleView& view) : sessions(view.fleet.sessions()), clients(view.clients) {
+  explicit Pairs(const ConsoleView& view) : sessions(view.all.sessions), clients(view.all.clients) {
     for (const SessionStatus& session : sessions) by_session[session.session].first = &session;
     for (const ClientReport& client : clients) {
       if (client.session != nullptr) by_session[client.session].second = &client;
@@ -159,14 +162,14 @@ struct Pairs {
     return by_session.at(session.session).second;
   }
 
-  std::vector<SessionStatus> sessions;
+  const std::vector<SessionStatus>& sessions;
   const std::vector<ClientReport>& clients;
   std::map<const void*, std::pair<const SessionStatus*, const ClientReport*>> by_session;
 };
 
 void show_clients(ConsoleAnswer& answer, const ConsoleView& view) {
   const Pairs pairs(view);
-  for (const ClientReport& client : view.clients) {
+  for (const ClientReport& client : view.all.clients) {
     if (client.activity != ClientActivity::login)
       add_client(answer, client, pairs.session_of(client), Detail::plain);
   }
@@ -182,7 +185,7 @@ void show_servers(ConsoleAnswer& answer, const ConsoleView& view) {
 void show_sockets(ConsoleAnswer& answer, const ConsoleView& view, Detail detail) {
   const Pairs pairs(view);
   const bool all = detail == Detail::sockets;
-  for (const ClientReport& client : view.clients) {
+  for (const ClientReport& client : view.all.clients) {
     if (all || client.unsent != 0 || client.received != 0)
       add_client(answer, client, pairs.session_of(client), detail);
   }
@@ -199,7 +202,7 @@ void show_fds(ConsoleAnswer& answer, const ConsoleView& view) {
     row.add(fd).add(task).add(user).add(database).add(host).add(port).add(0).add(link);
     for (int i = 0; i < 7; ++i) row.add_null();
   };
-  for (const ClientReport& client : view.clients) {
+  for (const ClientReport& client : view.all.clients) {
     const SessionStatus* session = pairs.session_of(client);
     add(client.socket, "client", client.user, client.database, host_of(client.address), port_of(client.address),
         session != nullptr ? session->socket : 0);
@@ -224,8 +227,18 @@ std::string pool_name(const DatabaseStatus& database, const EndpointStatus& endp
 
 const std::string& role_of(const ConsoleView& view, const std::string& database) {
   static const std::string nobody;
-  const DatabaseConfig* config = view.fleet.config().find(database);
+  const DatabaseConfig* config = view.config.find(database);
   return config == nullptr ? nobody : config->primary.connection.user;
+}
+
+/// Of the fleet's role (which is empty then), and of others.
+template <class Each>
+void each_pool(const ConsoleView& view, Each each) {
+  for (const ShardReport::Pools& pools : view.all.pools) {
+    for (const DatabaseStatus& database : pools.fleet.databases) {
+      for (const EndpointStatus& endpoint : database.endpoints) each(pools.role, database, endpoint);
+    }
+  }
 }
 
 void show_pools(ConsoleAnswer& answer, const ConsoleView& view) {
@@ -235,18 +248,16 @@ void show_pools(ConsoleAnswer& answer, const ConsoleView& view) {
     Duration longest{};
   };
   std::map<std::pair<std::string, std::string>, Row> pools;
-  for (const DatabaseStatus& database : view.fleet.status().databases) {
-    for (const EndpointStatus& endpoint : database.endpoints) {
-      if (!endpoint.pool) continue;
-      Row& row = pools[{pool_name(database, endpoint), role_of(view, database.name)}];
-      row.sv_active += endpoint.pool->active - endpoint.pool->tested;
-      row.sv_tested += endpoint.pool->tested;
-      row.sv_idle += endpoint.pool->idle;
-      row.sv_login += endpoint.pool->connecting;
-      row.longest = std::max(row.longest, endpoint.pool->longest_wait);
-    }
-  }
-  for (const ClientReport& client : view.clients) {
+  each_pool(view, [&](const std::string& role, const DatabaseStatus& database, const EndpointStatus& endpoint) {
+    if (!endpoint.pool) return;
+    Row& row = pools[{pool_name(database, endpoint), role.empty() ? role_of(view, database.name) : role}];
+    row.sv_active += endpoint.pool->active - endpoint.pool->tested;
+    row.sv_tested += endpoint.pool->tested;
+    row.sv_idle += endpoint.pool->idle;
+    row.sv_login += endpoint.pool->connecting;
+    row.longest = std::max(row.longest, endpoint.pool->longest_wait);
+  });
+  for (const ClientReport& client : view.all.clients) {
     if (client.activity == ClientActivity::login || client.database.empty()) continue;
     Row& row = pools[{client.database, client.user}];
     row.active += is_served(client) || client.activity == ClientActivity::console ? 1 : 0;
@@ -273,50 +284,51 @@ void show_pools(ConsoleAnswer& answer, const ConsoleView& view) {
         .add(micros(row.longest) % kMicros)
         .add(std::ranges::count(view.settings.console.aliases, name.first) != 0 || name.first == kConsoleDatabase
                  ? "statement"
-                 : std::string_view(to_string(*view.fleet.config().gateway.pool_mode)))
+                 : std::string_view(to_string(*view.config.gateway.pool_mode)))
         .add_null();
   }
 }
 
 void show_databases(ConsoleAnswer& answer, const ConsoleView& view) {
-  for (const DatabaseStatus& database : view.fleet.status().databases) {
-    const DatabaseConfig* config = view.fleet.config().find(database.name);
-    if (config == nullptr || !config->configured()) continue;
-    std::uint32_t sessions = 0;
-    for (const EndpointStatus& endpoint : database.endpoints) {
-      if (endpoint.pool) sessions += endpoint.pool->active + endpoint.pool->idle;
-    }
-    const auto clients = std::ranges::count(view.clients, database.name, &ClientReport::database);
-    const ConnectionOptions& primary = config->primary.connection;
-    const auto gateway = view.fleet.config().gateway.databases.find(database.name);
+  std::map<std::string, std::uint32_t, std::less<>> sessions;
+  each_pool(view, [&](const std::string&, const DatabaseStatus& database, const EndpointStatus& endpoint) {
+    if (endpoint.pool) sessions[database.name] += endpoint.pool->active + endpoint.pool->idle;
+  });
+  for (const DatabaseConfig& config : view.config.databases) {
+    if (!config.configured()) continue;
+    const auto clients = std::ranges::count(view.all.clients, config.name, &ClientReport::database);
+    const ConnectionOptions& primary = config.primary.connection;
+    const auto gateway = view.config.gateway.databases.find(config.name);
+    const bool known = gateway != view.config.gateway.databases.end();
     ConsoleRow& row = answer.add_row();
-    row.add(database.name);
+    row.add(config.name);
     row.add(primary.hosts.empty() ? std::string_view() : std::string_view(primary.hosts.front().host));
     row.add(primary.hosts.empty() ? 0 : primary.hosts.front().port).add(primary.dbname).add(primary.user);
-    row.add(*config->pool.max).add(*config->pool.min).add(0);
-    row.add(micros(*config->pool.max_lifetime) / kMicros);
-    if (gateway != view.fleet.config().gateway.databases.end() && gateway->second.pool_mode.is_set()) {
+    row.add(*config.pool.max).add(*config.pool.min).add(0);
+    row.add(micros(*config.pool.max_lifetime) / kMicros);
+    if (known && gateway->second.pool_mode.is_set()) {
       row.add(to_string(*gateway->second.pool_mode));
     } else {
       row.add_null();
     }
     row.add_null();
-    row.add(0).add(sessions);
-    row.add(gateway != view.fleet.config().gateway.databases.end() ? *gateway->second.max_clients : 0U);
-    row.add(clients).add(database.paused ? 1 : 0).add(view.disabled.contains(database.name) ? 1 : 0);
+    row.add(0).add(sessions[config.name]);
+    row.add(known ? *gateway->second.max_clients : 0U);
+    row.add(clients).add(view.all_paused || view.paused.contains(config.name) ? 1 : 0);
+    row.add(view.disabled.contains(config.name) ? 1 : 0);
   }
 }
 
 void show_users(ConsoleAnswer& answer, const ConsoleView& view) {
   std::map<std::string, std::pair<std::uint32_t, std::uint32_t>, std::less<>> users;  // sessions, clients
-  for (const SessionStatus& session : view.fleet.sessions()) ++users[session.user].first;
-  for (const ClientReport& client : view.clients) {
+  for (const SessionStatus& session : view.all.sessions) ++users[session.user].first;
+  for (const ClientReport& client : view.all.clients) {
     if (!client.user.empty() && client.activity != ClientActivity::login) ++users[client.user].second;
   }
-  for (const auto& [name, config] : view.fleet.config().gateway.users) users[name];
+  for (const auto& [name, config] : view.config.gateway.users) users[name];
   for (const auto& [name, counts] : users) {
-    const auto config = view.fleet.config().gateway.users.find(name);
-    const bool known = config != view.fleet.config().gateway.users.end();
+    const auto config = view.config.gateway.users.find(name);
+    const bool known = config != view.config.gateway.users.end();
     ConsoleRow& row = answer.add_row();
     row.add(name).add("").add("");
     if (known && config->second.pool_mode.is_set()) {
@@ -330,45 +342,58 @@ void show_users(ConsoleAnswer& answer, const ConsoleView& view) {
 }
 
 void show_lanes(ConsoleAnswer& answer, const ConsoleView& view) {
-  for (const DatabaseStatus& database : view.fleet.status().databases) {
-    for (const EndpointStatus& endpoint : database.endpoints) {
-      if (!endpoint.lane) continue;
-      const LaneStatus& lane = *endpoint.lane;
-      const auto add = [&](std::string_view kind, std::string_view why, std::uint64_t count) {
-        answer.add_row()
-            .add(database.name)
-            .add(endpoint.name)
-            .add(lane.sessions)
-            .add(lane.outstanding)
-            .add(lane.queued)
-            .add(lane.statements)
-            .add(lane.syncs)
-            .add(lane.reissued)
-            .add(lane.cancels)
-            .add(lane.alarms)
-            .add(kind)
-            .add(why)
-            .add(count);
-      };
-      add("lane", "", lane.statements);
-      for (const LaneStatus::Reason& reason : lane.exits) add("exit", reason.why, reason.count);
-      for (const LaneStatus::Reason& reason : lane.refusals) add("refusal", reason.why, reason.count);
-    }
+  each_pool(view, [&](const std::string&, const DatabaseStatus& database, const EndpointStatus& endpoint) {
+    if (!endpoint.lane) return;
+    const LaneStatus& lane = *endpoint.lane;
+    const auto add = [&](std::string_view kind, std::string_view why, std::uint64_t count) {
+      answer.add_row()
+          .add(database.name)
+          .add(endpoint.name)
+          .add(lane.sessions)
+          .add(lane.outstanding)
+          .add(lane.queued)
+          .add(lane.statements)
+          .add(lane.syncs)
+          .add(lane.reissued)
+          .add(lane.cancels)
+          .add(lane.alarms)
+          .add(kind)
+          .add(why)
+          .add(count);
+    };
+    add("lane", "", lane.statements);
+    for (const LaneStatus::Reason& reason : lane.exits) add("exit", reason.why, reason.count);
+    for (const LaneStatus::Reason& reason : lane.refusals) add("refusal", reason.why, reason.count);
+  });
+}
+
+void show_prepared(ConsoleAnswer& answer, const ConsoleView& view) {
+  for (const PreparedReport& statement : view.all.statements) {
+    std::string types;
+    for (const std::uint32_t type : statement.types) types += (types.empty() ? "" : ",") + std::to_string(type);
+    answer.add_row()
+        .add(statement.number)
+        .add(statement.database)
+        .add(statement.name)
+        .add(statement.sql)
+        .add("{" + types + "}")
+        .add(statement.holders)
+        .add(statement.uses);
   }
 }
 
 void show_lists(ConsoleAnswer& answer, const ConsoleView& view) {
-  const std::vector<SessionStatus> sessions = view.fleet.sessions();
+  const std::vector<SessionStatus>& sessions = view.all.sessions;
   std::set<std::pair<std::string, std::string>> pools;
   std::set<std::string> users;
   std::uint64_t databases = 0;
-  for (const DatabaseConfig& database : view.fleet.config().databases) databases += database.configured() ? 1 : 0;
+  for (const DatabaseConfig& database : view.config.databases) databases += database.configured() ? 1 : 0;
   for (const SessionStatus& session : sessions) {
     pools.emplace(session.database, session.user);
     users.insert(session.user);
   }
   std::uint64_t login = 0;
-  for (const ClientReport& client : view.clients) {
+  for (const ClientReport& client : view.all.clients) {
     login += client.activity == ClientActivity::login ? 1 : 0;
     if (!client.user.empty()) users.insert(client.user);
     if (!client.database.empty()) pools.emplace(client.database, client.user);
@@ -380,7 +405,7 @@ void show_lists(ConsoleAnswer& answer, const ConsoleView& view) {
       {"pools", pools.size()},
       {"peer_pools", 0},
       {"free_clients", 0},
-      {"used_clients", view.clients.size()},
+      {"used_clients", view.all.clients.size()},
       {"login_clients", login},
       {"free_servers", 0},
       {"used_servers", sessions.size()},
@@ -396,12 +421,12 @@ void show_mem(ConsoleAnswer& answer, const ConsoleView& view) {
   const auto add = [&](std::string_view name, std::size_t size, std::size_t used) {
     answer.add_row().add(name).add(size).add(used).add(0).add(size * used);
   };
-  add("client_cache", sizeof(ClientSession), view.clients.size());
-  add("server_cache", sizeof(session::Session), view.fleet.sessions().size());
+  add("client_cache", sizeof(ClientSession), view.all.clients.size());
+  add("server_cache", sizeof(session::Session), view.all.sessions.size());
 }
 
 void show_stats(ConsoleAnswer& answer, const ConsoleView& view, bool totals, bool averages) {
-  for (const auto& [database, page] : view.traffic.pages()) {
+  for (const auto& [database, page] : view.all.traffic.pages()) {
     ConsoleRow& row = answer.add_row();
     row.add(database);
     const Traffic& now = page.now;
@@ -411,7 +436,7 @@ void show_stats(ConsoleAnswer& answer, const ConsoleView& view, bool totals, boo
       row.add(now.client_parses).add(now.server_parses).add(now.binds).add(now.logins);
     }
     if (averages) {
-      const TrafficAverages rate = averages_of(page.newer, page.older, view.traffic.period());
+      const TrafficAverages rate = averages_of(page.newer, page.older, view.all.traffic.period());
       row.add(rate.assignments).add(rate.transactions).add(rate.queries).add(rate.received).add(rate.sent);
       row.add(micros(rate.transaction)).add(micros(rate.query)).add(micros(rate.wait));
       row.add(rate.client_parses).add(rate.server_parses).add(rate.binds).add(rate.logins);
@@ -421,12 +446,12 @@ void show_stats(ConsoleAnswer& answer, const ConsoleView& view, bool totals, boo
 
 void show_totals(ConsoleAnswer& answer, const ConsoleView& view) {
   Traffic now, newer, older;
-  for (const auto& [database, page] : view.traffic.pages()) {
+  for (const auto& [database, page] : view.all.traffic.pages()) {
     now += page.now;
     newer += page.newer;
     older += page.older;
   }
-  const TrafficAverages rate = averages_of(newer, older, view.traffic.period());
+  const TrafficAverages rate = averages_of(newer, older, view.all.traffic.period());
   const auto add = [&](std::string_view name, auto value) {
     answer.add_row().add(name).add(static_cast<std::uint64_t>(value));
   };
@@ -485,6 +510,29 @@ void show_state(ConsoleAnswer& answer, const ConsoleView& view) {
 
 }  // namespace
 
+ReportParts parts_of(ConsoleTable table) noexcept {
+  ReportParts parts;
+  switch (table) {
+    case ConsoleTable::active_sockets:
+    case ConsoleTable::clients:
+    case ConsoleTable::fds:
+    case ConsoleTable::lists:
+    case ConsoleTable::mem:
+    case ConsoleTable::servers:
+    case ConsoleTable::sockets:
+    case ConsoleTable::users: parts.clients = parts.sessions = true; break;
+    case ConsoleTable::databases:
+    case ConsoleTable::pools: parts.clients = true; break;
+    case ConsoleTable::stats:
+    case ConsoleTable::stats_averages:
+    case ConsoleTable::stats_totals:
+    case ConsoleTable::totals: parts.traffic = true; break;
+    case ConsoleTable::prepared_statements: parts.statements = true; break;
+    default: break;
+  }
+  return parts;
+}
+
 ConsoleAnswer show_table(ConsoleTable table, const ConsoleView& view) {
   ConsoleAnswer answer;
   answer.tag = "SHOW";
@@ -512,6 +560,7 @@ ConsoleAnswer show_table(ConsoleTable table, const ConsoleView& view) {
     case ConsoleTable::mem: show_mem(answer, view); break;
     case ConsoleTable::pools: show_pools(answer, view); break;
     case ConsoleTable::servers: show_servers(answer, view); break;
+    case ConsoleTable::prepared_statements: show_prepared(answer, view); break;
     case ConsoleTable::sockets: show_sockets(answer, view, Detail::sockets); break;
     case ConsoleTable::state: show_state(answer, view); break;
     case ConsoleTable::stats: show_stats(answer, view, true, true); break;
@@ -525,7 +574,6 @@ ConsoleAnswer show_table(ConsoleTable table, const ConsoleView& view) {
     case ConsoleTable::dns_zones:
     case ConsoleTable::peers:
     case ConsoleTable::peer_pools:
-    case ConsoleTable::prepared_statements:
     case ConsoleTable::none:
     case ConsoleTable::setting: break;
   }

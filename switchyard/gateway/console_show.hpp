@@ -1,27 +1,28 @@
 // What SHOW shows, from what is known at one moment.
 #pragma once
 
-#include <switchyard/fleet/fleet.hpp>
-#include <switchyard/gateway/client_report.hpp>
+#include <switchyard/config/fleet_config.hpp>
 #include <switchyard/gateway/console_table.hpp>
 #include <switchyard/gateway/settings.hpp>
-#include <switchyard/gateway/traffic.hpp>
+#include <switchyard/gateway/shard_report.hpp>
 
 #include <set>
 #include <string>
-#include <vector>
 
 namespace switchyard::inline v0::gateway {
 
 struct ConsoleView {
-  const Fleet& fleet;
+  const FleetConfig& config;
   const GatewaySettings& settings;
-  const TrafficBook& traffic;
-  std::vector<ClientReport> clients;
+  const ShardReport& all;
   const std::set<std::string, std::less<>>& disabled;
+  const std::set<std::string, std::less<>>& paused;
   bool all_paused = false;
   bool suspended = false;
 };
+
+/// What a table is made of.
+[[nodiscard]] ReportParts parts_of(ConsoleTable table) noexcept;
 
 [[nodiscard]] ConsoleAnswer show_table(ConsoleTable table, const ConsoleView& view);
 

@@ -40,6 +40,8 @@ constexpr ConsoleColumn kSockets[] = {
     {"application_name"},
     {"prepared_statements", int4},
     {"id", int4},
+    {"route"},
+    {"pin"},
     {"recv_pos", int4},
     {"pkt_pos", int4},
     {"pkt_remain", int4},
@@ -48,7 +50,7 @@ constexpr ConsoleColumn kSockets[] = {
     {"pkt_avail", int4},
     {"send_avail", int4},
 };
-constexpr std::size_t kSocketColumns = 21;
+constexpr std::size_t kSocketColumns = 23;
 
 constexpr ConsoleColumn kConfig[] = {{"key"}, {"value"}, {"default"}, {"changeable"}};
 constexpr ConsoleColumn kDatabases[] = {

@@ -43,8 +43,8 @@ std::string random_prefix() {
 
 }  // namespace
 
-Destination::Destination(Fleet& fleet, std::string database, Duration longest_wait)
-    : fleet_(fleet), database_(std::move(database)), longest_wait_(longest_wait), interns_(random_prefix()) {
+Destination::Destination(Fleet& fleet, std::string database, Options options)
+    : fleet_(fleet), database_(std::move(database)), options_(std::move(options)), interns_(random_prefix()) {
   std::string_view name = database_;
   name = name.substr(0, name.find(':'));
   const DatabaseConfig* config = fleet.config().find(name);
@@ -57,9 +57,20 @@ Destination::Destination(Fleet& fleet, std::string database, Duration longest_wa
     if (!config->configured() && config->has_stand_in()) config = fleet.config().find(*config->when_unconfigured);
     if (config != nullptr && config->configured()) role_ = config->primary.connection.user;
   }
+  turns_ = std::make_shared<Turns>(Turns{this, &runtime::Shard::current(), nullptr});
+  turns_->claim = options_.shares->open(options_.user, options_.fleet_database, [turns = std::weak_ptr(turns_)] {
+    // Under the lock of the shares: the shard is there as long as the claim is open.
+    if (const auto known = turns.lock()) {
+      known->shard->post([known] {
+        if (known->destination != nullptr) known->destination->on_turn();
+      });
+    }
+  });
 }
 
 Destination::~Destination() {
+  turns_->destination = nullptr;
+  options_.shares->close(*turns_->claim);
   acquisitions_.clear();
   for (const auto& link : links_) link->abort(Error(ErrorKind::Closed, "the gateway has ended"));
 }
@@ -68,6 +79,8 @@ Destination::~Destination() {
 
 ServerLink* Destination::take(std::uint32_t client) noexcept {
   if (idle_.empty() || waiting_ != 0) return nullptr;
+  const bool counted = options_.shares->active();
+  if (counted && !options_.shares->try_take(*turns_->claim)) return nullptr;
   std::size_t best = idle_.size() - 1;
   for (std::size_t i = idle_.size(), looks = 0; i-- > 0 && looks < kMostLooks; ++looks) {
     if (idle_[i]->state().last_user != client) continue;
@@ -76,6 +89,7 @@ ServerLink* Destination::take(std::uint32_t client) noexcept {
   }
   ServerLink* link = idle_[best];
   idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(best));
+  link->counted = counted;
   return link;
 }
 
@@ -85,18 +99,50 @@ void Destination::wait(Waiter& waiter) noexcept {
   waiters_.push_back(&waiter);
   ++waiting_;
   arm_deadline();
+  waiter.asks_ = options_.shares->active();
+  if (waiter.asks_) {
+    ++asking_;
+    if (!options_.shares->wait(*turns_->claim)) return;
+  }
+  on_turn();
+}
+
+void Destination::on_turn() noexcept {
+  if (!idle_.empty() && waiting_ != 0) {
+    ServerLink& link = *idle_.back();
+    idle_.pop_back();
+    hand_out(link);
+  }
   acquire_more();
 }
 
 void Destination::withdraw(Waiter& waiter) noexcept {
-  if (!std::exchange(waiter.waiting_, false)) return;
+  if (!waiter.waiting_) return;
+  leave_line(waiter);
   std::ranges::replace(waiters_, &waiter, static_cast<Waiter*>(nullptr));
-  --waiting_;
   drop_acquisitions();
+}
+
+void Destination::leave_line(Waiter& waiter) noexcept {
+  waiter.waiting_ = false;
+  --waiting_;
+  if (!std::exchange(waiter.asks_, false)) return;
+  --asking_;
+  options_.shares->withdraw(*turns_->claim);
+}
+
+std::size_t Destination::ready() const noexcept {
+  if (asking_ == 0) return waiting_;
+  return waiting_ - asking_ + std::min<std::size_t>(asking_, options_.shares->granted(*turns_->claim));
+}
+
+void Destination::uncount(ServerLink& link) noexcept {
+  if (std::exchange(link.counted, false)) options_.shares->give_back(*turns_->claim);
 }
 
 void Destination::give(ServerLink& link) noexcept {
   link.set_user(nullptr);
+  uncount(link);
   if (link.session() == nullptr) return bury(link);
   link.session()->resume_reading();
   if (link.leaves || link.state().held_custom || others_wait(link) || runtime::now() - link.since >= kLongestStay) {
@@ -110,6 +156,12 @@ void Destination::hand_out(ServerLink& link) noexcept {
     Waiter* waiter = waiters_.front();
     waiters_.pop_front();
     if (waiter == nullptr) continue;
+    if (waiter->asks_ && !options_.shares->take_granted(*turns_->claim)) {
+      waiters_.push_front(waiter);
+      break;
+    }
+    link.counted = std::exchange(waiter->asks_, false);
+    asking_ -= link.counted ? 1 : 0;
     waiter->waiting_ = false;
     --waiting_;
     drop_acquisitions();
@@ -135,6 +187,7 @@ void Destination::arm_sweep() noexcept {
 }
 
 void Destination::dismiss(ServerLink& link, Claim claims, std::span<const std::string> texts) noexcept {
+  uncount(link);
   std::erase(idle_, &link);
   link.give_back(claims, texts);
   bury(link);
@@ -142,6 +195,7 @@ void Destination::dismiss(ServerLink& link, Claim claims, std::span<const std::s
 }
 
 void Destination::end(ServerLink& link, const Error& reason) noexcept {
+  uncount(link);
   std::erase(idle_, &link);
   link.abort(reason);
   bury(link);
@@ -149,6 +203,7 @@ void Destination::end(ServerLink& link, const Error& reason) noexcept {
 }
 
 void Destination::on_lost(ServerLink& link) noexcept {
+  uncount(link);
   std::erase(idle_, &link);
   bury(link);
   acquire_more();
@@ -236,7 +291,7 @@ bool Destination::has_room() const noexcept {
 }
 
 void Destination::acquire_more(Ask ask) noexcept {
-  const std::size_t wanted = std::min<std::size_t>(waiting_, kMostAcquiring);
+  const std::size_t wanted = std::min<std::size_t>(ready(), kMostAcquiring);
   if (wanted == 0) return;
   arm_sweep();
   for (std::size_t asked = acquiring(); asked < wanted; ++asked) {
@@ -250,7 +305,7 @@ void Destination::acquire_more(Ask ask) noexcept {
 
 void Destination::drop_acquisitions() noexcept {
   std::size_t excess = acquiring();
-  excess -= std::min(excess, waiting_);
+  excess -= std::min(excess, ready());
   for (std::size_t i = acquisitions_.size(); i-- > 0 && excess != 0;) {
     if (acquisitions_[i]->done) continue;
     acquisitions_.erase(acquisitions_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -294,8 +349,7 @@ void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) no
     Waiter* waiter = waiters_.front();
     waiters_.pop_front();
     if (waiter == nullptr) continue;
-    waiter->waiting_ = false;
-    --waiting_;
+    leave_line(*waiter);
     waiter->on_no_link(opened.error());
   }
   if (exhausted) acquire_more(Ask::in_any_case);
@@ -303,16 +357,16 @@ void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) no
 
 void Destination::fail_waiters(const Error& error) noexcept {
   std::deque<Waiter*> waiters = std::exchange(waiters_, {});
-  waiting_ = 0;
   for (Waiter* waiter : waiters) {
-    if (waiter == nullptr || !std::exchange(waiter->waiting_, false)) continue;
+    if (waiter == nullptr || !waiter->waiting_) continue;
+    leave_line(*waiter);
     waiter->on_no_link(error);
   }
 }
 
 bool Destination::waits_for_own_limit() const noexcept {
-  return longest_wait_ > Duration::zero() &&
-         (acquire_timeout_ <= Duration::zero() || longest_wait_ < acquire_timeout_);
+  return options_.longest_wait > Duration::zero() &&
+         (acquire_timeout_ <= Duration::zero() || options_.longest_wait < acquire_timeout_);
 }
 
 void Destination::arm_deadline() noexcept {
@@ -321,7 +375,7 @@ void Destination::arm_deadline() noexcept {
   if (!own && acquire_timeout_ <= Duration::zero()) return;
   for (const Waiter* waiter : waiters_) {
     if (waiter == nullptr) continue;
-    deadline_.arm(deadline_after(waiter->since_, own ? longest_wait_ : acquire_timeout_ + kPoolsTurn));
+    deadline_.arm(deadline_after(waiter->since_, own ? options_.longest_wait : acquire_timeout_ + kPoolsTurn));
     return;
   }
 }
@@ -329,15 +383,14 @@ void Destination::arm_deadline() noexcept {
 void Destination::on_deadline(void* self) noexcept {
   auto& here = *static_cast<Destination*>(self);
   const bool own = here.waits_for_own_limit();
-  const Duration limit = own ? here.longest_wait_ : here.acquire_timeout_;
+  const Duration limit = own ? here.options_.longest_wait : here.acquire_timeout_;
   const TimePoint now = runtime::now();
   while (!here.waiters_.empty()) {
     Waiter* waiter = here.waiters_.front();
     if (waiter != nullptr && now - waiter->since_ < limit) break;
     here.waiters_.pop_front();
     if (waiter == nullptr) continue;
-    waiter->waiting_ = false;
-    --here.waiting_;
+    here.leave_line(*waiter);
     if (own) {
       waiter->on_no_link(Error(ErrorKind::PoolExhausted, "query_wait_timeout")
                              .with_hint("gateway.query_wait_timeout is " + format_duration(limit) + "; " +
@@ -370,6 +423,19 @@ DestinationStatus Destination::status() const noexcept {
   return {.links = static_cast<std::uint32_t>(links_.size()),
           .idle = static_cast<std::uint32_t>(idle_.size()),
           .waiting = static_cast<std::uint32_t>(waiting_)};
+}
+
+void Destination::report_statements(std::vector<PreparedReport>& out) const {
+  interns_.each([&](const Intern& intern, std::uint32_t holders) {
+    PreparedReport& report = out.emplace_back();
+    report.database = database_;
+    report.name = intern.server_name;
+    report.sql = intern.sql();
+    report.types = intern.types();
+    report.number = intern.number;
+    report.holders = holders;
+    report.uses = intern.uses;
+  });
 }
 
 }  // namespace switchyard::inline v0::gateway

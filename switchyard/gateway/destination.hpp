@@ -13,8 +13,11 @@
 #include <switchyard/gateway/interns.hpp>
 #include <switchyard/gateway/lane_meaning.hpp>
 #include <switchyard/gateway/server_link.hpp>
+#include <switchyard/gateway/session_shares.hpp>
 #include <switchyard/gateway/setting_sets.hpp>
+#include <switchyard/gateway/shard_report.hpp>
 #include <switchyard/runtime/owned_task.hpp>
+#include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/timer.hpp>
 #include <switchyard/runtime/turn_end.hpp>
 
@@ -53,6 +56,7 @@ class Destination {
     friend class Destination;
     TimePoint since_{};
     bool waiting_ = false;
+    bool asks_ = false;  ///< for a place among those that his user and database may have
   };
 
   /// What clients with these settings are told at their login.
@@ -62,14 +66,24 @@ class Destination {
     TimePoint learnt{};
   };
 
-  /// `database` is a name for Fleet::database(). Nobody waits longer than `longest_wait` for a session, or than the
-  /// database's acquire_timeout; zero: no limit of its own.
-  Destination(Fleet& fleet, std::string database, Duration longest_wait);
+  struct Options {
+    /// Nobody waits longer for a session, or than the database's acquire_timeout; zero: no limit of its own.
+    Duration longest_wait{};
+    /// Who may use how many sessions, and as whom these clients are counted.
+    std::shared_ptr<SessionShares> shares;
+    std::string user{};
+    std::string fleet_database{};  ///< the database's name, without view
+  };
+  /// `database` is a name for Fleet::database().
+  Destination(Fleet& fleet, std::string database, Options options);
   ~Destination();
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
 
-  [[nodiscard]] SharedStatements statements() noexcept { return {interns_, sets_, harmless_}; }
+  [[nodiscard]] SharedStatements statements() noexcept { return {interns_, sets_, harmless_, max_prepared_}; }
+  /// On one session, for clients that come from now on.
+  void set_max_prepared(std::size_t count) noexcept { max_prepared_ = count; }
+  void set_longest_wait(Duration longest_wait) noexcept { options_.longest_wait = longest_wait; }
 
   /// The database, for what shares sessions; null while there is none.
   [[nodiscard]] const DatabaseHandle* database() noexcept;
@@ -99,8 +113,16 @@ class Destination {
   void add_login(const SettingsRef& startup, SettingsRef settings, SettingsRef parameters);
 
   [[nodiscard]] DestinationStatus status() const noexcept;
+  /// Appends what its clients have prepared.
+  void report_statements(std::vector<PreparedReport>& out) const;
 
  private:
+  /// What SessionShares wakes: on this shard, and as long as the destination lives.
+  struct Turns {
+    Destination* destination = nullptr;
+    runtime::Shard* shard = nullptr;
+    std::shared_ptr<SessionShares::Claim> claim;
+  };
   /// A session is being asked for.
   struct Acquisition {
     runtime::OwnedTask task;
@@ -116,6 +138,14 @@ class Destination {
   void on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept;
   void arm_sweep() noexcept;
   void hand_out(ServerLink& link) noexcept;
+  /// The client that had the session counts no more.
+  void uncount(ServerLink& link) noexcept;
+  /// Clients may have sessions that had to wait.
+  void on_turn() noexcept;
+  /// He waits no longer.
+  void leave_line(Waiter& waiter) noexcept;
+  /// Waiters that may have a session.
+  [[nodiscard]] std::size_t ready() const noexcept;
   void lay_down(ServerLink& link) noexcept;
   void fail_waiters(const Error& error) noexcept;
   [[nodiscard]] bool others_wait(const ServerLink& link) const noexcept;
@@ -128,10 +158,12 @@ class Destination {
 
   Fleet& fleet_;
   std::string database_;
+  Options options_;
+  std::shared_ptr<Turns> turns_;
   std::string role_;  ///< of its sessions; empty: whatever the connection string leads to
   Duration acquire_timeout_{};
-  Duration longest_wait_;
   std::vector<std::string> harmless_;
+  std::size_t max_prepared_ = 0;
   Interns interns_;
   SettingSets sets_;
   LaneMeanings meanings_;
@@ -142,6 +174,7 @@ class Destination {
   std::vector<std::unique_ptr<ServerLink>> dead_;
   std::deque<Waiter*> waiters_;  ///< null: withdrawn
   std::size_t waiting_ = 0;
+  std::size_t asking_ = 0;  ///< of them: for a place
   std::vector<std::unique_ptr<Acquisition>> acquisitions_;
   runtime::Timer sweep_{&Destination::on_sweep, this};
   runtime::Timer deadline_{&Destination::on_deadline, this};

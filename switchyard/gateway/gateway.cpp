@@ -2,6 +2,7 @@
 
 #include <switchyard/gateway/client_session.hpp>
 #include <switchyard/gateway/console.hpp>
+#include <switchyard/gateway/database_name.hpp>
 #include <switchyard/gateway/handover.hpp>
 #include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/runtime/listener.hpp>
@@ -11,14 +12,16 @@
 #include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/runtime/timer.hpp>
 #include <switchyard/runtime/turn_end.hpp>
+#include <switchyard/telemetry/log.hpp>
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include <time.h>
@@ -43,6 +46,9 @@ constexpr std::string_view kTooManyConnections = "53300";
 constexpr std::string_view kInvalidAuthorization = "28000";
 constexpr std::string_view kShutdownMessage = "terminating connection due to administrator command";
 
+/// At a hand-over, so many looks for clients that can go to one for databases that nobody uses.
+constexpr std::uint32_t kRetireLooks = 50;
+
 /// The other shards hear this often how much this one works.
 constexpr Duration kLoadReport = std::chrono::seconds(1);
 
@@ -54,6 +60,26 @@ Duration processor_time() noexcept {
 }
 
 }  // namespace
+
+GatewayStatus& GatewayStatus::operator+=(const GatewayStatus& other) noexcept {
+  clients += other.clients;
+  serving += other.serving;
+  holding += other.holding;
+  waiting += other.waiting;
+  roles += other.roles;
+  sessions += other.sessions;
+  logins += other.logins;
+  handed_over += other.handed_over;
+  taken_over += other.taken_over;
+  accepted += other.accepted;
+  refused += other.refused;
+  cancels += other.cancels;
+  unknown_cancels += other.unknown_cancels;
+  queries += other.queries;
+  shared += other.shared;
+  pinned += other.pinned;
+  return *this;
+}
 
 class Gateway::Impl final : public ClientHost,
                             private ConsoleHost,
@@ -68,6 +94,7 @@ class Gateway::Impl final : public ClientHost,
   ~Impl() { close(); }
 
   Result<void> listen() {
+    shares_->set_limits(SessionShares::limits_of(settings_.config));
     if (settings_.shards) {
       if (!settings_.shards->join(runtime::Shard::current(), *this)) {
         return Error(ErrorKind::Usage, "a gateway has one part a shard, and " +
@@ -80,18 +107,22 @@ class Gateway::Impl final : public ClientHost,
     SY_TRY(take_over());
     for (const runtime::SocketAddress& address : settings_.listen) {
       const bool taken_over = std::ranges::any_of(
-          doors_, [&](const Door& door) { return takeover_ && is_at(*door.listener, address); });
+          doors_, [&](const Door& door) { return !takeovers_.empty() && is_at(*door.listener, address); });
       if (taken_over) continue;
       auto opened = runtime::Listener::open(address, {.unix_mode = settings_.unix_mode});
       if (!opened.ok()) return opened.error();
       add_door(*std::move(opened));
     }
     watch_idle();
-    if (takeover_) SY_TRY(takeover_->start(*this));
+    for (const auto& takeover : takeovers_) SY_TRY(takeover->start(*this));
     if (settings_.handover_path.empty()) return {};
     auto handover = Handover::open(settings_.handover_path, *this);
     if (!handover.ok()) return handover.error();
     handover_ = *std::move(handover);
+    if (joined_) {
+      settings_.shards->call_others(
+          shard_, [path = settings_.handover_path](ShardMember& member) { member.await_successor(path); });
+    }
     return {};
   }
 
@@ -102,7 +133,7 @@ class Gateway::Impl final : public ClientHost,
     idle_.disarm();
     close_doors();
     handover_.reset();
-    takeover_.reset();
+    takeovers_.clear();
     for (const auto& [id, client] : clients_) {
       client->end(kAdminShutdown, std::string(kShutdownMessage));
     }
@@ -135,7 +166,7 @@ class Gateway::Impl final : public ClientHost,
   void reload(GatewaySettings settings) noexcept {
     settings_.tls = std::move(settings.tls);
     settings_.users = std::move(settings.users);
-    access_.reload();
+    access_.reload(settings.fleet);
     settings_.trust_own_account = settings.trust_own_account;
     settings_.rules = std::move(settings.rules);
     settings_.config = std::move(settings.config);
@@ -145,7 +176,7 @@ class Gateway::Impl final : public ClientHost,
     // The console's functions may be what is running now.
     settings_.console.admin_users = std::move(settings.console.admin_users);
     settings_.console.stats_users = std::move(settings.console.stats_users);
-    watch_idle();
+    on_settings_changed();
   }
 
   Task<void> drain(Duration patience) {
@@ -210,16 +241,19 @@ class Gateway::Impl final : public ClientHost,
   /// Goes on with the sockets of a process that runs.
   Result<void> take_over() {
     if (!settings_.take_over || settings_.handover_path.empty()) return {};
-    auto connection = runtime::DescriptorChannel::connect(settings_.handover_path);
-    if (!connection.ok()) return {};  // nobody is there
-    auto begun = Takeover::begin(*std::move(connection));
-    if (!begun.ok()) return begun.error();
-    takeover_ = *std::move(begun);
-    expected_.insert(takeover_->ids().begin(), takeover_->ids().end());
-    for (runtime::Descriptor& socket : takeover_->take_doors()) {
-      auto adopted = runtime::Listener::adopt(std::move(socket));
-      if (!adopted.ok()) return adopted.error();
-      add_door(*std::move(adopted));
+    for (std::uint32_t shard = 0; shard < ShardDirectory::kMaxShards; ++shard) {
+      auto connection = runtime::DescriptorChannel::connect(handover_path(settings_.handover_path, shard));
+      if (!connection.ok()) break;  // nobody is there
+      auto begun = Takeover::begin(*std::move(connection));
+      if (!begun.ok()) return begun.error();
+      Takeover& takeover = **takeovers_.emplace(takeovers_.end(), *std::move(begun));
+      for (const std::uint32_t id : takeover.ids()) expected_.emplace(id, &takeover);
+      if (joined_) settings_.shards->expect(takeover.ids());
+      for (runtime::Descriptor& socket : takeover.take_doors()) {
+        auto adopted = runtime::Listener::adopt(std::move(socket));
+        if (!adopted.ok()) return adopted.error();
+        add_door(*std::move(adopted));
+      }
     }
     return {};
   }
@@ -237,14 +271,42 @@ class Gateway::Impl final : public ClientHost,
 
   void adopt(TravellingClient client, runtime::Descriptor socket) noexcept override {
     expected_.erase(client.id);
+    std::uint32_t target = shard_;
+    if (const auto name = fleet_.config().resolve(client.database); joined_ && name.ok()) {
+      target = settings_.shards->place(name->database->name, client.user);
+      settings_.shards->remember(name->database->name, client.user, target);
+    }
+    if (target == shard_) return adopt_travelling(std::move(client), std::move(socket));
+    auto leaving =
+        std::make_shared<std::pair<TravellingClient, runtime::Descriptor>>(std::move(client), std::move(socket));
+    settings_.shards->call(target, [leaving](ShardMember& member) {
+      member.adopt_travelling(std::move(leaving->first), std::move(leaving->second));
+    });
+  }
+  void adopt_travelling(TravellingClient client, runtime::Descriptor socket) noexcept override {
     auto stream = runtime::Stream::adopt(socket.release(), client.received, client.unsent);
     if (!stream.ok() || clients_.contains(client.id)) return;
     ++status_.accepted;
     ++status_.taken_over;
+    if (joined_) settings_.shards->settle(client.id, shard_);
     auto session = std::make_unique<ClientSession>(*this, *std::move(stream), client);
     clients_.emplace(client.id, std::move(session)).first->second->arrive(client);
   }
-  void on_taken_over() noexcept override { expected_.clear(); }
+  void on_taken_over(const Takeover& over) noexcept override {
+    std::erase_if(expected_, [&](const auto& one) { return one.second == &over; });
+    if (joined_) settings_.shards->expect_no_more(over.ids());
+  }
+
+  void await_successor(const std::string& path) noexcept override {
+    auto handover = Handover::open(handover_path(path, shard_), *this);
+    if (handover.ok()) {
+      handover_ = *std::move(handover);
+    } else {
+      log::warning("gateway", "handover_failed",
+                   "nobody can take over from shard " + std::to_string(shard_) + ": " +
+                       std::string(handover.error().message()));
+    }
+  }
 
   [[nodiscard]] std::vector<std::uint32_t> client_ids() const override {
     std::vector<std::uint32_t> ids;
@@ -257,6 +319,10 @@ class Gateway::Impl final : public ClientHost,
     return sockets;
   }
   void set_accepting(bool on) noexcept override {
+    if (on) {
+      set_left(ShardDirectory::kUnknown);
+      for (const std::string& database : std::exchange(retired_, {})) resume_if_free(database);
+    }
     for (Door& door : doors_) {
       if (on) {
         door.task.start(accept(*door.listener));
@@ -271,12 +337,13 @@ class Gateway::Impl final : public ClientHost,
       if (!handover_->has_room()) break;
       if (client->can_travel()) {
         runtime::StreamParcel parcel;
-        const TravellingClient leaving = client->travel(parcel);
-        if (!parcel) continue;  // it has ended by itself
-        handover_->send(leaving, parcel.native_handle());
+        const std::optional<TravellingClient> leaving = client->travel(parcel);
+        if (!leaving || !parcel) continue;  // it is too large, or has ended by itself
+        handover_->send(*leaving, parcel.native_handle());
         if (!handover_->departing()) return;
         ++status_.handed_over;
-      } else if (waited > settings_.handover_limit && !client->stays() && client->serving()) {
+      } else if (waited > (client->stays() ? settings_.handover_tls_limit : settings_.handover_limit) &&
+                 client->serving()) {
         late.push_back(id);
       }
     }
@@ -285,6 +352,33 @@ class Gateway::Impl final : public ClientHost,
                            "terminating connection: another process has taken over, and "
                            "handover_limit has passed");
     }
+    if (looks_++ % kRetireLooks == 0) retire_databases();
+  }
+  /// What no client here uses has no sessions here: the successor needs them.
+  void retire_databases() {
+    std::set<std::string> used;
+    for (const auto& [id, client] : clients_) {
+      if (!client->over() && client->place() != nullptr) used.insert(client->place()->name);
+    }
+    for (const DatabaseConfig& database : fleet_.config().databases) {
+      if (!database.configured()) continue;
+      const bool in_use = used.contains(database.name);
+      if (in_use && retired_.erase(database.name) != 0) {
+        resume_if_free(database.name);
+      } else if (!in_use && retired_.insert(database.name).second) {
+        each_fleet([&](Fleet& fleet) { (void)fleet.pause(database.name); });
+        give_sessions_back(database.name);
+      } else if (in_use) {
+        give_sessions_back(database.name);
+      }
+    }
+  }
+  void resume_if_free(const std::string& database) {
+    if (console_.paused(database)) return;
+    each_fleet([&](Fleet& fleet) { (void)fleet.resume(database); });
+  }
+  void set_left(std::uint32_t clients) noexcept {
+    if (joined_) settings_.shards->set_left(shard_, clients);
   }
   /// The paths of Unix-domain sockets are removed, unless they are another process's by now.
   void close_doors() noexcept {
@@ -293,10 +387,12 @@ class Gateway::Impl final : public ClientHost,
     }
     doors_.clear();
   }
-  [[nodiscard]] std::size_t clients_left() const noexcept override {
+  [[nodiscard]] std::size_t clients_left() noexcept override {
     // The console is of this process, and ends with it.
-    return static_cast<std::size_t>(std::ranges::count_if(
-        clients_, [](const auto& client) { return !client.second->over() && !client.second->on_console(); }));
+    const auto left = std::ranges::count_if(
+        clients_, [](const auto& client) { return !client.second->over() && !client.second->on_console(); });
+    set_left(static_cast<std::uint32_t>(left));
+    return joined_ ? settings_.shards->all_left() : static_cast<std::size_t>(left);
   }
   void cancel_for_successor(const protocol::BackendKey& key) noexcept override {
     const auto found = clients_.find(static_cast<std::uint32_t>(key.process_id));
@@ -313,7 +409,8 @@ class Gateway::Impl final : public ClientHost,
     do {
       number_ = (number_ + 1) & kNumberMask;
       id = shard_ << kShardShift | number_;
-    } while (number_ == 0 || clients_.contains(id) || expected_.contains(id));
+    } while (number_ == 0 || clients_.contains(id) || expected_.contains(id) ||
+             (joined_ && settings_.shards->is_travelled(id)));
     return id;
   }
 
@@ -323,7 +420,11 @@ class Gateway::Impl final : public ClientHost,
 
   bool place(ClientSession& client) noexcept override {
     if (!joined_ || console_.is_console(client.login().database)) return false;
-    const std::uint32_t target = settings_.shards->place(client.login().database, client.login().user);
+    if (handover_ && handover_->departing()) return false;  // the others may have nothing left to do
+    // Who wants what there is not is refused here.
+    const auto found = find_database(fleet_.config(), client.login().database, client.login().user, {});
+    if (!found.ok()) return false;
+    const std::uint32_t target = settings_.shards->place(found->database->name, client.login().user);
     if (target == shard_) return false;
     auto leaving = std::make_shared<ArrivingClient>(client.depart());
     // Without that shard the connection ends, as it would have with it.
@@ -342,6 +443,37 @@ class Gateway::Impl final : public ClientHost,
 
   void cancel_for(const protocol::BackendKey& key, std::uint32_t asker) noexcept override {
     if (!cancel_here(key, asker)) on_cancel_done(asker);
+  }
+
+  void obey(const ConsoleOrder& order) noexcept override { console_.obey(order); }
+  void pass_on(const ConsoleOrder& order) override {
+    if (joined_) settings_.shards->call_others(shard_, [order](ShardMember& member) { member.obey(order); });
+  }
+  void look(ReportParts parts, std::function<void(const ShardReport&)> then) override {
+    if (!joined_) return then(report(parts));
+    questions_.emplace(++question_, std::move(then));
+    settings_.shards->gather(shard_, question_, parts);
+  }
+  void on_reports(std::uint64_t question, const ShardReport& all) noexcept override {
+    const auto asked = questions_.extract(question);
+    if (!asked.empty()) asked.mapped()(all);
+  }
+  ShardReport report(ReportParts parts) const override {
+    ShardReport report;
+    const auto add_pools = [&](const std::string& role, const Fleet& fleet) {
+      ShardReport part;
+      part.pools.push_back({role, fleet.status()});
+      if (parts.sessions) part.sessions = fleet.sessions();
+      gateway::add(report, std::move(part));
+    };
+    add_pools({}, fleet_);
+    for (const auto& role : access_.roles().places()) add_pools(role->login.role, *role->fleet);
+    if (parts.clients) report.clients = client_reports();
+    if (parts.traffic) report.traffic = console_.traffic();
+    if (parts.statements) {
+      each_destination([&](const Destination& destination) { destination.report_statements(report.statements); });
+    }
+    return report;
   }
 
   // ---- who asks for nothing ----
@@ -385,8 +517,15 @@ class Gateway::Impl final : public ClientHost,
     std::unique_ptr<Destination>& known = role != nullptr ? role->destinations[database] : destinations_[database];
     if (!known) {
       if (role != nullptr && console_.paused(role->database)) (void)role->fleet->pause(role->database);
-      known = std::make_unique<Destination>(role != nullptr ? *role->fleet : fleet_, database,
-                                            *settings_.config.query_wait_timeout);
+      Fleet& fleet = role != nullptr ? *role->fleet : fleet_;
+      Destination::Options options{.longest_wait = *settings_.config.query_wait_timeout, .shares = shares_};
+      if (const auto name = fleet.config().resolve(database); name.ok()) {
+        options.fleet_database = name->database->name;
+        options.user = name->database->primary.connection.user;
+      }
+      if (role != nullptr) options.user = role->login.role;
+      known = std::make_unique<Destination>(fleet, database, std::move(options));
+      known->set_max_prepared(settings_.max_prepared_statements);
     }
     return *known;
   }
@@ -402,9 +541,12 @@ class Gateway::Impl final : public ClientHost,
     return (joined_ ? settings_.shards->clients.load(std::memory_order_relaxed) : authenticated_) <
            settings_.max_clients;
   }
-  void on_authenticated(ClientSession& /*client*/) noexcept override {
+  void on_authenticated(ClientSession& client) noexcept override {
     ++authenticated_;
-    if (joined_) settings_.shards->clients.fetch_add(1, std::memory_order_relaxed);
+    if (!joined_) return;
+    settings_.shards->clients.fetch_add(1, std::memory_order_relaxed);
+    const auto found = find_database(fleet_.config(), client.login().database, client.login().user, {});
+    if (found.ok()) settings_.shards->remember(found->database->name, client.login().user, shard_);
   }
 
   void on_catalogue_change() noexcept override {
@@ -418,6 +560,14 @@ class Gateway::Impl final : public ClientHost,
     for (const auto& role : access_.roles().places()) apply(*role->fleet);
   }
   GatewaySettings& console_settings() noexcept override { return settings_; }
+  void on_settings_changed() noexcept override {
+    shares_->set_limits(SessionShares::limits_of(settings_.config));
+    each_destination([&](Destination& destination) {
+      destination.set_longest_wait(*settings_.config.query_wait_timeout);
+      destination.set_max_prepared(settings_.max_prepared_statements);
+    });
+    watch_idle();
+  }
   std::vector<ClientReport> client_reports() const override {
     std::vector<ClientReport> reports;
     for (const auto& [id, client] : clients_) reports.push_back(client->report());
@@ -443,18 +593,23 @@ class Gateway::Impl final : public ClientHost,
   }
 
   bool cancel(const protocol::BackendKey& key, ClientSession& asker) noexcept override {
-    const std::uint32_t target = shard_of(static_cast<std::uint32_t>(key.process_id));
+    const auto id = static_cast<std::uint32_t>(key.process_id);
+    const std::uint32_t target = home_of(id);
     if (!access_.may_cancel(asker.address())) {
       ++status_.unknown_cancels;
       return false;
     }
-    if (target == shard_) {
-      // It is answered as if it had been cancelled: the old process is told and does it.
-      if (takeover_ && expected_.contains(static_cast<std::uint32_t>(key.process_id))) takeover_->cancel(key);
-      return cancel_here(key, asker.id());
-    }
+    // It is answered as if it had been cancelled: the old process is told and does it.
+    if (const auto expected = expected_.find(id); expected != expected_.end()) expected->second->cancel(key);
+    if (target == shard_) return cancel_here(key, asker.id());
     return joined_ && settings_.shards->call(
                           target, [key, id = asker.id()](ShardMember& member) { member.cancel_for(key, id); });
+  }
+  /// The shard of a client with that id.
+  [[nodiscard]] std::uint32_t home_of(std::uint32_t id) const {
+    if (clients_.contains(id)) return shard_;
+    const auto settled = joined_ ? settings_.shards->home_of(id) : std::nullopt;
+    return settled.value_or(shard_of(id));
   }
   bool cancel_here(const protocol::BackendKey& key, std::uint32_t asker) noexcept {
     const auto found = clients_.find(static_cast<std::uint32_t>(key.process_id));
@@ -476,6 +631,7 @@ class Gateway::Impl final : public ClientHost,
       --authenticated_;
       if (joined_) settings_.shards->clients.fetch_sub(1, std::memory_order_relaxed);
     }
+    if (joined_ && client.has_travelled()) settings_.shards->unsettle(client.id());
     if (client.departed()) {
       --status_.accepted;  // where it has gone it is counted
     } else if (!client.was_served() && !client.asked_to_cancel()) {
@@ -510,6 +666,8 @@ class Gateway::Impl final : public ClientHost,
   Access access_{fleet_, settings_, [this](std::uint32_t client, std::string message) {
                    (void)end_client(client, kInvalidAuthorization, std::move(message));
                  }};
+  const std::shared_ptr<SessionShares> shares_ =
+      settings_.shards ? settings_.shards->shares : std::make_shared<SessionShares>(SessionShares::Limits());
   std::map<std::string, std::unique_ptr<Destination>> destinations_;
   std::unordered_map<std::uint32_t, std::unique_ptr<ClientSession>> clients_;
   std::vector<std::uint32_t> ended_;
@@ -518,8 +676,14 @@ class Gateway::Impl final : public ClientHost,
   runtime::TurnEnd reap_{&Impl::on_reap, this};
   std::list<Door> doors_;
   std::unique_ptr<Handover> handover_;
-  std::unique_ptr<Takeover> takeover_;
-  std::unordered_set<std::uint32_t> expected_;  ///< ids of clients that may come from another process
+  std::vector<std::unique_ptr<Takeover>> takeovers_;  ///< one for each shard of the other process
+  std::set<std::string> retired_;  ///< databases that nobody here needs any more: the successor has them
+  std::uint32_t looks_ = 0;
+  std::uint64_t question_ = 0;
+  std::map<std::uint64_t, std::function<void(const ShardReport&)>>
+      questions_;  ///< of the console, not answered yet
+  /// Ids of clients that may come from another process, and by which way.
+  std::unordered_map<std::uint32_t, Takeover*> expected_;
 };
 
 Gateway::Gateway(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}

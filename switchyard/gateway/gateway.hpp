@@ -40,6 +40,9 @@ struct GatewayStatus {
   std::uint64_t queries = 0;  ///< answered: simple queries, and groups of the extended protocol up to a Sync
   std::uint64_t shared = 0;   ///< of them: in a lane
   std::uint64_t pinned = 0;   ///< of them: on a session that the client has to keep
+
+  /// Of another shard.
+  SWITCHYARD_API GatewayStatus& operator+=(const GatewayStatus& other) noexcept;
 };
 
 class SWITCHYARD_API Gateway {

@@ -4,6 +4,7 @@
 #include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/runtime/event.hpp>
+#include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
@@ -20,15 +21,18 @@ class GatewayShards::Impl {
   explicit Impl(std::uint32_t count) : parts_(count) {}
   ~Impl() {
     for (Part& part : parts_) {
-      if (!part.thread.joinable()) continue;
-      part.shard->post([&part] { part.stop.set(); });
-      part.thread.join();
+      if (part.thread.joinable()) part.shard->post([&part] { part.stop.set(); });
+    }
+    for (Part& part : parts_) {
+      if (part.thread.joinable()) part.thread.join();
     }
   }
 
   Result<void> start(const FleetConfig& config, const std::shared_ptr<fleet::SharedPermits>& permits,
                      GatewaySettings settings) {
     settings.listen.clear();
+    settings.handover_path.clear();
+    settings.take_over = false;
     settings.shards = directory;
     int number = 0;
     for (Part& part : parts_) {
@@ -55,6 +59,20 @@ class GatewayShards::Impl {
       done.get_future().get();
     }
   }
+  Task<void> drain(Duration patience) {
+    runtime::Shard& here = runtime::Shard::current();
+    drained_ = 0;
+    for (Part& part : parts_) {
+      part.shard->post([this, &part, &here, patience] {
+        part.draining.start(drain_part(part, patience, [this, &here] {
+          here.post([this] {
+            if (++drained_ == parts_.size()) all_drained_.set();
+          });
+        }));
+      });
+    }
+    if (!parts_.empty()) co_await all_drained_.wait();
+  }
   [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(parts_.size()); }
 
   std::shared_ptr<ShardDirectory> directory = std::make_shared<ShardDirectory>();
@@ -66,7 +84,12 @@ class GatewayShards::Impl {
     runtime::AsyncEvent stop;
     std::unique_ptr<Fleet> fleet;
     std::unique_ptr<Gateway> gateway;
+    runtime::OwnedTask draining;
   };
+  static Task<void> drain_part(Part& part, Duration patience, std::function<void()> done) {
+    co_await part.gateway->drain(patience);
+    done();
+  }
 
   static Task<void> serve(Part& part, FleetConfig config, std::shared_ptr<fleet::SharedPermits> permits,
                           GatewaySettings settings, std::promise<Result<void>>& opened) {
@@ -85,12 +108,15 @@ class GatewayShards::Impl {
     part.gateway = *std::move(gateway);
     opened.set_value({});
     co_await part.stop.wait();
+    part.draining.reset();
     part.gateway.reset();
     co_await part.fleet->close(patience);
     part.fleet.reset();
   }
 
   std::deque<Part> parts_;
+  std::size_t drained_ = 0;  ///< of the parts; touched on the shard that asked
+  runtime::AsyncEvent all_drained_;
 };
 
 GatewayShards::GatewayShards(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -110,6 +136,7 @@ Result<std::unique_ptr<GatewayShards>> GatewayShards::open(const FleetConfig& co
 
 const std::shared_ptr<ShardDirectory>& GatewayShards::directory() const noexcept { return impl_->directory; }
 std::uint32_t GatewayShards::size() const noexcept { return impl_->size(); }
+SWITCHYARD_COROUTINE_WRAPPER Task<void> GatewayShards::drain(Duration patience) { return impl_->drain(patience); }
 void GatewayShards::each(const std::function<void(Fleet&, Gateway&)>& what) { impl_->each(what); }
 
 }  // namespace switchyard::inline v0::gateway

@@ -38,6 +38,8 @@ class SWITCHYARD_API GatewayShards {
                                                                    std::shared_ptr<fleet::SharedPermits> permits,
                                                                    const GatewaySettings& settings,
                                                                    std::uint32_t count);
+  /// Gateway::drain() on all of them side by side. On shard 0.
+  SWITCHYARD_COROUTINE_WRAPPER Task<void> drain(Duration patience);
   /// Ends their clients at once, and waits for the threads.
   ~GatewayShards();
   GatewayShards(const GatewayShards&) = delete;

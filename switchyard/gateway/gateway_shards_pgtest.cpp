@@ -26,6 +26,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using embedded::TestDatabase;
+using switchyard::testing::PqResult;
 using switchyard::testing::PqSession;
 using switchyard::testing::TempFolder;
 using switchyard::testing::TlsFiles;
@@ -35,6 +36,7 @@ using switchyard::testing::wait_until;
 class ShardsTest : public ::testing::Test {
  protected:
   static constexpr std::uint32_t kShards = 3;
+  static constexpr std::uint32_t kUserClients = 12;
 
   void SetUp() override {
     std::promise<std::uint16_t> opened;
@@ -66,8 +68,30 @@ class ShardsTest : public ::testing::Test {
     return answer.get();
   }
 
+  /// Values of a column of a console's table, in its order, where `where` has the value.
+  static std::vector<std::string> shown(PqSession& console, const std::string& table, const std::string& column,
+                                        const std::string& where = {}, const std::string& value = {}) {
+    const PqResult result = console.execute("SHOW " + table);
+    EXPECT_TRUE(result.ok()) << result.error();
+    const auto at = [&](const std::string& name) {
+      for (int i = 0; i < result.columns(); ++i) {
+        if (result.column_name(i) == name) return i;
+      }
+      ADD_FAILURE() << table << " has no column " << name;
+      return 0;
+    };
+    std::vector<std::string> values;
+    for (int row = 0; row < result.rows(); ++row) {
+      if (!where.empty() && result.value(row, at(where)) != value) continue;
+      values.push_back(result.value(row, at(column)).value_or("NULL"));
+    }
+    return values;
+  }
+  static std::string tag_or_error(const PqResult& result) {
+    return result.ok() ? result.command_tag() : result.sqlstate() + " " + result.error_field('M');
+  }
+
   TestDatabase database;
-  std::function<void(GatewaySettings&)> change;
 
  private:
   Task<void> serve(std::promise<std::uint16_t>& opened) {
@@ -85,6 +109,8 @@ class ShardsTest : public ::testing::Test {
     settings.tls = runtime::TlsContext::server({.certificate = files_.server.certificate, .key = files_.server.key})
                        .value_or_throw();
     settings.listen.push_back(runtime::SocketAddress::ip("127.0.0.1", 0).value_or_throw());
+    settings.console.admin_users = {"postgres"};
+    settings.config.user_max_clients.value = kUserClients;
     more_ = GatewayShards::open(config, permits, settings, kShards).value_or_throw();
     settings.shards = more_->directory();
     auto fleet = Fleet::open(config, permits).value_or_throw();
@@ -155,6 +181,95 @@ TEST_F(ShardsTest, WhoIsRefusedIsToldSoOnEveryShard) {
     EXPECT_NE(session.error().find("password authentication failed"), std::string::npos) << session.error();
   }
   EXPECT_TRUE(wait_until([&] { return clients() == std::vector<std::uint32_t>{0, 0, 0}; }));
+}
+
+TEST_F(ShardsTest, TheConsoleShowsAllShards) {
+  PqSession console(keywords("switchyard"));
+  ASSERT_TRUE(console.connected()) << console.error();
+  std::vector<std::unique_ptr<PqSession>> sessions;
+  std::set<std::string> pids;
+  for (const std::string name : {"one", "two", "three"}) {
+    PqSession& session = *sessions.emplace_back(std::make_unique<PqSession>(keywords(name)));
+    ASSERT_TRUE(session.connected()) << session.error();
+    EXPECT_TRUE(session.execute("BEGIN").ok());
+    pids.insert(session.value("SELECT pg_backend_pid()"));
+    EXPECT_EQ(shown(console, "CLIENTS", "state", "database", name), (std::vector<std::string>{"active"}));
+    EXPECT_EQ(shown(console, "POOLS", "sv_active", "database", name), (std::vector<std::string>{"1"}));
+    EXPECT_EQ(shown(console, "DATABASES", "current_client_connections", "name", name),
+              (std::vector<std::string>{"1"}));
+    EXPECT_EQ(shown(console, "STATS_TOTALS", "client_login_count", "database", name),
+              (std::vector<std::string>{"1"}));
+  }
+  ASSERT_EQ(clients(), (std::vector<std::uint32_t>{2, 1, 1}));
+  EXPECT_EQ(shown(console, "USERS", "current_client_connections", "name", "postgres"),
+            (std::vector<std::string>{"4"}));
+  const std::vector<std::string> linked = shown(console, "SERVERS", "remote_pid", "state", "active");
+  EXPECT_EQ(std::set<std::string>(linked.begin(), linked.end()), pids);
+  EXPECT_EQ(shown(console, "CLIENTS", "link", "database", "two").at(0).substr(0, 1), "S");
+}
+
+TEST_F(ShardsTest, WhatTheConsoleSaysReachesAllShards) {
+  PqSession console(keywords("switchyard"));
+  const std::array<std::string, 3> names{"one", "two", "three"};
+  for (const std::string& name : names) {
+    PqSession session(keywords(name));
+    EXPECT_EQ(session.value("SELECT 1"), "1");
+    EXPECT_EQ(tag_or_error(console.execute("PAUSE " + name)), "PAUSE") << name;
+    EXPECT_EQ(shown(console, "POOLS", "sv_idle", "database", name), (std::vector<std::string>{"0"}));
+    ASSERT_EQ(PQsendQuery(session.handle(), "SELECT 2"), 1);
+    EXPECT_TRUE(wait_until([&] {
+      return shown(console, "CLIENTS", "state", "database", name) == std::vector<std::string>{"waiting"};
+    }));
+    EXPECT_EQ(tag_or_error(console.execute("RESUME " + name)), "RESUME");
+    PGresult* result = PQgetResult(session.handle());
+    EXPECT_EQ(PQresultStatus(result), PGRES_TUPLES_OK) << PQresultErrorMessage(result);
+    PQclear(result);
+    EXPECT_EQ(PQgetResult(session.handle()), nullptr);
+
+    EXPECT_EQ(
+        tag_or_error(console.execute("KILL_CLIENT " + shown(console, "CLIENTS", "id", "database", name).at(0))),
+        "KILL_CLIENT");
+    EXPECT_FALSE(session.execute("SELECT 1").ok());
+
+    PqSession other(keywords(name));
+    EXPECT_EQ(other.value("SELECT 1"), "1");
+    EXPECT_EQ(tag_or_error(console.execute("KILL " + name)), "KILL");
+    EXPECT_TRUE(wait_until([&] { return shown(console, "CLIENTS", "state", "database", name).empty(); }));
+    EXPECT_EQ(tag_or_error(console.execute("RESUME " + name)), "RESUME");
+
+    EXPECT_EQ(tag_or_error(console.execute("DISABLE " + name)), "DISABLE");
+    PqSession refused(keywords(name));
+    EXPECT_NE(refused.error().find("is disabled"), std::string::npos) << refused.error();
+    EXPECT_EQ(tag_or_error(console.execute("ENABLE " + name)), "ENABLE");
+    PqSession again(keywords(name));
+    EXPECT_EQ(again.value("SELECT 3"), "3");
+  }
+  EXPECT_EQ(tag_or_error(console.execute("KILL_CLIENT 12345678")), "08P01 client not found");
+  EXPECT_EQ(tag_or_error(console.execute("PAUSE")), "PAUSE");
+  EXPECT_EQ(tag_or_error(console.execute("RESUME")), "RESUME");
+}
+
+TEST_F(ShardsTest, LimitsOfAUserCountTheWholeProcess) {
+  std::vector<std::unique_ptr<PqSession>> sessions;
+  for (std::uint32_t i = 0; i < kUserClients; ++i) {
+    sessions.push_back(std::make_unique<PqSession>(keywords(i % 2 == 0 ? "one" : "two")));
+    ASSERT_TRUE(sessions.back()->connected()) << sessions.back()->error();
+  }
+  PqSession refused(keywords("three"));
+  EXPECT_NE(refused.error().find("max_user_client_connections"), std::string::npos) << refused.error();
+  sessions.pop_back();
+  EXPECT_TRUE(wait_until([&] { return PqSession(keywords("three")).connected(); }));
+}
+
+TEST_F(ShardsTest, WhoDoesNotLogInLeavesNothingBehind) {
+  for (int i = 0; i < 3; ++i) {
+    PqSession wrong(keywords("two", "sslmode=disable password=wrong"));
+    EXPECT_FALSE(wrong.connected());
+  }
+  // "two" is nobody's yet, so the first that logs in gets the shard with the fewest.
+  PqSession one(keywords("one"));
+  PqSession two(keywords("two"));
+  EXPECT_EQ(clients(), (std::vector<std::uint32_t>{1, 1, 0}));
 }
 
 TEST_F(ShardsTest, NumbersOfShardsThatCannotBeAreRefused) {

@@ -17,6 +17,10 @@ constexpr Duration kPatience = std::chrono::seconds(5);
 
 }  // namespace
 
+std::string handover_path(const std::string& path, std::uint32_t shard) {
+  return shard == 0 ? path : path + "." + std::to_string(shard);
+}
+
 // ---- the old process ----
 
 Result<std::unique_ptr<Handover>> Handover::open(const std::string& path, HandoverHost& host) {
@@ -148,10 +152,10 @@ void Takeover::on_message(ByteView bytes, runtime::Descriptor descriptor) noexce
   if (auto* client = std::get_if<TravellingClient>(&*message)) {
     if (descriptor) host_->adopt(std::move(*client), std::move(descriptor));
   } else if (std::holds_alternative<HandoverDone>(*message)) {
-    host_->on_taken_over();
+    host_->on_taken_over(*this);
   }
 }
 
-void Takeover::on_closed() noexcept { host_->on_taken_over(); }
+void Takeover::on_closed() noexcept { host_->on_taken_over(*this); }
 
 }  // namespace switchyard::inline v0::gateway

@@ -6,9 +6,12 @@
 //                         └───────────────────────┘
 //     new (Takeover):  connected ──► clients arrive ──► over
 //
+// Of several shards each waits at a path of its own (handover_path()); the first shard of the new process asks them
+// all and gives each client to the shard where it belongs. The old ones are done together.
+//
 // Clients in a transaction are waited for, others that hold a session as well, up to a limit; TLS clients stay with
-// the old process until they leave. Requests to cancel what the old process still runs come to the new one and are
-// passed back.
+// the old process until they leave, up to a longer one. Requests to cancel what the old process still runs come to
+// the new one and are passed back.
 #pragma once
 
 #include <switchyard/base/result.hpp>
@@ -28,6 +31,9 @@
 namespace switchyard::inline v0::gateway {
 
 /// What the old process's side needs of its gateway.
+/// Where shard `shard` waits, if the first one waits at `path`.
+[[nodiscard]] std::string handover_path(const std::string& path, std::uint32_t shard);
+
 class HandoverHost {
  public:
   [[nodiscard]] virtual std::vector<std::uint32_t> client_ids() const = 0;
@@ -37,8 +43,8 @@ class HandoverHost {
   virtual void set_accepting(bool on) noexcept = 0;
   /// Hands over, by send(), each client that can go now and as long as there is room. `waited`: since it began.
   virtual void depart_clients(Duration waited) = 0;
-  /// Clients that have not gone; connections that have not logged in are among them.
-  [[nodiscard]] virtual std::size_t clients_left() const noexcept = 0;
+  /// Clients that have not gone, of all shards; connections that have not logged in are among them.
+  [[nodiscard]] virtual std::size_t clients_left() noexcept = 0;
   virtual void cancel_for_successor(const protocol::BackendKey& key) noexcept = 0;
   /// Nothing is left to be done.
   virtual void on_handed_over() noexcept = 0;
@@ -83,12 +89,14 @@ class Handover final : private runtime::DescriptorChannel::Handler {
   runtime::OwnedTask task_;
 };
 
+class Takeover;
+
 /// What the new process's side needs of its gateway.
 class TakeoverHost {
  public:
   virtual void adopt(TravellingClient client, runtime::Descriptor socket) noexcept = 0;
-  /// The old process has nothing left, or is gone.
-  virtual void on_taken_over() noexcept = 0;
+  /// The old process, or its shard that this one is for, has nothing left, or is gone.
+  virtual void on_taken_over(const Takeover& over) noexcept = 0;
 
  protected:
   ~TakeoverHost() = default;

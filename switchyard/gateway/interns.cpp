@@ -1,5 +1,7 @@
 #include <switchyard/gateway/interns.hpp>
 
+#include <switchyard/base/bytes.hpp>
+
 namespace switchyard::inline v0::gateway {
 namespace {
 
@@ -7,6 +9,15 @@ namespace {
 constexpr std::size_t kEntryBytes = 320;
 
 }  // namespace
+
+std::vector<std::uint32_t> Intern::types() const {
+  std::vector<std::uint32_t> found;
+  for (std::size_t at = sql().size() + 1 + sizeof(std::uint16_t); at + sizeof(std::uint32_t) <= body.size();
+       at += sizeof(std::uint32_t)) {
+    found.push_back(base::load_be<std::uint32_t>(body.data() + at));
+  }
+  return found;
+}
 
 Intern& Interns::look_up(std::string_view body, const SettingsRef& settings) {
   if (const auto found = by_key_.find(Key{body, settings.get()}); found != by_key_.end()) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace switchyard::inline v0::gateway {
 
@@ -33,6 +34,8 @@ struct Intern {
   std::string columns;
 
   [[nodiscard]] std::string_view sql() const noexcept { return std::string_view(body).substr(0, body.find('\0')); }
+  /// Of the parameters, as far as the client says; 0: the server finds out.
+  [[nodiscard]] std::vector<std::uint32_t> types() const;
 };
 using InternRef = std::shared_ptr<Intern>;
 
@@ -60,6 +63,11 @@ class Interns {
     bytes_ = 0;
   }
 
+  template <class Each>
+  void each(Each each) const {
+    for (const Entry& entry : entries_)
+      each(*entry.intern, static_cast<std::uint32_t>(entry.intern.use_count() - 1));
+  }
   [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
   [[nodiscard]] std::size_t size() const noexcept { return by_key_.size(); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }

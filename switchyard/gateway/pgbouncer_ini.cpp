@@ -94,6 +94,10 @@ constexpr Unused kUnused[] = {
     {"verbose", kLog},
 };
 
+/// Those of the next list that no running gateway looks at again.
+constexpr std::string_view kAtStart[] = {"listen_addr", "listen_port", "peer_id", "unix_socket_dir",
+                                         "unix_socket_mode"};
+
 /// Those that are used; the rest of what PgBouncer knows.
 constexpr std::string_view kUsed[] = {
     "admin_users",
@@ -234,10 +238,12 @@ class Reader {
   Reader(const ReadTextFile& read, const ConnectionEnvironment& environment)
       : read_(read), environment_(environment) {}
 
-  Result<PgbouncerSetup> read(std::string_view text, std::string_view name) {
+  Result<PgbouncerSetup> read(std::string_view text, std::string_view name,
+                              const PgbouncerOverrides& overrides = {}) {
     auto lines = parse_ini(text, name, read_);
     if (!lines.ok()) return lines.error();
     for (const IniLine& line : *lines) sort(line);
+    for (const auto& [key, value] : overrides) override_setting(key, value);
     if (databases_.empty()) error(std::string(name), "no database is named in [databases]");
     read_users_file();
     out_ << "[fleet]\napplication = \"pgbouncer\"\n";
@@ -309,6 +315,18 @@ class Reader {
     for (const Unused& unused : kUnused) known.push_back(unused.key);
     const std::string meant = did_you_mean(line.key, known);
     error(line.place, "unknown key '" + line.key + "'" + (meant.empty() ? "" : ": " + meant));
+  }
+
+  void override_setting(const std::string& key, const std::string& value) {
+    const IniLine line{.section = "pgbouncer", .key = key, .value = value, .place = "SET " + key};
+    const auto unused = std::ranges::find(kUnused, std::string_view(key), &Unused::key);
+    if (unused != std::end(kUnused)) {
+      return error(line.place, key + " has no meaning here: " + std::string(unused->why));
+    }
+    if (std::ranges::find(kAtStart, std::string_view(key)) != std::end(kAtStart)) {
+      return error(line.place, key + " is read at the start only");
+    }
+    note_setting(line);
   }
 
   // ---- values ----
@@ -763,10 +781,12 @@ Result<PgbouncerSetup> read_pgbouncer_ini(std::string_view text, std::string_vie
   return Reader(read, environment).read(text, name);
 }
 
-Result<PgbouncerSetup> load_pgbouncer_ini(const std::string& path) {
+Result<PgbouncerSetup> load_pgbouncer_ini(const std::string& path, const PgbouncerOverrides& overrides) {
   const Result<std::string> text = read_file(path);
   if (!text.ok()) return text.error();
-  return read_pgbouncer_ini(*text, path, &read_file, process_connection_environment());
+  const ConnectionEnvironment environment = process_connection_environment();
+  const ReadTextFile read = &read_file;
+  return Reader(read, environment).read(*text, path, overrides);
 }
 
 }  // namespace switchyard::inline v0::gateway

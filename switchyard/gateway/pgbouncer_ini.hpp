@@ -12,6 +12,7 @@
 #include <switchyard/config/load.hpp>
 #include <switchyard/gateway/ini_file.hpp>
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,12 @@ struct PgbouncerSetup {
                                                                        const ReadTextFile& read,
                                                                        const ConnectionEnvironment& environment);
 
-/// The same from files, with the environment of this process.
-[[nodiscard]] SWITCHYARD_API Result<PgbouncerSetup> load_pgbouncer_ini(const std::string& path);
+/// Values of [pgbouncer] that count instead of the file's.
+using PgbouncerOverrides = std::map<std::string, std::string, std::less<>>;
+
+/// The same from files, with the environment of this process. An override that has no meaning here, or acts at the
+/// start only, is an error.
+[[nodiscard]] SWITCHYARD_API Result<PgbouncerSetup> load_pgbouncer_ini(const std::string& path,
+                                                                       const PgbouncerOverrides& overrides = {});
 
 }  // namespace switchyard::inline v0::gateway

@@ -1,5 +1,7 @@
 #include <switchyard/gateway/role_fleets.hpp>
 
+#include <switchyard/fleet/shared_permits.hpp>
+#include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/protocol/crypto.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/task_tools.hpp>
@@ -76,7 +78,8 @@ Result<std::shared_ptr<RoleFleets::Place>> RoleFleets::open(const DatabaseConfig
                                                             const GatewayConfig& limits) {
   idle_ = *limits.role_pool_idle;
   const auto known = std::ranges::find_if(places_, [&](const std::shared_ptr<Place>& place) {
-    return place->database == database.name && same(place->login, login);
+    return place->generation == generation_ && place->pool_max == *limits.role_pool_max &&
+           place->database == database.name && same(place->login, login);
   });
   if (known != places_.end()) {
     (*known)->used = runtime::now();
@@ -94,9 +97,20 @@ Result<std::shared_ptr<RoleFleets::Place>> RoleFleets::open(const DatabaseConfig
     spawn(end(std::move(*idle)));
     places_.erase(idle);
   }
-  auto fleet = Fleet::open(role_config(main_.config(), database, login, *limits.role_pool_max));
+  const DatabaseConfig* read = config_ ? config_->find(database.name) : nullptr;
+  const bool renewed = read != nullptr && read->configured();
+  auto fleet = Fleet::open(
+      role_config(renewed ? *config_ : main_.config(), renewed ? *read : database, login, *limits.role_pool_max),
+      shards_ ? shards_->permits_of(database.name, login.role + '\0' + std::to_string(*limits.role_pool_max))
+              : std::make_shared<fleet::SharedPermits>());
   if (!fleet.ok()) return fleet.error();
-  auto place = std::make_shared<Place>(Place{database.name, login, *std::move(fleet), runtime::now(), {}});
+  auto place = std::make_shared<Place>(Place{.database = database.name,
+                                             .login = login,
+                                             .fleet = *std::move(fleet),
+                                             .used = runtime::now(),
+                                             .generation = generation_,
+                                             .pool_max = *limits.role_pool_max,
+                                             .destinations = {}});
   places_.push_back(place);
   if (!timer_.armed()) timer_.arm(deadline_after(runtime::now(), kLook));
   return place;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace switchyard::inline v0::gateway {
@@ -31,6 +32,8 @@ struct RoleLogin {
   [[nodiscard]] bool has_credentials() const noexcept { return keys.has_value() || !password.empty(); }
 };
 
+class ShardDirectory;
+
 class RoleFleets {
  public:
   /// One role at one database.
@@ -39,10 +42,14 @@ class RoleFleets {
     RoleLogin login;
     std::unique_ptr<Fleet> fleet;
     TimePoint used{};
+    std::uint32_t generation = 0;  ///< of the configuration
+    std::uint32_t pool_max = 0;
     std::map<std::string, std::unique_ptr<Destination>> destinations;  ///< by name for Fleet::database()
   };
 
-  explicit RoleFleets(Fleet& main) noexcept : main_(main) {}
+  /// Pools of a role have their limits in common with those of the other `shards`, if there are any.
+  RoleFleets(Fleet& main, std::shared_ptr<ShardDirectory> shards) noexcept
+      : main_(main), shards_(std::move(shards)) {}
   RoleFleets(const RoleFleets&) = delete;
   RoleFleets& operator=(const RoleFleets&) = delete;
 
@@ -50,6 +57,13 @@ class RoleFleets {
   /// there is a new one. `database` is configured. Error of kind PoolExhausted when there are role_pools already.
   [[nodiscard]] Result<std::shared_ptr<Place>> open(const DatabaseConfig& database, const RoleLogin& login,
                                                     const GatewayConfig& limits);
+  /// The configuration has been read again: places that are opened from now on are as it says. Who has an old one
+  /// keeps it. Null: nothing has changed.
+  void renew(std::shared_ptr<const FleetConfig> config) noexcept {
+    if (!config) return;
+    config_ = std::move(config);
+    ++generation_;
+  }
   [[nodiscard]] const std::vector<std::shared_ptr<Place>>& places() const noexcept { return places_; }
   /// Closes all; nobody may use one any more.
   void close() noexcept;
@@ -58,6 +72,9 @@ class RoleFleets {
   static void on_timer(void* self) noexcept;
 
   Fleet& main_;
+  std::shared_ptr<ShardDirectory> shards_;
+  std::shared_ptr<const FleetConfig> config_;  ///< null: the main one's
+  std::uint32_t generation_ = 0;
   Duration idle_{};
   std::vector<std::shared_ptr<Place>> places_;
   runtime::Timer timer_{&RoleFleets::on_timer, this};

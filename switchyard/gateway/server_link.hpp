@@ -40,7 +40,8 @@ class ServerLink final : private session::Session::Relay {
 
   TimePoint since{};  ///< it has been taken from the pool
   TimePoint idle_since{};
-  bool leaves = false;  ///< goes back to the pool when its client leaves it
+  bool counted = false;  ///< in SessionShares, for its client
+  bool leaves = false;   ///< goes back to the pool when its client leaves it
 
  private:
   void on_bytes(base::ReadBuffer& in) noexcept override;

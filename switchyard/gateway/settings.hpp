@@ -2,7 +2,7 @@
 #pragma once
 
 #include <switchyard/base/time.hpp>
-#include <switchyard/config/gateway_config.hpp>
+#include <switchyard/config/fleet_config.hpp>
 #include <switchyard/gateway/access_rules.hpp>
 #include <switchyard/gateway/console_settings.hpp>
 #include <switchyard/gateway/user_list.hpp>
@@ -34,6 +34,10 @@ struct GatewaySettings {
   AccessRules rules = default_access_rules();
   /// As configured: what clients get (policy_of()), and further limits.
   GatewayConfig config;
+  /// As read last: pools of roles that are opened from now on are as it says. Null: as the fleet was opened.
+  std::shared_ptr<const FleetConfig> fleet;
+  /// Statements that are kept prepared on a session of the server.
+  std::uint32_t max_prepared_statements = 500;
   /// From the connection to the end of authentication (PostgreSQL's authentication_timeout). A session is waited
   /// for as long as the database's acquire_timeout says.
   Duration login_timeout = std::chrono::seconds(60);
@@ -50,9 +54,10 @@ struct GatewaySettings {
   std::string handover_path;
   /// Take over from the process that waits at handover_path, if there is one.
   bool take_over = false;
-  /// Clients that hold a session so long after another process began to take over are ended (57P01); those over TLS
-  /// are not.
+  /// Clients that hold a session so long after another process began to take over are ended (57P01).
   Duration handover_limit = std::chrono::hours(1);
+  /// Those over TLS, which can't go.
+  Duration handover_tls_limit = std::chrono::hours(24);
   /// Everything has been handed over: the program may end.
   std::function<void()> on_handed_over;
   /// The other shards of this gateway; null: there are none.

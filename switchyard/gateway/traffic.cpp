@@ -50,6 +50,16 @@ Traffic& TrafficBook::of(std::string_view database) {
   return found != pages_.end() ? found->second.now : pages_[std::string(database)].now;
 }
 
+void TrafficBook::add(const TrafficBook& other) {
+  for (const auto& [database, page] : other.pages_) {
+    Page& sum = pages_[database];
+    sum.now += page.now;
+    sum.newer += page.newer;
+    sum.older += page.older;
+  }
+  if (period_ == Duration::zero()) period_ = other.period_;
+}
+
 void TrafficBook::turn_page(TimePoint now) {
   if (turned_ != TimePoint{}) period_ = now - turned_;
   turned_ = now;

@@ -66,6 +66,8 @@ class SWITCHYARD_API TrafficBook {
   /// A period has ended.
   void turn_page(TimePoint now);
   [[nodiscard]] const std::map<std::string, Page, std::less<>>& pages() const noexcept { return pages_; }
+  /// Adds the counts of another shard, whose periods are as long.
+  void add(const TrafficBook& other);
   /// Of the last period that has ended.
   [[nodiscard]] Duration period() const noexcept { return period_; }
 

@@ -1,5 +1,6 @@
 #include <switchyard/http/live_fleet_source.hpp>
 
+#include <switchyard/fleet/status_sum.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
@@ -26,6 +27,7 @@ constexpr std::string_view kSchemaSize =
 
 FleetStatus LiveFleetSource::status() const {
   FleetStatus status = fleet_.status();
+  if (others_) others_([&](Fleet& other) { fleet::add(status, other.status()); });
   if (door_) status.door = door_();
   for (DatabaseStatus& database : status.databases) {
     if (!database.endpoints.empty() && database.endpoints.front().role == EndpointRole::primary) continue;
@@ -34,6 +36,12 @@ FleetStatus LiveFleetSource::status() const {
     database.endpoints.insert(database.endpoints.begin(), std::move(missing));
   }
   return status;
+}
+
+FleetStatistics LiveFleetSource::statistics() const {
+  FleetStatistics statistics = fleet_.statistics();
+  if (others_) others_([&](Fleet& other) { fleet::add(statistics, other.statistics()); });
+  return statistics;
 }
 
 Task<std::shared_ptr<const HealthReports>> LiveFleetSource::health() {

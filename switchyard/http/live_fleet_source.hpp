@@ -25,10 +25,14 @@ class SWITCHYARD_API LiveFleetSource final : public FleetSource {
 
   /// The door is not the fleet's to know of. `status` is called on the fleet's shard as long as this lives.
   void set_door(std::function<WireDoorStatus()> status) { door_ = std::move(status); }
+  /// The fleet has others like it on further shards: their figures are added. `each` runs what it is given for each
+  /// of them, where they live, and comes back when that is done.
+  using EachFleet = std::function<void(const std::function<void(Fleet&)>&)>;
+  void set_other_shards(EachFleet each) { others_ = std::move(each); }
 
   [[nodiscard]] FleetStatus status() const override;
   Task<std::shared_ptr<const HealthReports>> health() override;
-  [[nodiscard]] FleetStatistics statistics() const override { return fleet_.statistics(); }
+  [[nodiscard]] FleetStatistics statistics() const override;
   std::vector<DatabaseFacts> facts() override;
   [[nodiscard]] std::vector<telemetry::KeptEvent> events(std::uint64_t sequence, std::size_t most) const override {
     return telemetry::events().since(sequence, most);
@@ -44,6 +48,7 @@ class SWITCHYARD_API LiveFleetSource final : public FleetSource {
   Fleet& fleet_;
   Duration check_timeout_;
   std::function<WireDoorStatus()> door_;
+  EachFleet others_;
   std::shared_ptr<const HealthReports> last_;
   runtime::AsyncEvent checked_;
   runtime::OwnedTask checking_;

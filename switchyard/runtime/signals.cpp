@@ -56,7 +56,7 @@ class Pipes {
 
  private:
   static constexpr std::array<int, 2> kSignals{SIGINT, SIGTERM};
-  static constexpr std::array<int, 1> kHangup{SIGHUP};
+  static constexpr std::array<int, 2> kHangup{SIGHUP, SIGUSR2};
 
   static void open(Pipe& pipe) {
     if (pipe.read_end >= 0) {
@@ -107,10 +107,12 @@ void Pipes::on_signal(int number) noexcept {
 
 class SignalWatch::Impl final : public Resource, private Watch, public std::enable_shared_from_this<Impl> {
  public:
-  Impl(ShardLoop& loop, std::function<void(int)> on_second, std::function<void()> on_hangup)
+  Impl(ShardLoop& loop, std::function<void(int)> on_second, std::function<void()> on_hangup,
+       std::function<void()> on_user2)
       : loop_(loop),
         on_second_(std::move(on_second)),
         on_hangup_(std::move(on_hangup)),
+        on_user2_(std::move(on_user2)),
         pipe_(g_pipes.take(on_hangup_ != nullptr)) {
     loop.adopt(*this);
     if (const int error = loop_.watch(*this, pipe_.read_end, EPOLLIN)) {
@@ -136,6 +138,8 @@ class SignalWatch::Impl final : public Resource, private Watch, public std::enab
     while (!closed_ && ::read(pipe_.read_end, &number, 1) == 1) {
       if (number == SIGHUP) {
         if (on_hangup_) on_hangup_();
+      } else if (number == SIGUSR2) {
+        if (on_user2_) on_user2_();
       } else if (number_ == 0) {
         number_ = number;
         first_.set();
@@ -148,6 +152,7 @@ class SignalWatch::Impl final : public Resource, private Watch, public std::enab
   ShardLoop& loop_;
   std::function<void(int)> on_second_;
   std::function<void()> on_hangup_;
+  std::function<void()> on_user2_;
   Pipes::Pipe& pipe_;
   bool closed_ = false;
 };
@@ -155,8 +160,11 @@ class SignalWatch::Impl final : public Resource, private Watch, public std::enab
 SignalWatch::SignalWatch(Shard& shard, std::function<void(int)> on_second)
     : SignalWatch(shard, std::move(on_second), {}) {}
 SignalWatch::SignalWatch(Shard& shard, std::function<void(int)> on_second, std::function<void()> on_hangup)
+    : SignalWatch(shard, std::move(on_second), std::move(on_hangup), {}) {}
+SignalWatch::SignalWatch(Shard& shard, std::function<void(int)> on_second, std::function<void()> on_hangup,
+                         std::function<void()> on_user2)
     : impl_(std::make_shared<Impl>(static_cast<ShardLoop&>(shard.loop()), std::move(on_second),
-                                   std::move(on_hangup))) {}
+                                   std::move(on_hangup), std::move(on_user2))) {}
 SignalWatch::~SignalWatch() { impl_->close(); }
 AsyncEvent& SignalWatch::first() noexcept { return impl_->first_; }
 int SignalWatch::signal() const noexcept { return impl_->number_; }

@@ -1,5 +1,5 @@
-// SIGINT and SIGTERM for programs, and SIGHUP for those that read their configuration again; the library itself
-// installs no handler.
+// SIGINT and SIGTERM for programs, SIGHUP for those that read their configuration again, SIGUSR2 for those that
+// hand over to a new process; the library itself installs no handler.
 #pragma once
 
 #include <switchyard/base/export.hpp>
@@ -19,6 +19,9 @@ class SWITCHYARD_API SignalWatch {
   SignalWatch(Shard& shard, std::function<void(int)> on_second);
   /// Calls `on_hangup` for each SIGHUP as well, on the shard; else that signal does what it did before.
   SignalWatch(Shard& shard, std::function<void(int)> on_second, std::function<void()> on_hangup);
+  /// And `on_user2` for each SIGUSR2.
+  SignalWatch(Shard& shard, std::function<void(int)> on_second, std::function<void()> on_hangup,
+              std::function<void()> on_user2);
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
