@@ -7,7 +7,12 @@ namespace soak {
 namespace {
 
 TEST(Soak, NoRowReachesAnybodyButItsCallerWhileEverythingMovesUnderneath) {
-  const SoakReport report = run_soak({.callers = 300, .seconds = 4, .seed = 20261121});
+  SoakReport report;
+  // Where other work has the processors a lane may not open within the first run.
+  for (std::uint64_t seed = 20261121; seed < 20261126; ++seed) {
+    report = run_soak({.callers = 300, .seconds = 4, .seed = seed});
+    if (!report.failure.empty() || report.score->counted("statements") > 0) break;
+  }
   EXPECT_EQ(report.failure, "");
   // It did run, and it was disturbed.
   EXPECT_GT(report.score->total(Outcome::right), 1000U);
