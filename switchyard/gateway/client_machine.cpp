@@ -159,7 +159,7 @@ void ClientMachine::judge_again() {
 
 void ClientMachine::refuse(ServerFields error) {
   wants_session_ = false;
-  refusal_ = std::move(error);
+  refusal_ = std::make_unique<ServerFields>(std::move(error));
   refusal_->severity = refusal_->severity_localized = "ERROR";
 }
 

@@ -30,6 +30,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -134,7 +135,8 @@ class ClientMachine {
   /// Makes the settings of the startup packet hold on the session, and finds out their values. login_result() tells
   /// how it went once quiet().
   void log_in(SettingsRef startup);
-  [[nodiscard]] const std::optional<ServerFields>& own_error() const noexcept { return own_error_; }
+  /// Null: there was none.
+  [[nodiscard]] const ServerFields* own_error() const noexcept { return own_error_.get(); }
   [[nodiscard]] const SettingsRef& settings() const noexcept { return settings_; }
   [[nodiscard]] const SettingsRef& parameters() const noexcept { return parameters_; }
 
@@ -290,8 +292,9 @@ class ClientMachine {
   std::vector<std::string> stand_ins_;  ///< statements on the server for a DEALLOCATE of this group
   std::vector<std::string> unjudged_;
   std::vector<std::optional<std::string>> own_row_;
-  std::optional<ServerFields> own_error_;
-  std::optional<ServerFields> refusal_;
+  // Large and rare: an idle client is small.
+  std::unique_ptr<ServerFields> own_error_;
+  std::unique_ptr<ServerFields> refusal_;
   std::string error_;
 };
 

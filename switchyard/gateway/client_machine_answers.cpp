@@ -236,7 +236,7 @@ ClientMachine::Pass ClientMachine::on_error_response(const protocol::Frame& fram
   if (!fields.ok()) return Pass::broken;
   const bool fatal = protocol::ends_session(*fields);
   if (own_ != Own::none) {
-    own_error_ = *fields;
+    own_error_ = std::make_unique<ServerFields>(*fields);
     return Pass::drop;
   }
   if (state_->drained()) {

@@ -82,7 +82,7 @@ ServerStartupAction ServerStartupMachine::guarded(F body) noexcept {
   fields.severity = "FATAL";
   fields.sqlstate = kOutOfMemory;
   fields.message = "out of memory";  // short enough to need none
-  error_ = std::move(fields);
+  error_.reset(new (std::nothrow) ServerFields(std::move(fields)));
   return ServerStartupAction::fail;
 }
 
@@ -347,7 +347,7 @@ ServerStartupAction ServerStartupMachine::refuse(ServerFields fields) noexcept {
     if (state_ == State::failed) return ServerStartupAction::fail;
     fields.severity = fields.severity_localized = "FATAL";
     encode_error_response(out_, fields);
-    error_ = std::move(fields);
+    error_ = std::make_unique<ServerFields>(std::move(fields));
     state_ = State::failed;
     return ServerStartupAction::fail;
   });
@@ -372,7 +372,7 @@ ServerStartupAction ServerStartupMachine::reject(std::string_view sqlstate, std:
 }
 
 ServerStartupAction ServerStartupMachine::hang_up(std::string message) {
-  error_ = make_fields("FATAL", kProtocolViolation, std::move(message));
+  error_ = std::make_unique<ServerFields>(make_fields("FATAL", kProtocolViolation, std::move(message)));
   state_ = State::failed;
   return ServerStartupAction::fail;
 }

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -109,8 +110,9 @@ class SWITCHYARD_API ServerStartupMachine {
   /// Bytes of the key for cancel requests that the client expects.
   [[nodiscard]] std::size_t cancel_key_size() const noexcept;
   [[nodiscard]] bool done() const noexcept { return state_ == State::done; }
-  /// Set once the machine has failed: what the client was told, or would have been told.
-  [[nodiscard]] const ServerFields* error() const noexcept { return error_ ? &*error_ : nullptr; }
+  /// Set once the machine has failed: what the client was told, or would have been told. Null as well when not even
+  /// that found memory.
+  [[nodiscard]] const ServerFields* error() const noexcept { return error_.get(); }
 
  private:
   enum class State : std::uint8_t { packet, encrypting, deciding, challenged, proving, admitting, done, failed };
@@ -146,8 +148,8 @@ class SWITCHYARD_API ServerStartupMachine {
   LoginProof proof_;
   std::string salt_;  ///< of md5
   std::optional<ScramServer> scram_;
-  bool scram_begun_ = false;  ///< the client's first message has been answered
-  std::optional<ServerFields> error_;
+  bool scram_begun_ = false;             ///< the client's first message has been answered
+  std::unique_ptr<ServerFields> error_;  ///< large and rare
 };
 
 }  // namespace switchyard::inline v0::protocol
