@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
@@ -130,11 +131,39 @@ def daily(cases, cluster):
     project.close()
 
 
+class Writer(threading.Thread):
+    """Inserts rows into a table that is being migrated, until it is told to stop; counts those that were confirmed."""
+
+    def __init__(self, cluster, database):
+        super().__init__(daemon=True)
+        self.confirmed, self.over = 0, threading.Event()
+        self.psql = subprocess.Popen(["psql", "-XAt", "-h", cluster.folder, "-p", str(cluster.port), "-U", "postgres", "-d",
+                                      database], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                     **{**cluster.options, "stdin": subprocess.PIPE})
+
+    def run(self):
+        while not self.over.is_set():
+            self.psql.stdin.write("INSERT INTO live.work (v) VALUES (1);\n")
+            self.psql.stdin.flush()
+            if self.psql.stdout.readline() != "INSERT 0 1\n":
+                return
+            self.confirmed += 1
+            time.sleep(0.002)
+
+    def stop(self):
+        self.over.set()
+        self.join(SECONDS)
+        self.psql.stdin.close()
+        self.psql.wait(SECONDS)
+        return self.confirmed
+
+
 def killed(cases, cluster):
-    """Scripts that say what they did; a killed run is followed by another until all is done."""
+    """Scripts that say what they did; a killed run is followed by another until all is done, while others write."""
     project = Project(cluster, {"main": fresh(cluster, "killed")})
     project.write("migrations/main/V0__log.sql", "CREATE TABLE log (v int); CREATE TABLE t (id int); "
                   "INSERT INTO t SELECT generate_series(1, 20000);")
+    cluster.psql("CREATE SCHEMA live; CREATE TABLE live.work (v int)", "killed")
     count = 200
     for i in range(1, count + 1):
         if i % 20 == 0:
@@ -142,13 +171,17 @@ def killed(cases, cluster):
                     f"DROP INDEX CONCURRENTLY t_{i};\nCREATE UNIQUE INDEX CONCURRENTLY t_u{i} ON t (id);\n"
                     f"INSERT INTO log VALUES ({i});\n")
         else:
-            text = f"CREATE TABLE k{i} (id int);\nINSERT INTO log VALUES ({i});\nINSERT INTO log VALUES ({i});\n"
+            text = (f"CREATE TABLE k{i} (id int);\nINSERT INTO log VALUES ({i});\nALTER TABLE live.work ADD COLUMN c{i} int;\n"
+                    f"INSERT INTO log VALUES ({i});\n")
         project.write(f"migrations/main/V{i}__s.sql", text)
 
     @case(cases, f"killed {KILLS} times in {count} migrations: nothing is half applied, and the next run finishes")
     def _(p):
         seed = int(os.environ.get("SWITCHYARD_SEED", "7"))
         dice = random.Random(seed)
+        writers = [Writer(cluster, "killed") for _ in range(2)]
+        for writer in writers:
+            writer.start()
         kills = 0
         while kills < KILLS:
             run = project.start("up", "--quiet")
@@ -164,6 +197,9 @@ def killed(cases, cluster):
             p.same(half, "", f"seed {seed}, kill {kills}: half applied:")
         last = project.run("up")
         p.ended(last, OK)
+        confirmed = [writer.stop() for writer in writers]
+        p.want(min(confirmed) > 0, "nobody wrote meanwhile")
+        p.same(cluster.psql("SELECT count(*) FROM live.work", "killed"), str(sum(confirmed)), "rows of those who wrote meanwhile:")
         p.same(cluster.psql("SELECT count(*) FROM log", "killed"), str(2 * count))
         p.same(cluster.psql("SELECT count(*) FROM (SELECT v FROM log GROUP BY v HAVING count(*) = 2) x", "killed"), str(count))
         p.same(cluster.psql("SELECT count(*) FILTER (WHERE success), count(*) FROM flyway_schema_history", "killed"),

@@ -44,6 +44,11 @@ struct Fields {
   bool version = false;
   std::string entry;
   std::string confirm;
+  BackupCommand backup;
+  RestoreCommand restore;
+  VerifyCommand verify;
+  std::string repository, schema, identity_file, into, extract, at;
+  std::uint32_t jobs = 0;
   std::string length;
 };
 
@@ -82,7 +87,8 @@ void add_migrate(CLI::App& app, Fields& fields) {
   migrate->add_option("--ignore", into.ignore)->expected(1)->take_all()->allow_extra_args(false);
   migrate->add_option("--target", fields.target);
   migrate->add_flag("--out-of-order", into.out_of_order);
-  for (const char* name : {"status", "info", "plan", "validate", "drift"}) add_command(*migrate, name);
+  for (const char* name : {"status", "info", "plan", "validate"}) add_command(*migrate, name);
+  add_command(*migrate, "drift")->add_flag("--grants", into.grants);
   CLI::App* up = add_command(*migrate, "up");
   up->add_option("--lock-timeout", fields.lock_timeout);
   up->add_option("--statement-timeout", fields.statement_timeout);
@@ -97,6 +103,44 @@ void add_migrate(CLI::App& app, Fields& fields) {
   add_command(*migrate, "repair")->add_flag("--delete-missing", into.delete_missing);
   add_command(*migrate, "baseline")->add_option("--version", fields.migration_version);
   add_command(*migrate, "lint")->add_option("files", into.words);
+}
+
+void add_backup(CLI::App& app, Fields& fields) {
+  CLI::App* backup = add_command(app, "backup");
+  BackupCommand& into = fields.backup;
+  backup->add_option("--on", into.on)->expected(1)->take_all()->allow_extra_args(false);
+  backup->add_option("--repository", fields.repository);
+  backup->add_option("--schema", fields.schema);
+  backup->add_option("--recipient", into.recipients)->expected(1)->take_all()->allow_extra_args(false);
+  backup->add_option("--jobs,-j", fields.jobs)->check(CLI::Range(1, 64));
+  backup->add_flag("--whole", into.whole);
+  backup->add_flag("--clear", into.clear);
+  backup->add_flag("--no-checksums", into.no_checksums);
+  backup->add_flag("--prune", into.prune);
+  add_command(*backup, "list");
+  add_command(*backup, "prune")->add_flag("--dry-run", into.dry_run);
+  add_command(*backup, "keygen")->add_option("file", into.file);
+  CLI::App* pgbackrest = add_command(*backup, "pgbackrest");
+  for (const char* name : {"config", "setup", "check", "info"}) add_command(*pgbackrest, name);
+  add_command(*pgbackrest, "run")->add_flag("--full", into.full);
+
+  CLI::App* restore = add_command(app, "restore");
+  restore->add_option("--on", fields.on);
+  restore->add_option("--from", fields.restore.from);
+  restore->add_option("--repository", fields.repository);
+  restore->add_option("--identity-file", fields.identity_file);
+  restore->add_option("--into", fields.into);
+  restore->add_option("--extract", fields.extract);
+  restore->add_option("--at", fields.at);
+  restore->add_option("--confirm", fields.restore.confirm);
+  restore->add_flag("--globals", fields.restore.globals);
+  restore->add_flag("--no-owner", fields.restore.no_owner);
+
+  CLI::App* verify = add_command(app, "verify-backup");
+  verify->add_option("backup", fields.verify.backup);
+  verify->add_option("--on", fields.verify.on)->expected(1)->take_all()->allow_extra_args(false);
+  verify->add_option("--repository", fields.repository);
+  verify->add_option("--identity-file", fields.identity_file);
 }
 
 CLI::App* add_command(CLI::App& app, const char* name) {
@@ -176,6 +220,7 @@ void add_commands(CLI::App& app, Fields& fields) {
     }
   }
   add_migrate(app, fields);
+  add_backup(app, fields);
   CLI::App* maintenance = add_command(app, "maintenance");
   maintenance->add_option("--on", fields.on);
   add_command(*maintenance, "begin")->add_option("--for", fields.length);
@@ -188,9 +233,10 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 19> kCommands{
-    "up",         "down",    "status", "events", "query", "shell",       "config", "doctor",  "health", "breaker",
-    "completion", "version", "help",   "route",  "spool", "maintenance", "sql",    "gateway", "migrate"};
+constexpr std::array<std::string_view, 22> kCommands{
+    "up",     "down",    "status",     "events",  "query",   "shell",        "config", "doctor",
+    "health", "breaker", "completion", "version", "help",    "route",        "spool",  "maintenance",
+    "sql",    "gateway", "migrate",    "backup",  "restore", "verify-backup"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -341,6 +387,54 @@ std::optional<Answer> read_migrate(Fields& fields, MigrateAction action) {
   return std::nullopt;
 }
 
+/// The word behind `backup`, or none of that.
+std::optional<BackupAction> backup_action(const CLI::App& app, const std::string& name) {
+  const CLI::App* command = deepest(app);
+  if (name == "backup") return BackupAction::make;
+  const CLI::App* parent = command->get_parent();
+  if (parent == nullptr || (parent->get_name() != "backup" && parent->get_name() != "pgbackrest"))
+    return std::nullopt;
+  if (name == "list") return BackupAction::list;
+  if (name == "prune") return BackupAction::prune;
+  if (name == "keygen") return BackupAction::keygen;
+  if (name == "config") return BackupAction::config;
+  if (name == "setup") return BackupAction::setup;
+  if (name == "run") return BackupAction::run;
+  if (name == "check") return BackupAction::check;
+  return BackupAction::info;
+}
+
+std::optional<Answer> read_backup(Fields& fields, BackupAction action) {
+  BackupCommand& backup = fields.backup;
+  backup.action = action;
+  backup.repository = given(fields.repository);
+  backup.schema = given(fields.schema);
+  if (fields.jobs > 0) backup.jobs = fields.jobs;
+  if (action == BackupAction::keygen && backup.file.empty()) {
+    return usage("into which file?", "switchyard backup keygen /etc/switchyard/backup.key");
+  }
+  if (backup.schema && backup.on.size() != 1) {
+    return usage("--schema needs one database", "switchyard backup --on main --schema sales");
+  }
+  if (backup.clear && !backup.recipients.empty()) return usage("--clear and --recipient exclude each other", "");
+  return std::nullopt;
+}
+
+std::optional<Answer> read_restore(Fields& fields) {
+  RestoreCommand& restore = fields.restore;
+  restore.on = given(fields.on);
+  restore.repository = given(fields.repository);
+  restore.identity_file = given(fields.identity_file);
+  restore.into = given(fields.into);
+  restore.extract = given(fields.extract);
+  restore.at = given(fields.at);
+  if (!restore.on) {
+    return usage("which database?", "switchyard restore --on main; switchyard backup list shows what there is");
+  }
+  if (restore.into && restore.extract) return usage("--into and --extract exclude each other", "");
+  return std::nullopt;
+}
+
 std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) {
   if (auto wrong = read_settings(fields)) return *wrong;
   fields.global.config = given(fields.config);
@@ -352,6 +446,18 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   if (const auto migrate = migrate_action(app, name)) {  // first: it has an up and a status of its own
     if (auto wrong = read_migrate(fields, *migrate)) return *wrong;
     line.command = fields.migrate;
+  } else if (const auto backup = backup_action(app, name)) {
+    if (auto wrong = read_backup(fields, *backup)) return *wrong;
+    line.command = fields.backup;
+  } else if (name == "pgbackrest") {
+    return usage("pgbackrest needs a word behind it", "switchyard backup pgbackrest config|setup|run|check|info");
+  } else if (name == "restore") {
+    if (auto wrong = read_restore(fields)) return *wrong;
+    line.command = fields.restore;
+  } else if (name == "verify-backup") {
+    fields.verify.repository = given(fields.repository);
+    fields.verify.identity_file = given(fields.identity_file);
+    line.command = fields.verify;
   } else if (name == "up") {
     fields.up.persist = given(fields.persist);
     fields.up.http = given(fields.http);

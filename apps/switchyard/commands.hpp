@@ -35,6 +35,14 @@ namespace switchyard::cli {
 [[nodiscard]] ExitCode run_spool(const GlobalOptions& global, const SpoolOptions& options, const Console& console);
 [[nodiscard]] ExitCode run_migrate(const GlobalOptions& global, const MigrateCommand& options,
                                    const Console& console);
+[[nodiscard]] ExitCode run_backup(const GlobalOptions& global, const BackupCommand& options,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_pgbackrest(const GlobalOptions& global, const BackupCommand& options,
+                                      const Console& console);
+[[nodiscard]] ExitCode run_restore(const GlobalOptions& global, const RestoreCommand& options,
+                                   const Console& console);
+[[nodiscard]] ExitCode run_verify_backup(const GlobalOptions& global, const VerifyCommand& options,
+                                         const Console& console);
 [[nodiscard]] ExitCode run_maintenance(const GlobalOptions& global, const MaintenanceOptions& options,
                                        const Console& console);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options, const Console& console);

@@ -16,7 +16,7 @@ _switchyard() {
   local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|migrate|completion|version|help) command="$word"; break ;;
+      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|migrate|backup|restore|verify-backup|completion|version|help) command="$word"; break ;;
     esac
   done
   case "$previous" in
@@ -29,7 +29,7 @@ _switchyard() {
     --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
   esac
   case "$command" in
-    "") words="up gateway down status events query shell config route sql doctor health breaker migrate completion version help $global --version" ;;
+    "") words="up gateway down status events query shell config route sql doctor health breaker migrate backup restore verify-backup completion version help $global --version" ;;
     up) words="--detach --persist --http --gateway --no-private $global" ;;
     gateway) words="restart --listen --http --pgbouncer-ini --shards --takeover $global" ;;
     down) words="--timeout $global" ;;
@@ -38,12 +38,15 @@ _switchyard() {
     query) words="--on --read --csv --timeout $global" ;;
     shell|doctor|health) words="--on $global" ;;
     breaker) words="open close reset --on --replica --access $global" ;;
-    migrate) words="status new plan up validate repair baseline lint drift --on --target --out-of-order --placeholder --ignore --version --repeatable --jobs --lock-timeout --statement-timeout --baseline-on-migrate --no-validate --delete-missing $global" ;;
+    migrate) words="status new plan up validate repair baseline lint drift --on --target --out-of-order --placeholder --ignore --version --repeatable --jobs --lock-timeout --statement-timeout --baseline-on-migrate --no-validate --delete-missing --grants $global" ;;
     config) words="explain --all $global" ;;
     sql) words="explain --on $global" ;;
     route) words="explain --on --read --replica --max-lag --min-lsn --sql $global" ;;
     completion) words="bash zsh fish" ;;
-    help) words="up gateway down status events query shell config route sql doctor health breaker migrate completion version" ;;
+    backup) words="list prune keygen pgbackrest --on --repository --recipient --clear --schema --whole --jobs --no-checksums --prune --dry-run $global" ;;
+    restore) words="--on --from --repository --into --extract --at --confirm --globals --no-owner --identity-file $global" ;;
+    verify-backup) words="latest --on --repository --identity-file $global" ;;
+    help) words="up gateway down status events query shell config route sql doctor health breaker migrate backup restore verify-backup completion version" ;;
     *) words="$global" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -64,7 +67,8 @@ _switchyard() {
     'up:start everything' 'gateway:let PostgreSQL clients in' 'down:stop what up --detach started' 'status:databases, endpoints, pools' 'events:what happened lately'
     'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
     'route:where a statement would go' 'sql:what a statement is'
-    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'migrate:schemas of all databases' 'completion:print a completion script'
+    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'migrate:schemas of all databases' 'backup:dumps of all databases' 'restore:bring a database back'
+    'verify-backup:prove a backup' 'completion:print a completion script'
     'version:print the version' 'help:explain a command'
   )
   global=(
@@ -94,6 +98,15 @@ _switchyard() {
         sql) _arguments $global '1:what:(explain)' '--on[database]:database:_switchyard_databases' '2:sql:' ;;
         route) _arguments $global '1:what:(explain)' '--on[database]:database:_switchyard_databases' '--read[of a read view]' \
               '--replica[name or purpose]:replica:' '--max-lag[age of rows]:duration:' '--min-lsn[position]:lsn:' '--sql[statement]:sql:' ;;
+        backup) _arguments $global '*--on[database]:database:_switchyard_databases' '--repository[folder]:folder:_files -/' \
+          '*--recipient[public key of age]:key:' '--clear[not encrypted]' '--schema[this one alone]:schema:' '--whole[the whole database]' \
+          '--jobs[at a time]:number:' '--no-checksums[count rows only]' '--prune[afterwards]' '1:word:(list prune keygen pgbackrest)' ;;
+        restore) _arguments $global '--on[database]:database:_switchyard_databases' '--from[backup]:backup:' '--into[new database]:name:' \
+          '--repository[folder]:folder:_files -/' '--extract[only decrypt]:file:_files' '--at[moment]:time:' \
+          '--confirm[replace what is there]:database:_switchyard_databases' '--globals[roles first]' '--no-owner[owned by who restores]' \
+          '--identity-file[secret key]:file:_files' ;;
+        verify-backup) _arguments $global '*--on[database]:database:_switchyard_databases' '--repository[folder]:folder:_files -/' \
+          '--identity-file[secret key]:file:_files' '1:backup:(latest)' ;;
         migrate) _arguments $global '*--on[database]:database:_switchyard_databases' '--target[nothing later]:version:' \
               '--out-of-order[older ones as well]' '*--placeholder[name=value]:placeholder:' \
               '1:what:(status new plan up validate repair baseline lint drift)' '*:file:_files' ;;
@@ -131,12 +144,26 @@ complete -c switchyard -n '__fish_seen_subcommand_from migrate' -a 'status new p
 complete -c switchyard -n '__fish_seen_subcommand_from migrate' -l target -x -d 'nothing later than this version'
 complete -c switchyard -n '__fish_seen_subcommand_from migrate' -l out-of-order -d 'older ones as well'
 complete -c switchyard -n '__fish_seen_subcommand_from migrate' -l placeholder -x -d 'name=value'
+complete -c switchyard -n __fish_use_subcommand -a backup -d 'dumps of all databases'
+complete -c switchyard -n __fish_use_subcommand -a restore -d 'bring a database back'
+complete -c switchyard -n __fish_use_subcommand -a verify-backup -d 'prove a backup'
+complete -c switchyard -n '__fish_seen_subcommand_from backup' -a 'list prune keygen pgbackrest'
+complete -c switchyard -n '__fish_seen_subcommand_from backup' -l recipient -x -d 'public key of age'
+complete -c switchyard -n '__fish_seen_subcommand_from backup' -l schema -x -d 'this one alone'
+complete -c switchyard -n '__fish_seen_subcommand_from backup' -l prune -d 'afterwards'
+complete -c switchyard -n '__fish_seen_subcommand_from restore' -l from -x -d 'backup'
+complete -c switchyard -n '__fish_seen_subcommand_from restore' -l into -x -d 'new database'
+complete -c switchyard -n '__fish_seen_subcommand_from restore' -l extract -r -d 'only decrypt'
+complete -c switchyard -n '__fish_seen_subcommand_from restore' -l at -x -d 'moment'
+complete -c switchyard -n '__fish_seen_subcommand_from restore' -l confirm -x -d 'replace what is there'
+complete -c switchyard -n '__fish_seen_subcommand_from backup restore verify-backup' -l repository -r -d 'folder'
+complete -c switchyard -n '__fish_seen_subcommand_from restore verify-backup' -l identity-file -r -d 'secret key'
 complete -c switchyard -n __fish_use_subcommand -a completion -d 'print a completion script'
 complete -c switchyard -n __fish_use_subcommand -a version -d 'print the version'
 complete -c switchyard -n __fish_use_subcommand -a help -d 'explain a command'
 complete -c switchyard -n '__fish_seen_subcommand_from config' -a explain
 complete -c switchyard -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
-complete -c switchyard -n '__fish_seen_subcommand_from query shell route sql doctor health breaker migrate' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
+complete -c switchyard -n '__fish_seen_subcommand_from query shell route sql doctor health breaker migrate backup restore verify-backup' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -a 'open close reset'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l replica -x -d 'of this replica'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l access -x -a 'read write'

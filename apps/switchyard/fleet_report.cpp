@@ -5,6 +5,7 @@
 #include "http_client.hpp"
 #include "json_reader.hpp"
 
+#include <switchyard/backup/backup_state.hpp>
 #include <switchyard/http/live_fleet_source.hpp>
 
 namespace switchyard::cli {
@@ -13,6 +14,11 @@ namespace {
 
 Task<ExitCode> inspect(Fleet& fleet, FleetReport& report) {
   http::LiveFleetSource source(fleet);
+  const auto backups = backup::read_backup_status(fleet.config());
+  source.set_backups([&](const std::string& database) -> std::optional<BackupStatus> {
+    const auto at = backups.find(database);
+    return at == backups.end() ? std::nullopt : std::optional(at->second);
+  });
   report.health = *co_await source.health();
   report.status = source.status();
   co_return ExitCode::ok;

@@ -1,3 +1,4 @@
+#include "backup_watch.hpp"
 #include "commands.hpp"
 #include "fleet_choice.hpp"
 #include "gateway_door.hpp"
@@ -133,6 +134,8 @@ class GatewayProgram {
                      .own_databases = {}};
     door_ = GatewayDoor::open(*fleet, std::move(door)).value_or_throw();
     http::LiveFleetSource source(*fleet);
+    const BackupWatch backups(fleet->config());
+    source.set_backups([&backups](const std::string& database) { return backups.of(database); });
     source.set_door([this] { return door_->status(); });
     source.set_other_shards([this](const std::function<void(Fleet&)>& what) { door_->each_other_fleet(what); });
     const auto router = http::make_fleet_router(source);

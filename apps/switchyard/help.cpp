@@ -39,6 +39,9 @@ constexpr std::array kTopics{
   switchyard doctor                   find what is wrong with configuration and servers, and how to fix it
   switchyard spool                    writes that wait for a database that is away
   switchyard migrate                  schemas: status, new, plan, up, validate, repair, baseline, lint, drift
+  switchyard backup [list|prune]      dumps of all databases, encrypted if you like; pgBackRest
+  switchyard verify-backup            restore a backup on a private server and compare
+  switchyard restore --on DATABASE    bring a database or schema back
   switchyard maintenance begin|end    take a database out of service on purpose
   switchyard config explain           every setting, and where it came from
   switchyard down                     stop what `up --detach` started
@@ -137,7 +140,63 @@ database.NAME.migrations.locations): V1__words.sql, R__words.sql, callbacks, ref
       --ignore TYPE:STATE    as Flyway's ignoreMigrationPatterns: '*:missing'
       --lock-timeout T       a statement that waits longer gives way, and the script is run again (default 1s)
       --statement-timeout T  a statement that takes longer ends (default 5s; 0: no limit)
+      --grants               drift: owners and grants too
       --baseline-on-migrate  a database with tables and no history begins at --version (default 1)
+)help"},
+    Topic{
+        "backup",
+        R"help(switchyard backup [--on DATABASE]... [--repository DIR] [--recipient age1...]... [--jobs 2] [--prune]
+switchyard backup --on DATABASE --schema SCHEMA
+switchyard backup list|prune [--repository DIR] [--dry-run]
+switchyard backup keygen FILE
+switchyard backup pgbackrest config|setup|run|check|info
+
+Dumps every configured database (pg_dump), several at a time, and the roles of their servers, into a folder of
+backup.repository. A database that is a schema is dumped as its own role. Each dump is consistent in itself; dumps of
+several databases are not one moment.
+
+  list     what there is, how old, proven or not, damaged or interrupted
+  prune    removes what is older than database.NAME.backup.retention, never the newest, never the newest proven one
+  keygen   makes a key pair of age: the secret half goes to FILE, the public half (age1...) to standard output
+  pgbackrest
+           config  prints the configuration that the fleet file describes
+           setup   writes it, makes the stanza and tells what the server still needs
+           run     the next backup: full once a week, else incremental (--full: full)
+           check   archiving works; info: what there is
+
+      --recipient KEY    encrypt for this public key (default: backup.recipients); --clear: do not
+      --schema NAME      this schema alone
+      --whole            the whole database of one that is a schema
+      --no-checksums     keep numbers of rows only: a restore test compares less, and the tables are read once
+      --prune            prune afterwards
+
+  switchyard backup --repository /var/backups/wellwon
+  switchyard backup --on commerce
+)help"},
+    Topic{"restore",
+          R"help(switchyard restore --on DATABASE [--from BACKUP|latest] [--into NEW_DATABASE] [--confirm=DATABASE]
+switchyard restore --on DATABASE --extract FILE
+switchyard restore --on DATABASE --at "2026-11-22 01:00:00+00" [--into NEW_DATABASE|--extract FILE]
+
+Brings a database (or schema) back in one transaction, and compares it with what the backup says. A database that holds
+something is left alone unless --confirm names it; then what the backup holds replaces what is there, and what else is
+there stays.
+
+      --from BACKUP         one of `switchyard backup list` (default: the newest that holds it)
+      --into NEW_DATABASE   beside it, on the same server
+      --extract FILE        only decrypt: pg_restore reads the file
+      --at TIME             a moment between backups, from pgBackRest, by way of a private server
+      --globals             bring the server's roles back first
+      --no-owner            everything belongs to whoever restores
+      --identity-file FILE  the secret key (default: backup.identity)
+)help"},
+    Topic{"verify-backup", R"help(switchyard verify-backup [BACKUP|latest] [--on DATABASE]... [--identity-file FILE]
+
+Proves a backup: checks its files, restores it on a private server, and compares catalogue, numbers of rows and contents
+with what was there when it was made. The result is kept with the backup; `switchyard status` shows it.
+
+  switchyard verify-backup
+  switchyard verify-backup 20261122T013000Z --on main
 )help"},
     Topic{"maintenance", R"help(switchyard maintenance begin --on DATABASE [--for 30m]
 switchyard maintenance end --on DATABASE

@@ -176,6 +176,20 @@ EndpointStatus read_endpoint(const Reader& from) {
   return endpoint;
 }
 
+BackupStatus read_backup(const Reader& from) {
+  BackupStatus backup;
+  backup.repository = from.text("repository");
+  backup.last = from.text("last");
+  if (from.find("age_ms") != nullptr) backup.age = from.milliseconds("age_ms");
+  backup.bytes = from.number<std::uint64_t>("bytes");
+  backup.encrypted = from.truth("encrypted");
+  backup.proven = from.text("proven");
+  if (from.find("proven_age_ms") != nullptr) backup.proven_age = from.milliseconds("proven_age_ms");
+  backup.failed_proof = from.text("failed_proof");
+  backup.frequency = from.milliseconds("frequency_ms");
+  return backup;
+}
+
 WireDoorStatus read_door(const Reader& from) {
   WireDoorStatus door;
   door.addresses = from.texts("addresses");
@@ -251,6 +265,7 @@ Result<FleetStatus> read_fleet_status(std::string_view text) {
     database.hint = one.text("hint");
     database.maintenance = one.truth("maintenance");
     if (const json::value* spool = one.find("spool")) database.spool = read_spool(Reader(*spool));
+    if (const json::value* backup = one.find("backup")) database.backup = read_backup(Reader(*backup));
     one.each("endpoints", [&](const Reader& endpoint) { database.endpoints.push_back(read_endpoint(endpoint)); });
   });
   return status;

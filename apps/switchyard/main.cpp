@@ -39,6 +39,9 @@ ExitCode run(const CommandLine& line) {
     }
     ExitCode operator()(const SpoolOptions& options) const { return run_spool(global, options, console); }
     ExitCode operator()(const MigrateCommand& options) const { return run_migrate(global, options, console); }
+    ExitCode operator()(const BackupCommand& options) const { return run_backup(global, options, console); }
+    ExitCode operator()(const RestoreCommand& options) const { return run_restore(global, options, console); }
+    ExitCode operator()(const VerifyCommand& options) const { return run_verify_backup(global, options, console); }
     ExitCode operator()(const MaintenanceOptions& options) const {
       return run_maintenance(global, options, console);
     }

@@ -6,6 +6,7 @@
 #include "migrate_view.hpp"
 
 #include <switchyard/base/suggest.hpp>
+#include <switchyard/embedded/postgres_binaries.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/signals.hpp>
 #include <switchyard/runtime/task_tools.hpp>
@@ -256,15 +257,17 @@ struct Live {
   bool baselined = false;
 };
 
-Task<Live> read_live(Fleet& fleet, MigrationTarget& target, const schema::MigrateOptions& options) {
+Task<Live> read_live(Fleet& fleet, MigrationTarget& target, const schema::MigrateOptions& options,
+                     schema::Rights rights) {
   Live live;
+  live.server.rights = rights;
   schema::Migrator migrator(fleet, target, options);
   const auto state = co_await migrator.look();
   live.schema = state.schema;
   if (const auto version = schema::current_version(state.history)) live.version = version->text();
   live.baselined = std::ranges::any_of(state.history, [](const auto& row) { return row.type == "BASELINE"; });
   auto lease = co_await fleet.database(target.runs_on).value_or_throw().lease();
-  live.image = co_await schema::read_catalogue(lease, state.schema, target.table);
+  live.image = co_await schema::read_catalogue(lease, state.schema, target.table, rights);
   live.server.major_version =
       co_await lease.query_value<std::int32_t>("SELECT current_setting('server_version_num')::int / 10000");
   live.server.roles =
@@ -273,7 +276,8 @@ Task<Live> read_live(Fleet& fleet, MigrationTarget& target, const schema::Migrat
 }
 
 ExitCode drift(const FleetConfig& fleet, std::vector<MigrationTarget>& targets,
-               const schema::MigrateOptions& options, const GlobalOptions& global, const Console& console) {
+               const schema::MigrateOptions& options, schema::Rights rights, const GlobalOptions& global,
+               const Console& console) {
   std::vector<TargetView> views;
   for (MigrationTarget& target : targets) {
     TargetView& view = views.emplace_back(view_of(target));
@@ -281,7 +285,7 @@ ExitCode drift(const FleetConfig& fleet, std::vector<MigrationTarget>& targets,
     std::vector<MigrationTarget> one{target};
     const TaskFunction<TargetReport(Fleet&, MigrationTarget&)> work =
         [&](Fleet& own, MigrationTarget& which) -> Task<TargetReport> {
-      live = co_await read_live(own, which, options);
+      live = co_await read_live(own, which, options, rights);
       co_return TargetReport{};
     };
     auto reports = on_shard(schema::for_each_target(fleet, one, 1, work));
@@ -306,6 +310,12 @@ ExitCode drift(const FleetConfig& fleet, std::vector<MigrationTarget>& targets,
       continue;
     }
     view.drifts = schema::compare(*expected, live.image);
+    const auto installed = embedded::list_postgres();
+    if (std::ranges::find(installed, live.server.major_version, &embedded::PostgresBinaries::major) ==
+        installed.end()) {
+      view.ignored.push_back("the server is PostgreSQL " + std::to_string(live.server.major_version) +
+                             ", which is not installed here: another version may write definitions otherwise");
+    }
   }
   console.print(show_drift(views, global, console));
   const bool differs = std::ranges::any_of(views, [](const TargetView& one) { return !one.drifts.empty(); });
@@ -426,7 +436,10 @@ ExitCode run_migrate(const GlobalOptions& global, const MigrateCommand& command,
     case MigrateAction::up:
     case MigrateAction::repair:
     case MigrateAction::baseline: return change(choice->config, *targets, *options, command, global, console);
-    case MigrateAction::drift: return drift(choice->config, *targets, *options, global, console);
+    case MigrateAction::drift: {
+      const schema::Rights rights = command.grants ? schema::Rights::compared : schema::Rights::left_out;
+      return drift(choice->config, *targets, *options, rights, global, console);
+    }
     default: return look(choice->config, *targets, *options, command, global, console);
   }
 }

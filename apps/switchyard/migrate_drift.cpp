@@ -15,7 +15,7 @@ namespace {
 using embedded::quote_identifier;
 
 Task<schema::CatalogueImage> migrate_and_read(const FleetConfig& fleet, schema::MigrationTarget& target,
-                                              const schema::MigrateOptions& options) {
+                                              const schema::MigrateOptions& options, schema::Rights rights) {
   std::vector<schema::MigrationTarget> targets{target};
   const auto reports = co_await schema::migrate_all(fleet, targets, options, 1);
   const schema::TargetReport& report = reports.front();
@@ -23,7 +23,7 @@ Task<schema::CatalogueImage> migrate_and_read(const FleetConfig& fleet, schema::
   if (!report.problems.empty()) throw Error(ErrorKind::Config, report.problems.front());
   auto opened = Fleet::open(schema::config_for(fleet, target.runs_on)).value_or_throw();
   auto lease = co_await opened->database(target.runs_on).value_or_throw().lease();
-  auto image = co_await schema::read_catalogue(lease, report.schema, target.table);
+  auto image = co_await schema::read_catalogue(lease, report.schema, target.table, rights);
   lease.release();
   co_await opened->close();
   co_return image;
@@ -35,6 +35,11 @@ Result<schema::CatalogueImage> image_of_migrations(const FleetConfig& fleet, sch
                                                    const schema::MigrateOptions& options, const LiveServer& live) {
   embedded::ClusterOptions cluster_options;
   cluster_options.name = "drift";
+  // Of the live server's version where that is installed: another one may write a definition otherwise.
+  const auto installed = embedded::list_postgres();
+  if (std::ranges::find(installed, live.major_version, &embedded::PostgresBinaries::major) != installed.end()) {
+    cluster_options.binaries.major = live.major_version;
+  }
   auto cluster = embedded::PrivateCluster::start(std::move(cluster_options));
   if (!cluster.ok()) return cluster.error();
   embedded::PrivateServer& server = (*cluster)->primary();
@@ -59,7 +64,7 @@ Result<schema::CatalogueImage> image_of_migrations(const FleetConfig& fleet, sch
   unhurried.lock_timeout = unhurried.statement_timeout = "0";
   runtime::Shard shard;
   try {
-    return shard.run_until_complete(migrate_and_read(private_fleet, target, unhurried));
+    return shard.run_until_complete(migrate_and_read(private_fleet, target, unhurried, live.rights));
   } catch (const Error& error) {
     return error;
   }

@@ -16,6 +16,7 @@ namespace switchyard::cli {
 struct LiveServer {
   int major_version = 0;
   std::vector<std::string> roles;
+  schema::Rights rights = schema::Rights::left_out;
 };
 
 /// Starts a server, applies the migrations, reads what is there, and removes it all. Blocks; call it on no shard.

@@ -112,6 +112,36 @@ struct MigrateCommand {
   bool baseline_on_migrate = false;
   bool delete_missing = false;
   bool no_validate = false;
+  bool grants = false;  ///< drift: owners and grants too
+};
+enum class BackupAction : std::uint8_t { make, list, prune, keygen, config, setup, run, check, info };
+struct BackupCommand {
+  BackupAction action = BackupAction::make;
+  std::vector<std::string> on;            ///< databases; empty: all that are configured
+  std::optional<std::string> repository;  ///< instead of the configured ones
+  std::optional<std::string> schema;      ///< of the database that --on names
+  std::vector<std::string> recipients;    ///< instead of backup.recipients
+  std::string file;                       ///< of keygen
+  std::optional<std::uint32_t> jobs;
+  bool whole = false;  ///< the database of a database that is a schema
+  bool clear = false;
+  bool no_checksums = false;
+  bool prune = false;  ///< afterwards
+  bool dry_run = false;
+  bool full = false;  ///< of pgBackRest: not incremental
+};
+struct RestoreCommand {
+  std::optional<std::string> on;
+  std::string from = "latest";
+  std::optional<std::string> repository, identity_file, into, extract, at;
+  std::string confirm;  ///< the database's name, to replace what it holds
+  bool globals = false;
+  bool no_owner = false;
+};
+struct VerifyCommand {
+  std::string backup = "latest";
+  std::vector<std::string> on;
+  std::optional<std::string> repository, identity_file;
 };
 struct MaintenanceOptions {
   bool begin = true;
@@ -125,10 +155,11 @@ struct VersionOptions {};
 /// For completion scripts: prints the names of the configured databases.
 struct DatabaseNamesOptions {};
 
-using Command = std::variant<UpOptions, GatewayOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions,
-                             ShellOptions, ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
-                             RouteExplainOptions, SqlExplainOptions, SpoolOptions, MigrateCommand,
-                             MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
+using Command =
+    std::variant<UpOptions, GatewayOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
+                 ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions, RouteExplainOptions,
+                 SqlExplainOptions, SpoolOptions, MigrateCommand, BackupCommand, RestoreCommand, VerifyCommand,
+                 MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {
   GlobalOptions global;

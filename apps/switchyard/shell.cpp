@@ -1,6 +1,7 @@
 #include "commands.hpp"
 #include "fleet_choice.hpp"
 
+#include <switchyard/backup/client_environment.hpp>
 #include <switchyard/embedded/postgres_binaries.hpp>
 
 #include <unistd.h>
@@ -36,53 +37,15 @@ Result<const EndpointConfig*> find_endpoint(const FleetConfig& fleet, const std:
   return &database->primary;
 }
 
-void set(const char* name, const std::string& value) {
-  if (value.empty()) {
-    ::unsetenv(name);
-  } else {
-    ::setenv(name, value.c_str(), 1);
-  }
-}
-
-/// "-c search_path=commerce_schema", with the backslashes that libpq's options need.
-std::string session_options(const ConnectionOptions& options) {
-  std::string out = options.options;
-  for (const auto& [name, value] : options.settings) {
-    out += (out.empty() ? "-c " : " -c ") + name + '=';
-    for (const char c : value) {
-      if (c == ' ' || c == '\\') out += '\\';
-      out += c;
-    }
-  }
-  return out;
-}
-
 /// Everything goes by environment: arguments can be read by every user of the machine.
 void export_connection(const ConnectionOptions& options) {
-  std::string hosts, addresses, ports;
-  for (const HostSpec& host : options.hosts) {
-    hosts += (hosts.empty() ? "" : ",") + host.host;
-    addresses += (&host == &options.hosts.front() ? "" : ",") + host.hostaddr;
-    ports += (ports.empty() ? "" : ",") + std::to_string(host.port);
+  for (const auto& [name, value] : backup::libpq_variables(options, "switchyard shell")) {
+    if (value.empty()) {
+      ::unsetenv(name.c_str());
+    } else {
+      ::setenv(name.c_str(), value.c_str(), 1);
+    }
   }
-  set("PGHOST", hosts);
-  set("PGHOSTADDR", addresses.find_first_not_of(',') == std::string::npos ? "" : addresses);
-  set("PGPORT", ports);
-  set("PGDATABASE", options.dbname);
-  set("PGUSER", options.user);
-  const Secret& password = options.hosts.empty() ? options.password : options.hosts.front().password;
-  set("PGPASSWORD", password.reveal());
-  set("PGAPPNAME", options.application_name.empty() ? "switchyard shell" : options.application_name);
-  set("PGOPTIONS", session_options(options));
-  set("PGSSLMODE", options.was_given("sslmode") ? std::string(to_string(options.sslmode)) : "");
-  set("PGSSLCERT", options.sslcert);
-  set("PGSSLKEY", options.sslkey);
-  set("PGSSLROOTCERT", options.sslrootcert);
-  set("PGSSLCRL", options.sslcrl);
-  if (options.target_session_attrs != TargetSessionAttrs::any) {
-    set("PGTARGETSESSIONATTRS", std::string(to_string(options.target_session_attrs)));
-  }
-  ::unsetenv("PGSERVICE");
 }
 
 }  // namespace

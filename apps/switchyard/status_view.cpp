@@ -85,6 +85,38 @@ std::string notes(const FleetStatus& status, const Paint& paint) {
   return out.empty() ? out : "\n" + out;
 }
 
+std::string age_text(Duration age) {
+  if (age < std::chrono::minutes(1)) return "less than a minute";
+  return format_duration(std::chrono::duration_cast<std::chrono::minutes>(age));
+}
+
+/// The newest backup of each database, and the newest one that a restore test has proven.
+std::string backups(const FleetStatus& status, const Paint& paint) {
+  TextTable table({{"backup of"}, {"newest"}, {"age", Align::right}, {"size", Align::right}, {"proven"}});
+  for (const DatabaseStatus& database : status.databases) {
+    if (!database.backup) continue;
+    const BackupStatus& backup = *database.backup;
+    if (backup.last.empty()) {
+      table.add({{database.name, Tone::strong}, {"none", Tone::bad}, "", "", ""});
+      continue;
+    }
+    const bool late = backup.age && backup.frequency > Duration::zero() && *backup.age > 2 * backup.frequency;
+    Cell proven = {"never: switchyard verify-backup", Tone::quiet};
+    if (!backup.failed_proof.empty()) {
+      proven = {backup.failed_proof + " FAILED", Tone::bad};
+    } else if (!backup.proven.empty()) {
+      proven = {backup.proven + (backup.proven_age ? ", " + age_text(*backup.proven_age) + " ago" : ""),
+                Tone::good};
+    }
+    table.add({{database.name, Tone::strong},
+               backup.last + (backup.encrypted ? ", encrypted" : ""),
+               Cell(backup.age ? age_text(*backup.age) : "", late ? Tone::bad : Tone::plain),
+               readable_size(backup.bytes),
+               proven});
+  }
+  return table.empty() ? "" : "\n" + table.text(paint);
+}
+
 std::string door_line(const WireDoorStatus& door, const Paint& paint) {
   std::string text = "\ngateway";
   for (const std::string& address : door.addresses) text += "  " + paint(Tone::strong, address);
@@ -103,6 +135,17 @@ std::string short_duration(Duration duration) {
   std::array<char, 32> text;
   const char* format = ms < 10 ? "%.2f ms" : ms < 1000 ? "%.0f ms" : "%.2f s";
   const int length = std::snprintf(text.data(), text.size(), format, ms < 1000 ? ms : ms / 1000);
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::string readable_size(std::uint64_t bytes) {
+  constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  std::array<char, 32> text;
+  const int length =
+      std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
@@ -131,8 +174,8 @@ std::string status_view(const FleetStatus& status, const std::vector<HealthRepor
                  breaker_cell(endpoint)});
     }
   }
-  return table.text(paint) + (status.door ? door_line(*status.door, paint) : "") + troubles(reports, paint, width) +
-         notes(status, paint);
+  return table.text(paint) + (status.door ? door_line(*status.door, paint) : "") + backups(status, paint) +
+         troubles(reports, paint, width) + notes(status, paint);
 }
 
 std::string health_view(const FleetStatus& status, const std::vector<HealthReport>& reports, const Paint& paint,

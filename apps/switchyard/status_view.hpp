@@ -5,6 +5,7 @@
 
 #include <switchyard/fleet/status.hpp>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ namespace switchyard::cli {
 
 /// ok when everything that is configured serves, partial when some of it, unreachable when nothing does.
 [[nodiscard]] ExitCode health_exit_code(const FleetStatus& status, const std::vector<HealthReport>& reports);
+
+/// "812 B", "1.2 MB"
+[[nodiscard]] std::string readable_size(std::uint64_t bytes);
 
 /// "1.2 ms", "3.40 s"
 [[nodiscard]] std::string short_duration(Duration duration);

@@ -1,3 +1,4 @@
+#include "backup_watch.hpp"
 #include "commands.hpp"
 #include "detach.hpp"
 #include "fleet_choice.hpp"
@@ -216,6 +217,8 @@ class Up {
                                        .own_databases = own_databases()})
                 .value_or_throw();
     http::LiveFleetSource source(*fleet);
+    const BackupWatch backups(fleet->config());
+    source.set_backups([&backups](const std::string& database) { return backups.of(database); });
     const auto router = http::make_fleet_router(source);
     http::HttpServer server(std::move(listener), *router);
     if (http::is_loopback(server.address())) http::add_breaker_route(*router, *fleet);

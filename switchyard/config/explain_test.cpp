@@ -103,6 +103,7 @@ TEST(Settings, AndTheKeyTableAreTheSame) {
   DatabaseConfig database;
   database.name = "x";
   database.primary.options["host"];
+  database.migrations.placeholders["x"];
   ReplicaConfig replica;
   replica.name = "x";
   replica.endpoint.options["host"];

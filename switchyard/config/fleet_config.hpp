@@ -140,16 +140,37 @@ struct TelemetryConfig {
 struct MigrationsConfig {
   Setting<std::vector<std::string>> locations;  ///< folders; "classpath:db/migration" is understood
   Setting<bool> migrate_at_start = false;
-  Setting<std::string> baseline;        ///< the file that describes the state before the first migration
-  Setting<std::string> history_schema;  ///< empty = the database's schema
+  Setting<std::string> baseline;            ///< the file that describes the state before the first migration
+  Setting<std::string> history_schema;      ///< empty = the database's schema
+  Setting<std::vector<std::string>> after;  ///< databases whose migrations go first
+  std::map<std::string, Setting<std::string>> placeholders;  ///< ${schema} -> "commerce"
+  Setting<std::string> placeholder_prefix = std::string("${");
+  Setting<std::string> placeholder_suffix = std::string("}");
 };
 
+/// Of one database. An empty repository: that of the fleet.
 struct BackupConfig {
   Setting<Duration> frequency = Duration(std::chrono::hours(1));
   Setting<Duration> retention = Duration(std::chrono::hours(24 * 30));
   Setting<Duration> wal_retention = Duration(std::chrono::hours(24 * 7));
-  Setting<std::string> repository;         ///< folder or URL; empty = no backups are made
+  Setting<std::string> repository;         ///< folder of dumps
   Setting<std::string> second_repository;  ///< elsewhere
+  Setting<std::string> data_folder;        ///< of its server, on this machine, for pgBackRest; empty = not used
+  Setting<std::string> stanza;             ///< of pgBackRest; empty = the application's name
+};
+
+/// Of all databases.
+struct FleetBackupConfig {
+  Setting<std::string> repository;               ///< folder of dumps; empty = none are made
+  Setting<std::string> second_repository;        ///< elsewhere
+  Setting<std::vector<std::string>> recipients;  ///< age1...: public keys that dumps are encrypted for; empty = in
+                                                 ///< the clear
+  Setting<Secret> identity;                ///< AGE-SECRET-KEY-1...: opens them; a restore needs it, a backup not
+  Setting<std::uint32_t> jobs = 2u;        ///< databases at a time
+  Setting<bool> checksums = true;          ///< of every table's contents, for a restore test to compare
+  Setting<std::string> pgbackrest;         ///< pgBackRest's repository; empty = it is not used
+  Setting<std::string> pgbackrest_second;  ///< elsewhere
+  Setting<Secret> pgbackrest_passphrase;   ///< encrypts both; empty = in the clear
 };
 
 struct ReplicaConfig {
@@ -258,6 +279,7 @@ struct SWITCHYARD_API FleetConfig {
   Setting<std::string> http_address = std::string("127.0.0.1:8420");
   GatewayConfig gateway;
   TelemetryConfig telemetry;
+  FleetBackupConfig backup;
   Setting<std::string> vault_address;
   Setting<Secret> vault_token;
   std::map<std::string, Setting<std::string>> channels;  ///< alias -> topic: order-events -> commerce.orders

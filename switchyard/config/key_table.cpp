@@ -24,7 +24,7 @@ constexpr std::array kKeys{
     KeySpec{"fleet.share_budget", flag, "true", "processes on one machine share what the servers allow; false: pool.max is the only limit"},
     KeySpec{"fleet.shards", count, "1", "threads of one process", 1, 1024},
     KeySpec{"fleet.shutdown_timeout", duration, "10s", "how long a shutdown waits for running work"},
-    KeySpec{"fleet.roles", choice, "documents", "names of provisioned roles: commerce_user, or X_owner, X_migrator, X_app, X_ro", 0, 0, "documents|family", stored},
+    KeySpec{"fleet.roles", choice, "documents", "names of provisioned roles: commerce_user, or X_owner, X_migrator, X_app, X_ro; with family migrations are run as X_owner", 0, 0, "documents|family"},
     KeySpec{"fleet.migrations", list, "", "folders of migrations that name their database themselves (-- Target: reference)", 0, 0, "", active},
     KeySpec{"http.address", text, "127.0.0.1:8420", "address of the HTTP door"},
     KeySpec{"gateway.listen", list, "127.0.0.1:6433", "where PostgreSQL clients connect: HOST:PORT, PORT on 127.0.0.1, *:PORT for every address; [] for none"},
@@ -76,6 +76,15 @@ constexpr std::array kKeys{
     KeySpec{"telemetry.events_kept", count, "1000", "events that /api/events remembers", 1, 100'000},
     KeySpec{"telemetry.event_burst", count, "10", "log lines of one kind and database that may follow each other at once", 1, 10'000},
     KeySpec{"telemetry.event_interval", duration, "1s", "and then one line in this time; the next one says how many were left out"},
+    KeySpec{"backup.repository", text, "", "folder where `switchyard backup` keeps the dumps of all databases"},
+    KeySpec{"backup.second_repository", text, "", "folder elsewhere that gets a copy of each"},
+    KeySpec{"backup.recipients", list, "", "public keys of age (age1...) that dumps are encrypted for; empty: in the clear"},
+    KeySpec{"backup.identity", secret, "", "secret keys (AGE-SECRET-KEY-1...) that open them: ${file:/etc/switchyard/backup.key}; only restores need it"},
+    KeySpec{"backup.jobs", count, "2", "databases that are dumped at a time", 1, 64},
+    KeySpec{"backup.checksums", flag, "true", "a checksum of each table's contents is kept, for the restore test; false: rows are only counted"},
+    KeySpec{"backup.pgbackrest", text, "", "folder of pgBackRest's repository; empty: it is not used"},
+    KeySpec{"backup.pgbackrest_second", text, "", "folder of its second repository, elsewhere"},
+    KeySpec{"backup.pgbackrest_passphrase", secret, "", "pgBackRest encrypts both repositories with it"},
     KeySpec{"vault.address", text, "", "URL of the Vault server for ${vault:...}", 0, 0, "", stored},
     KeySpec{"vault.token", secret, "", "token for the Vault server", 0, 0, "", stored},
     KeySpec{"channels.*", text, "", "alias of a topic: order-events = \"commerce.orders\"", 0, 0, "", stored},
@@ -165,11 +174,17 @@ constexpr std::array kKeys{
     KeySpec{"database.*.migrations.migrate_at_start", flag, "false", "apply migrations before the application starts", 0, 0, "", active},
     KeySpec{"database.*.migrations.baseline", text, "", "file that describes the state before the first migration", 0, 0, "", active},
     KeySpec{"database.*.migrations.history_schema", text, "schema", "schema of the history table", 0, 0, "", active},
-    KeySpec{"database.*.backup.frequency", duration, "1h", "time between backups", 0, 0, "", stored},
-    KeySpec{"database.*.backup.retention", duration, "30d", "age at which backups are removed", 0, 0, "", stored},
-    KeySpec{"database.*.backup.wal_retention", duration, "7d", "how far back point-in-time recovery reaches", 0, 0, "", stored},
-    KeySpec{"database.*.backup.repository", text, "", "where backups go; empty: none are made", 0, 0, "", stored},
-    KeySpec{"database.*.backup.second_repository", text, "", "a copy elsewhere", 0, 0, "", stored},
+    KeySpec{"database.*.migrations.after", list, "", "databases whose migrations are applied first"},
+    KeySpec{"database.*.migrations.placeholders.*", text, "", "value of a placeholder of the scripts: ${NAME}"},
+    KeySpec{"database.*.migrations.placeholder_prefix", text, "${", "what a placeholder begins with"},
+    KeySpec{"database.*.migrations.placeholder_suffix", text, "}", "what it ends with"},
+    KeySpec{"database.*.backup.frequency", duration, "1h", "time between backups; status and alerts tell when one is overdue"},
+    KeySpec{"database.*.backup.retention", duration, "30d", "age at which backups are removed; 0: never"},
+    KeySpec{"database.*.backup.wal_retention", duration, "7d", "how far back point-in-time recovery reaches (pgBackRest)"},
+    KeySpec{"database.*.backup.repository", text, "the fleet's", "folder of its dumps"},
+    KeySpec{"database.*.backup.second_repository", text, "the fleet's", "folder elsewhere that gets a copy"},
+    KeySpec{"database.*.backup.data_folder", text, "", "data folder of its server on this machine, for pgBackRest; empty: not used"},
+    KeySpec{"database.*.backup.stanza", text, "the application", "pgBackRest's name of that server"},
 
     KeySpec{"database.*.replica.*.name", text, "purpose, or replica", "name of the replica, unique in its database"},
     KeySpec{"database.*.replica.*.dsn", dsn, "", "connection string of the replica"},
@@ -230,6 +245,7 @@ bool is_name(const std::vector<std::string_view>& parts, std::size_t index) {
   if (index == 1) return root == "database" || root == "server";
   if (root == "gateway") return index == 2 && (parts[1] == "database" || parts[1] == "user");
   if (parts[index - 1] == "options") return index == 3 || index == 5;
+  if (index == 4) return root == "database" && parts[2] == "migrations" && parts[3] == "placeholders";
   return index == 3 && root == "database" && parts[2] == "replica";
 }
 

@@ -580,6 +580,10 @@ class Loader {
     database.profile = profile_of(name);
     apply_profile(database, fleet_);
     add_options(prefix, database.primary);
+    const std::string placeholders = prefix + "migrations.placeholders.";
+    for (const auto& [path, values] : layers_.all()) {
+      if (path.starts_with(placeholders)) database.migrations.placeholders[path.substr(placeholders.size())];
+    }
     visit_database(prefix, database, fill);
     require_variables(prefix, database.primary);
     if (!database.when_down.is_set() && database.confidential.value && database.when_down == WhenDown::spool) {

@@ -109,11 +109,19 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "migrations.migrate_at_start", database.migrations.migrate_at_start);
   visit(prefix + "migrations.baseline", database.migrations.baseline);
   visit(prefix + "migrations.history_schema", database.migrations.history_schema);
+  visit(prefix + "migrations.after", database.migrations.after);
+  for (auto& [name, setting] : database.migrations.placeholders) {
+    visit(prefix + "migrations.placeholders." + name, setting);
+  }
+  visit(prefix + "migrations.placeholder_prefix", database.migrations.placeholder_prefix);
+  visit(prefix + "migrations.placeholder_suffix", database.migrations.placeholder_suffix);
   visit(prefix + "backup.frequency", database.backup.frequency);
   visit(prefix + "backup.retention", database.backup.retention);
   visit(prefix + "backup.wal_retention", database.backup.wal_retention);
   visit(prefix + "backup.repository", database.backup.repository);
   visit(prefix + "backup.second_repository", database.backup.second_repository);
+  visit(prefix + "backup.data_folder", database.backup.data_folder);
+  visit(prefix + "backup.stanza", database.backup.stanza);
 }
 
 template <class Gateway, class Visitor>
@@ -190,6 +198,15 @@ void visit_fleet(Fleet& fleet, Visitor& visit) {
   visit("telemetry.events_kept", fleet.telemetry.events_kept);
   visit("telemetry.event_burst", fleet.telemetry.event_burst);
   visit("telemetry.event_interval", fleet.telemetry.event_interval);
+  visit("backup.repository", fleet.backup.repository);
+  visit("backup.second_repository", fleet.backup.second_repository);
+  visit("backup.recipients", fleet.backup.recipients);
+  visit("backup.identity", fleet.backup.identity);
+  visit("backup.jobs", fleet.backup.jobs);
+  visit("backup.checksums", fleet.backup.checksums);
+  visit("backup.pgbackrest", fleet.backup.pgbackrest);
+  visit("backup.pgbackrest_second", fleet.backup.pgbackrest_second);
+  visit("backup.pgbackrest_passphrase", fleet.backup.pgbackrest_passphrase);
   visit("vault.address", fleet.vault_address);
   visit("vault.token", fleet.vault_token);
   for (auto& [alias, topic] : fleet.channels) visit("channels." + alias, topic);

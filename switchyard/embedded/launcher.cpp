@@ -42,7 +42,9 @@ struct Prepared {
   char* const* environment;
   const char* folder;
   const Account* account;
-  int output;  ///< >= 10
+  int output;  ///< >= 10, or -1, and so the next two
+  int errors;
+  int input;
   int report;  ///< >= 10
   pid_t parent;
 };
@@ -66,9 +68,9 @@ constexpr int kReport = 3;  // where the child keeps the report pipe
   setsid();
   dup3(spec.report, kReport, O_CLOEXEC);
   const int null = open("/dev/null", O_RDWR);
-  dup2(null, STDIN_FILENO);
+  dup2(spec.input >= 0 ? spec.input : null, STDIN_FILENO);
   dup2(spec.output >= 0 ? spec.output : null, STDOUT_FILENO);
-  dup2(spec.output >= 0 ? spec.output : null, STDERR_FILENO);
+  dup2(spec.errors >= 0 ? spec.errors : STDOUT_FILENO, STDERR_FILENO);
   if (syscall(SYS_close_range, kReport + 1, ~0U, 0) != 0) {
     for (int descriptor = kReport + 1; descriptor < 65536; ++descriptor) close(descriptor);
   }
@@ -129,6 +131,8 @@ Result<Process> fork_and_exec(const LaunchSpec& spec) {
   }
   const int report = duplicate_high(pipe_ends[1]);
   const int output = spec.output >= 0 ? duplicate_high(spec.output) : -1;
+  const int errors = spec.errors >= 0 ? duplicate_high(spec.errors) : -1;
+  const int input = spec.input >= 0 ? duplicate_high(spec.input) : -1;
   close(pipe_ends[1]);
 
   std::vector<std::string> arguments{spec.program};
@@ -142,6 +146,8 @@ Result<Process> fork_and_exec(const LaunchSpec& spec) {
                           .folder = spec.working_folder.c_str(),
                           .account = spec.account ? &*spec.account : nullptr,
                           .output = output,
+                          .errors = errors,
+                          .input = input,
                           .report = report,
                           .parent = getpid()};
 
@@ -149,7 +155,9 @@ Result<Process> fork_and_exec(const LaunchSpec& spec) {
   if (child == 0) become(prepared);
   const int fork_error = errno;
   close(report);
-  if (output >= 0) close(output);
+  for (const int descriptor : {output, errors, input}) {
+    if (descriptor >= 0) close(descriptor);
+  }
   if (child < 0) {
     close(pipe_ends[0]);
     return Error(ErrorKind::Unavailable, "cannot start " + spec.program + ": fork: " + text_of(fork_error));

@@ -25,6 +25,8 @@ struct LaunchSpec {
   std::string working_folder = "/";
   std::optional<Account> account;  ///< nothing: as the caller
   int output = -1;                 ///< becomes stdout and stderr, stays the caller's; -1: /dev/null
+  int errors = -1;                 ///< becomes stderr instead; -1: as output
+  int input = -1;                  ///< becomes stdin; -1: /dev/null
 };
 
 /// PATH, HOME and locale, and none of the caller's PG* variables: libpq inside a server (replication) and

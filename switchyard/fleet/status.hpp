@@ -152,6 +152,19 @@ struct SpoolStatus {
   std::string last_error;  ///< of opening or draining; empty after a success
 };
 
+/// What is in the backup repository of a database.
+struct BackupStatus {
+  std::string repository;
+  std::string last;             ///< name of the newest usable backup; empty: there is none
+  std::optional<Duration> age;  ///< of the moment it shows
+  std::uint64_t bytes = 0;      ///< of its dump
+  bool encrypted = false;
+  std::string proven;                  ///< name of the newest one that a restore test has proven; empty: none
+  std::optional<Duration> proven_age;  ///< since that test
+  std::string failed_proof;            ///< name of the newest one that did not stand the test, if no later one did
+  Duration frequency{};                ///< how often one is wanted
+};
+
 struct DatabaseStatus {
   std::string name;
   bool configured = false;
@@ -164,6 +177,7 @@ struct DatabaseStatus {
   bool maintenance = false;
   bool paused = false;                    ///< Fleet::pause
   std::optional<SpoolStatus> spool;       ///< of a database with when_down = "spool"
+  std::optional<BackupStatus> backup;     ///< of a database with a backup repository, where somebody looks at it
   std::vector<EndpointStatus> endpoints;  ///< primary first
   std::uint64_t retries = 0;              ///< operations and transactions that were run again
   std::uint64_t retries_refused = 0;      ///< that were not, because the retry budget was used up

@@ -1,5 +1,6 @@
 #include <switchyard/http/documents.hpp>
 
+#include <switchyard/base/units.hpp>
 #include <switchyard/http/json_writer.hpp>
 
 #include <algorithm>
@@ -199,6 +200,16 @@ void write_spool(JsonWriter& json, const SpoolStatus& spool) {
       .end_object();
 }
 
+void write_backup(JsonWriter& json, const BackupStatus& backup) {
+  json.key("backup").begin_object().member("repository", backup.repository).member("last", backup.last);
+  if (backup.age) json.member("age_ms", milliseconds(*backup.age));
+  json.member("bytes", backup.bytes).member("encrypted", backup.encrypted).member("proven", backup.proven);
+  if (backup.proven_age) json.member("proven_age_ms", milliseconds(*backup.proven_age));
+  json.member("failed_proof", backup.failed_proof)
+      .member("frequency_ms", milliseconds(backup.frequency))
+      .end_object();
+}
+
 void write_door(JsonWriter& json, const WireDoorStatus& door) {
   json.key("gateway").begin_object().key("addresses").begin_array();
   for (const std::string& address : door.addresses) json.value(address);
@@ -240,10 +251,33 @@ struct ConnectionSum {
 
 }  // namespace
 
+namespace {
+
+/// What is wrong with the backups. One that is late by as much as their frequency is missing.
+std::string note_of(const BackupStatus& backup, const std::string& database) {
+  const std::string make = "switchyard backup --on " + database;
+  if (backup.last.empty()) return "there is no backup in " + backup.repository + ": " + make;
+  if (!backup.failed_proof.empty()) {
+    return "the backup " + backup.failed_proof + " did not stand its restore test: switchyard backup list";
+  }
+  if (backup.frequency > Duration::zero() && backup.age && *backup.age > 2 * backup.frequency) {
+    const auto age = std::chrono::duration_cast<std::chrono::minutes>(*backup.age);
+    return "the last backup is " + format_duration(age) + " old, wanted is one every " +
+           format_duration(backup.frequency) + ": " + make;
+  }
+  return {};
+}
+
+}  // namespace
+
 std::string note_of(const DatabaseStatus& database) {
   if (database.maintenance) return "in maintenance";
   if (!database.note.empty())
     return database.hint.empty() ? database.note : database.note + " (" + database.hint + ")";
+  if (database.backup) {
+    const std::string about = note_of(*database.backup, database.name);
+    if (!about.empty()) return about;
+  }
   if (!database.spool) return {};
   const SpoolStatus& spool = *database.spool;
   if (spool.state == "spooling") {
@@ -394,6 +428,7 @@ std::string fleet_json(const FleetStatus& status) {
         .member("hint", database.hint)
         .member("maintenance", database.maintenance);
     if (database.spool) write_spool(json, *database.spool);
+    if (database.backup) write_backup(json, *database.backup);
     json.key("endpoints").begin_array();
     for (const EndpointStatus& endpoint : database.endpoints) write_endpoint(json, endpoint);
     json.end_array().end_object();
@@ -412,7 +447,7 @@ std::string utc_text(std::chrono::system_clock::time_point moment) {
   std::array<char, 40> text{};
   std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                static_cast<int>(time.minutes().count()), static_cast<int>(time.minutes().count()),
                 static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
   return text.data();
 }

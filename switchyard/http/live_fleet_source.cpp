@@ -30,6 +30,7 @@ FleetStatus LiveFleetSource::status() const {
   if (others_) others_([&](Fleet& other) { fleet::add(status, other.status()); });
   if (door_) status.door = door_();
   for (DatabaseStatus& database : status.databases) {
+    if (backups_) database.backup = backups_(database.name);
     if (!database.endpoints.empty() && database.endpoints.front().role == EndpointRole::primary) continue;
     EndpointStatus missing;
     missing.name = "primary";

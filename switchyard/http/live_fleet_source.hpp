@@ -30,6 +30,11 @@ class SWITCHYARD_API LiveFleetSource final : public FleetSource {
   using EachFleet = std::function<void(const std::function<void(Fleet&)>&)>;
   void set_other_shards(EachFleet each) { others_ = std::move(each); }
 
+  /// Nor are the backups. `status` gives what is known of a database's; it must not block.
+  void set_backups(std::function<std::optional<BackupStatus>(const std::string& database)> status) {
+    backups_ = std::move(status);
+  }
+
   [[nodiscard]] FleetStatus status() const override;
   Task<std::shared_ptr<const HealthReports>> health() override;
   [[nodiscard]] FleetStatistics statistics() const override;
@@ -49,6 +54,7 @@ class SWITCHYARD_API LiveFleetSource final : public FleetSource {
   Duration check_timeout_;
   std::function<WireDoorStatus()> door_;
   EachFleet others_;
+  std::function<std::optional<BackupStatus>(const std::string& database)> backups_;
   std::shared_ptr<const HealthReports> last_;
   runtime::AsyncEvent checked_;
   runtime::OwnedTask checking_;

@@ -136,6 +136,17 @@ constexpr Metric kDoorRefused{Kind::counter, "switchyard.gateway.refused", "{con
                               "Connections that ended before they could send a statement."};
 constexpr Metric kDoorCancels{Kind::counter, "switchyard.gateway.cancels", "{request}",
                               "Cancel requests, by whether they named a client."};
+constexpr Metric kBackupAge{Kind::gauge, "switchyard.backup.age", "s",
+                            "Since the moment that the newest backup shows; absent while there is none.",
+                            kNanosecond};
+constexpr Metric kBackupProvenAge{Kind::gauge, "switchyard.backup.proven_age", "s",
+                                  "Since a restore test last proved a backup; absent while none is proven.",
+                                  kNanosecond};
+constexpr Metric kBackupFrequency{Kind::gauge, "switchyard.backup.frequency", "s", "How often a backup is wanted.",
+                                  kNanosecond};
+constexpr Metric kBackupBytes{Kind::gauge, "switchyard.backup.size", "By", "Of the newest backup's dump."};
+constexpr Metric kBackupFailedProof{Kind::gauge, "switchyard.backup.failed_proof", "1",
+                                    "1: the newest tested backup did not stand its restore test."};
 constexpr Metric kSpoolEntries{Kind::gauge, "switchyard.spool.entries", "{entry}",
                                "Writes that wait in the spool."};
 constexpr Metric kSpoolBytes{Kind::gauge, "switchyard.spool.size", "By", "Their size."};
@@ -376,6 +387,15 @@ void add_door(Families& families, const WireDoorStatus& door) {
   families.add(kDoorCancels, {{"outcome", "stray"}}, door.stray_cancels);
 }
 
+void add_backup(Families& families, const std::string& database, const BackupStatus& backup) {
+  const Labels label{{"database", database}};
+  if (backup.age) families.add(kBackupAge, label, *backup.age);
+  if (backup.proven_age) families.add(kBackupProvenAge, label, *backup.proven_age);
+  families.add(kBackupFrequency, label, backup.frequency);
+  if (!backup.last.empty()) families.add(kBackupBytes, label, backup.bytes);
+  families.add(kBackupFailedProof, label, std::uint64_t{backup.failed_proof.empty() ? 0U : 1U});
+}
+
 void add_spool(Families& families, const DatabaseStatus& database) {
   const Labels label{{"database", database.name}};
   families.add(kMaintenance, label, std::uint64_t{database.maintenance ? 1u : 0u});
@@ -414,6 +434,7 @@ std::string metrics_text(const MetricsInput& input) {
       add_replication(families, {{"database", database.name}, {"pool", name}}, endpoint);
     }
     if (database.configured) add_spool(families, database);
+    if (database.backup) add_backup(families, database.name, *database.backup);
     if (database.configured) families.add(kRetriesRefused, {{"database", database.name}}, database.retries_refused);
     add_up(families, database, input.reports);
   }

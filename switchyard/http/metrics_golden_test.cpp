@@ -41,6 +41,13 @@ telemetry::OperationTotals some_operations() {
 FakeSource busy_fleet() {
   FakeSource source = parafort();
   for (DatabaseStatus& database : source.fleet.databases) {
+    database.backup = BackupStatus{.repository = "/backups",
+                                   .last = "20261122T013000Z",
+                                   .age = 60s,
+                                   .bytes = 9,
+                                   .proven = "20261121T013000Z",
+                                   .proven_age = 3600s,
+                                   .frequency = 3600s};
     database.spool = SpoolStatus{.fallback = "main", .state = "spooling", .entries = 3, .bytes = 900, .age = 5s};
     for (EndpointStatus& endpoint : database.endpoints) {
       endpoint.replication = ReplicationStatus{.observed = true, .reachable = true, .lag = 1s, .lag_bytes = 7};

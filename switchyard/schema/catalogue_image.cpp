@@ -83,14 +83,56 @@ SELECT 'extension ' || quote_ident(e.extname), '' FROM pg_extension e
 WHERE $1 = '' AND e.extname NOT IN ('plpgsql', 'pg_stat_statements')
 )";
 
+/// The same parameters. What an owner may do by being it is left out, however it is written.
+constexpr std::string_view kRights = R"(
+WITH n AS (
+  SELECT * FROM pg_namespace
+  WHERE CASE WHEN $1 <> '' THEN nspname = $1
+        ELSE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'switchyard') END),
+e AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
+r AS (
+  SELECT c.*, format('%I.%I', n.nspname, c.relname) AS full_name FROM pg_class c JOIN n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND NOT starts_with(c.relname, $2)
+    AND (SELECT count(*) FROM e WHERE classid = 'pg_class'::regclass AND objid = c.oid) = 0),
+o AS (
+  SELECT 'schema ' || quote_ident(nspname) AS object, nspowner AS owner, coalesce(nspacl, acldefault('n', nspowner)) AS acl FROM n
+  UNION ALL
+  SELECT CASE relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || full_name, relowner,
+         coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)) FROM r
+  UNION ALL
+  SELECT 'function ' || p.oid::regprocedure, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+  FROM pg_proc p JOIN n ON n.oid = p.pronamespace
+  WHERE (SELECT count(*) FROM e WHERE classid = 'pg_proc'::regclass AND objid = p.oid) = 0
+  UNION ALL
+  SELECT 'type ' || format('%I.%I', n.nspname, t.typname), t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+  FROM pg_type t JOIN n ON n.oid = t.typnamespace
+  WHERE t.typtype IN ('e', 'd', 'r') AND (SELECT count(*) FROM e WHERE classid = 'pg_type'::regclass AND objid = t.oid) = 0),
+g AS (
+  SELECT object, owner, (aclexplode(acl)).* FROM o
+  UNION ALL
+  SELECT 'column ' || r.full_name || '.' || quote_ident(a.attname), r.relowner, (aclexplode(a.attacl)).*
+  FROM r JOIN pg_attribute a ON a.attrelid = r.oid WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attacl IS NOT NULL)
+SELECT 'owner of ' || object AS object, pg_get_userbyid(owner)::text AS definition FROM o
+UNION ALL
+SELECT 'grants on ' || object, string_agg(one, ', ' ORDER BY one) FROM (
+  SELECT object, privilege_type || ' to ' || CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END ||
+         CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS one
+  FROM g WHERE grantee <> owner) given GROUP BY object
+)";
+
 }  // namespace
 
-Task<CatalogueImage> read_catalogue(Querier& querier, std::string schema, std::string history_table) {
+Task<CatalogueImage> read_catalogue(Querier& querier, std::string schema, std::string history_table,
+                                    Rights rights) {
   // What a definition leaves unqualified depends on the search_path.
   co_await querier.script("SET search_path = ''");
   const auto entries = co_await querier.query<Entry>(kImage, schema, history_table);
   CatalogueImage image;
   for (const Entry& one : entries) image[one.object] = one.definition;
+  if (rights == Rights::compared) {
+    const auto held = co_await querier.query<Entry>(kRights, schema, history_table);
+    for (const Entry& one : held) image[one.object] = one.definition;
+  }
   co_return image;
 }
 

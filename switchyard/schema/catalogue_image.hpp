@@ -18,8 +18,13 @@ using CatalogueImage = std::map<std::string, std::string>;
 /// Tables, columns, constraints, indexes, views, sequences, functions, triggers, rules, types, policies and
 /// extensions of a schema, or, when it is empty, of all but PostgreSQL's and Switchyard's own. Left out: what
 /// belongs to an extension, and tables whose name begins with `history_table`.
+///
+/// With Rights::compared also who owns and may use schemas, tables, columns, sequences, functions and types: "owner
+/// of table public.orders" -> "commerce_owner", "grants on table public.orders" -> "SELECT to commerce_ro".
+enum class Rights : std::uint8_t { left_out, compared };
 [[nodiscard]] SWITCHYARD_API Task<CatalogueImage> read_catalogue(Querier& querier, std::string schema,
-                                                                 std::string history_table);
+                                                                 std::string history_table,
+                                                                 Rights rights = Rights::left_out);
 
 enum class DriftKind : std::uint8_t { missing, unexpected, different };
 

@@ -14,21 +14,44 @@ namespace {
 using namespace schema;
 using embedded::TestDatabase;
 
-CatalogueImage image_of(const TestDatabase& database) {
+CatalogueImage image_of(const TestDatabase& database, Rights rights = Rights::left_out) {
   Sources sources;
   sources.file = "test.toml";
   sources.file_text =
       "[fleet]\napplication = \"test\"\n[database.main]\ndsn = \"" + database.endpoint().uri() + "\"\n";
   const FleetConfig config = load_config(sources).value_or_throw();
   runtime::Shard shard;
-  return shard.run_until_complete([](const FleetConfig& with) -> Task<CatalogueImage> {
+  return shard.run_until_complete([](const FleetConfig& with, Rights wanted) -> Task<CatalogueImage> {
     auto fleet = Fleet::open(config_for(with, "main")).value_or_throw();
     auto lease = co_await fleet->database("main").value_or_throw().lease();
-    auto image = co_await read_catalogue(lease, "public", "flyway_schema_history");
+    auto image = co_await read_catalogue(lease, "public", "flyway_schema_history", wanted);
     lease.release();
     co_await fleet->close();
     co_return image;
-  }(config));
+  }(config, rights));
+}
+
+TEST(Catalogue, ComparesOwnersAndGrantsWhenThatIsWanted) {
+  TestDatabase one, other;
+  for (TestDatabase* database : {&one, &other}) {
+    database->execute(
+        "CREATE TABLE t (id int); CREATE SEQUENCE s; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+  }
+  EXPECT_EQ(image_of(one, Rights::compared), image_of(other, Rights::compared));
+  // The owner's own, written out, is what he has anyway.
+  other.execute("GRANT ALL ON t TO CURRENT_USER");
+  EXPECT_EQ(image_of(one, Rights::compared), image_of(other, Rights::compared));
+  other.execute(
+      "GRANT SELECT ON t TO PUBLIC; GRANT UPDATE (id) ON t TO pg_monitor; ALTER SEQUENCE s OWNER TO "
+      "pg_database_owner; REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC");
+  EXPECT_TRUE(compare(image_of(one), image_of(other)).empty());
+  std::vector<std::string> objects;
+  for (const Drift& drift : compare(image_of(one, Rights::compared), image_of(other, Rights::compared))) {
+    objects.push_back(drift.object);
+  }
+  EXPECT_THAT(objects,
+              ::testing::UnorderedElementsAre("grants on table public.t", "grants on column public.t.id",
+                                              "owner of sequence public.s", "grants on function public.f()"));
 }
 
 TEST(Catalogue, OfEqualDatabasesIsEqual) {

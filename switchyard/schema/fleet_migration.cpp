@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace switchyard::inline v0::schema {
@@ -28,14 +29,50 @@ std::string place_of(const FleetConfig& fleet, const MigrationTarget& target) {
 /// Targets of one place, in order.
 using Line = std::vector<std::size_t>;
 
+constexpr Duration kLook = std::chrono::milliseconds(10);  // how soon it is seen that others have ended
+
+enum class Progress : std::uint8_t { waits, runs, ended };
+
 struct Work {
   const FleetConfig& fleet;
   std::vector<MigrationTarget>& targets;
   const TaskFunction<TargetReport(Fleet&, MigrationTarget&)>& function;
+  AfterFailure after;
   std::vector<Line> lines;
-  std::size_t next = 0;
+  std::vector<Progress> progress;  ///< of a line
   std::vector<TargetReport> reports;
 };
+
+/// The line in which a database's migrations are; nothing if none of this run are its.
+std::optional<std::size_t> line_of(const Work& work, const std::string& database) {
+  for (std::size_t i = 0; i < work.lines.size(); ++i) {
+    for (const std::size_t index : work.lines[i]) {
+      if (work.targets[index].database == database) return i;
+    }
+  }
+  return std::nullopt;
+}
+
+/// All that its targets come after have ended. Within a line the order is that of the configuration.
+bool may_begin(const Work& work, std::size_t line) {
+  return std::ranges::all_of(work.lines[line], [&](std::size_t index) {
+    return std::ranges::all_of(work.targets[index].after, [&](const std::string& before) {
+      const auto other = line_of(work, before);
+      return !other || *other == line || work.progress[*other] == Progress::ended;
+    });
+  });
+}
+
+/// The first database before this one whose migrations failed.
+std::string failed_before(const Work& work, const MigrationTarget& target) {
+  if (work.after == AfterFailure::go_on) return {};
+  for (const std::string& before : target.after) {
+    for (std::size_t i = 0; i < work.targets.size(); ++i) {
+      if (work.targets[i].database == before && !work.reports[i].ok()) return before;
+    }
+  }
+  return {};
+}
 
 Task<TargetReport> with_own_fleet(Work& work, MigrationTarget& target) {
   auto fleet = Fleet::open(config_for(work.fleet, target.runs_on)).value_or_throw();
@@ -45,12 +82,27 @@ Task<TargetReport> with_own_fleet(Work& work, MigrationTarget& target) {
 }
 
 Task<void> worker(Work& work) {
-  while (work.next < work.lines.size()) {
-    const Line& line = work.lines[work.next++];
-    for (const std::size_t index : line) {
+  for (;;) {
+    const auto waits = [&](std::size_t line) { return work.progress[line] == Progress::waits; };
+    std::size_t next = 0;
+    bool any = false;
+    while (next < work.lines.size() && !(waits(next) && may_begin(work, next))) any = waits(next++) || any;
+    if (next == work.lines.size()) {
+      if (!any) co_return;
+      co_await sleep(kLook);  // somebody else runs what these come after
+      continue;
+    }
+    work.progress[next] = Progress::runs;
+    for (const std::size_t index : work.lines[next]) {
       MigrationTarget& target = work.targets[index];
-      auto done = co_await as_result(with_own_fleet(work, target));
       TargetReport& report = work.reports[index];
+      if (const std::string before = failed_before(work, target); !before.empty()) {
+        report.database = target.database;
+        report.error =
+            Error(ErrorKind::Unavailable, "not begun: the migrations of " + before + ", which go first, failed");
+        continue;
+      }
+      auto done = co_await as_result(with_own_fleet(work, target));
       if (done.ok()) {
         report = std::move(*done);
       } else {
@@ -58,6 +110,7 @@ Task<void> worker(Work& work) {
         report.error = done.error();
       }
     }
+    work.progress[next] = Progress::ended;
   }
 }
 
@@ -93,14 +146,15 @@ FleetConfig config_for(const FleetConfig& fleet, const std::string& database) {
 
 Task<std::vector<TargetReport>> for_each_target(
     const FleetConfig& fleet, std::vector<MigrationTarget>& targets, std::size_t jobs,
-    const TaskFunction<TargetReport(Fleet&, MigrationTarget&)>& function) {
-  Work work{fleet, targets, function, {}, 0, std::vector<TargetReport>(targets.size())};
+    const TaskFunction<TargetReport(Fleet&, MigrationTarget&)>& function, AfterFailure after) {
+  Work work{fleet, targets, function, after, {}, {}, std::vector<TargetReport>(targets.size())};
   std::map<std::string, std::size_t> lines;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const auto [at, fresh] = lines.emplace(place_of(fleet, targets[i]), work.lines.size());
     if (fresh) work.lines.emplace_back();
     work.lines[at->second].push_back(i);
   }
+  work.progress.assign(work.lines.size(), Progress::waits);
   std::vector<Task<void>> workers;
   for (std::size_t i = 0; i < std::clamp<std::size_t>(jobs, 1, std::max<std::size_t>(work.lines.size(), 1)); ++i) {
     workers.push_back(worker(work));
@@ -166,7 +220,7 @@ Task<std::vector<TargetReport>> migrate_all(const FleetConfig& fleet, std::vecto
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (!done[i]) rest.push_back(targets[i]);
   }
-  auto reports = co_await for_each_target(fleet, rest, jobs, work);
+  auto reports = co_await for_each_target(fleet, rest, jobs, work, AfterFailure::stop);
   std::vector<TargetReport> all_reports;
   auto next = reports.begin();
   for (std::optional<TargetReport>& one : done) all_reports.push_back(one ? std::move(*one) : std::move(*next++));

@@ -12,6 +12,7 @@
 #include <switchyard/schema/targets.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,15 @@ namespace switchyard::inline v0::schema {
 [[nodiscard]] SWITCHYARD_API FleetConfig config_for(const FleetConfig& fleet, const std::string& database);
 
 /// Calls `work` for each target with a fleet opened for it, at most `jobs` at a time. Targets on one schema of one
-/// database wait for each other. Exceptions of `work` become the error of its report. Call it on a shard.
+/// database wait for each other, and each for those that it comes after (MigrationTarget::after). Exceptions of
+/// `work` become the error of its report. Call it on a shard.
+enum class AfterFailure : std::uint8_t {
+  go_on,
+  stop,  ///< a target that comes after one that failed is not begun
+};
 [[nodiscard]] SWITCHYARD_API Task<std::vector<TargetReport>> for_each_target(
     const FleetConfig& fleet, std::vector<MigrationTarget>& targets, std::size_t jobs,
-    const TaskFunction<TargetReport(Fleet&, MigrationTarget&)>& work);
+    const TaskFunction<TargetReport(Fleet&, MigrationTarget&)>& work, AfterFailure after = AfterFailure::go_on);
 
 /// Applies what is to be applied. One report a target, in their order.
 [[nodiscard]] SWITCHYARD_API Task<std::vector<TargetReport>> migrate_all(const FleetConfig& fleet,

@@ -118,6 +118,8 @@ class Migrator::Run {
   }
 
   Task<void> stand() {
+    if (!target().owner.empty())
+      co_await lease_->script("RESET ROLE");  // somebody else's session may act as another's
     runner_.emplace(handle_, lease_->server_pid(), target().database, owner_.sink_);
     ground_ = co_await lease_->query_one<Ground>(
         "SELECT current_user::text AS \"user\", current_database()::text AS database, current_schema()::text AS "
@@ -130,6 +132,20 @@ class Migrator::Run {
           .with_hint("name one: database." + target().database + ".schema");
     }
     history_.emplace(schema, target().table);
+    if (target().owner.empty()) co_return;
+    // With fleet.roles = "family" a migrator owns nothing: what it makes belongs to the owner.
+    const auto may = co_await lease_->query_optional<bool>(
+        "SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1 AND rolname <> "
+        "current_user",
+        target().owner);
+    if (!may) co_return;
+    if (!*may) {
+      throw Error(ErrorKind::Config, ground_.user + " may not act as " + target().owner)
+          .with_hint(
+              "log in as the migrator of this database (switchyard provision), or set fleet.roles = \"documents\"");
+    }
+    identity_ = "RESET SESSION AUTHORIZATION; SET ROLE " + quote_name(target().owner);
+    co_await lease_->script(identity_);
   }
 
   Task<TargetState> look() {
@@ -311,7 +327,8 @@ class Migrator::Run {
 
   /// Placeholders that hold for every script, and those of one.
   scripts::Placeholders placeholders(const Migration& file) const {
-    scripts::Placeholders values = options_.placeholders;
+    scripts::Placeholders values = target().placeholders;
+    for (const auto& [name, value] : options_.placeholders) values[name] = value;
     values["flyway:defaultSchema"] = history_->schema();
     values["flyway:database"] = ground_.database;
     values["flyway:user"] = ground_.user;
@@ -328,7 +345,7 @@ class Migrator::Run {
   }
   Result<std::string> text_of(const Migration& file) const {
     if (!replaces(file)) return file.text;
-    auto text = scripts::replace_placeholders(file.text, placeholders(file));
+    auto text = scripts::replace_placeholders(file.text, placeholders(file), target().marks);
     if (!text.ok()) return text.error().with_context(file.path);
     return text;
   }
@@ -406,7 +423,7 @@ class Migrator::Run {
       const auto at = file.header.settings.find(name);
       return literal(at != file.header.settings.end() ? at->second : otherwise);
     };
-    std::string sql = "RESET SESSION AUTHORIZATION; RESET ALL; SET lock_timeout = ";
+    std::string sql = identity_ + "; RESET ALL; SET lock_timeout = ";
     sql += setting("lock_timeout", limits ? options_.lock_timeout : "0");
     sql += "; SET statement_timeout = ";
     sql += setting("statement_timeout", limits ? options_.statement_timeout : "0");
@@ -489,6 +506,7 @@ class Migrator::Run {
       if (done.ok()) break;
       if (!may_run_again(done.error()) || attempt >= options_.attempts) {
         if (done.error().session_alive()) {
+          if (statement_failed_) static_cast<void>(co_await as_result(callbacks("afterEachMigrateStatementError")));
           static_cast<void>(co_await as_result(callbacks("afterEachMigrateError")));
         }
         throw explain(done.error(), options_);
@@ -509,11 +527,20 @@ class Migrator::Run {
     const Migration& file = *info.file;
     co_await callbacks_inside(tx, "beforeEachMigrate");
     for (std::size_t i = 0; i < statements.size(); ++i) {
-      co_await runner_->run(tx, statements[i], {&file, i + 1, statements.size()});
+      co_await run_statement(tx, statements[i], {&file, i + 1, statements.size()});
     }
     co_await callbacks_inside(tx, "afterEachMigrate");
-    co_await tx.script("RESET SESSION AUTHORIZATION");
+    co_await tx.script(identity_);
     co_await history_->add(tx, row_of(file, true, milliseconds(now() - begun)));
+  }
+
+  /// With the callbacks around it, in the transaction of its script.
+  Task<void> run_statement(Transaction& tx, const ScriptStatement& statement, StatementPlace place) {
+    co_await callbacks_inside(tx, "beforeEachMigrateStatement");
+    statement_failed_ = true;
+    co_await runner_->run(tx, statement, place);
+    statement_failed_ = false;
+    co_await callbacks_inside(tx, "afterEachMigrateStatement");
   }
 
   // --- outside
@@ -565,9 +592,11 @@ class Migrator::Run {
     const ScriptStatement& first = statements[begin];
     const StatementKind kind = scripts::kind_of(first.sql, ground_.version);
     if (scripts::runs_outside(kind)) {
+      co_await callbacks("beforeEachMigrateStatement");
       co_await prepare_session(file, false);
       co_await run_alone(file, first, kind, {&file, begin + 1, statements.size()}, resumed);
       co_await history_->progress(*lease_, rank, -static_cast<std::int32_t>(end) - 1, false);
+      co_await callbacks("afterEachMigrateStatement");
       co_return;
     }
     const bool rolled_back = scripts::kind_of(statements[end - 1].sql) == StatementKind::rollback;
@@ -576,9 +605,9 @@ class Migrator::Run {
         end > from && scripts::controls_transaction(scripts::kind_of(statements[end - 1].sql)) ? end - 1 : end;
     co_await retried(file, [&, this](Transaction& tx) -> Task<void> {
       for (std::size_t i = from; i < to && !rolled_back; ++i) {
-        co_await runner_->run(tx, statements[i], {&file, i + 1, statements.size()});
+        co_await run_statement(tx, statements[i], {&file, i + 1, statements.size()});
       }
-      co_await tx.script("RESET SESSION AUTHORIZATION");
+      co_await tx.script(identity_);
       co_await history_->progress(tx, rank, -static_cast<std::int32_t>(end) - 1, false);
     });
   }
@@ -590,7 +619,12 @@ class Migrator::Run {
       co_await prepare_session(file, true);
       auto done = co_await as_result(lease_->transaction(function));
       if (done.ok()) co_return;
-      if (!may_run_again(done.error()) || attempt >= options_.attempts) throw explain(done.error(), options_);
+      if (!may_run_again(done.error()) || attempt >= options_.attempts) {
+        if (done.error().session_alive() && statement_failed_) {
+          static_cast<void>(co_await as_result(callbacks("afterEachMigrateStatementError")));
+        }
+        throw explain(done.error(), options_);
+      }
       const Duration wait = pause / 2 + random_.below(pause / 2);
       step(StepKind::retry, file.script, std::string(done.error().message()), wait);
       co_await sleep(wait);
@@ -611,9 +645,28 @@ class Migrator::Run {
     } else if (kind == StatementKind::reindex) {
       co_await clear_rebuilt(file);
     }
+    if (kind == StatementKind::detach && co_await finish_detaching(file, statement, resumed)) co_return;
     auto done = co_await as_result(runner_->run(*lease_, statement, place));
     if (done.ok() || (resumed && is_done_already(done.error()))) co_return;
+    if (done.error().session_alive()) {
+      static_cast<void>(co_await as_result(callbacks("afterEachMigrateStatementError")));
+    }
     throw done.error();
+  }
+
+  /// DETACH PARTITION CONCURRENTLY that was interrupted between its two transactions stays pending, and nothing but
+  /// FINALIZE is allowed then (manual, ALTER TABLE). True when nothing is left to do.
+  Task<bool> finish_detaching(const Migration& file, const ScriptStatement& statement, bool resumed) {
+    const std::string partition = scripts::detached_partition(statement.sql);
+    const std::string parent = scripts::altered_table(statement.sql);
+    const auto pending = co_await lease_->query_optional<bool>(
+        "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass($1) AND inhparent = to_regclass($2)",
+        partition, parent);
+    if (!pending) co_return resumed;
+    if (!*pending) co_return false;
+    step(StepKind::note, file.script, "finishes detaching " + partition + ", which an earlier attempt has begun");
+    co_await lease_->script("ALTER TABLE " + parent + " DETACH PARTITION " + partition + " FINALIZE");
+    co_return true;
   }
 
   static bool is_done_already(const Error& error) {
@@ -753,8 +806,10 @@ class Migrator::Run {
   std::optional<History> history_;
   std::optional<Migration> base_file_;
   Ground ground_;
+  std::string identity_ = "RESET SESSION AUTHORIZATION";  ///< who scripts and the history belong to
   std::int32_t next_rank_ = 1;
   bool locked_ = false;
+  bool statement_failed_ = false;  ///< the last one that was begun, if nothing else failed before
   Random random_{static_cast<std::uint64_t>(Clock::now().time_since_epoch().count())};
 };
 

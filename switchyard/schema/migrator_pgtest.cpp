@@ -193,6 +193,86 @@ TEST_F(Migrations, ReplacePlaceholdersAndCallBack) {
   EXPECT_EQ(value("SELECT string_agg(what, ' ') FROM calls"), "before before each a b");
 }
 
+TEST_F(Migrations, TakePlaceholdersFromTheConfigurationAndCallBackAroundStatements) {
+  write("V1__a.sql", "CREATE TABLE #[name]# (n int); INSERT INTO a VALUES (1);");
+  write("beforeMigrate.sql", "CREATE TABLE IF NOT EXISTS calls (what text)");
+  write("beforeEachMigrateStatement.sql", "INSERT INTO calls VALUES ('before')");
+  write("afterEachMigrateStatement.sql", "INSERT INTO calls VALUES ('after')");
+  write("afterEachMigrateStatementError.sql", "INSERT INTO calls VALUES ('error')");
+  const std::string settings =
+      "migrations = { placeholders = { name = \"a\" }, placeholder_prefix = \"#[\", placeholder_suffix = \"]#\" "
+      "}\n";
+  EXPECT_EQ(error_of(up({}, {}, settings)), "");
+  EXPECT_EQ(value("SELECT string_agg(what, ' ') FROM calls"), "before after before after");
+  write("V2__b.sql", "INSERT INTO a VALUES (2); INSERT INTO a VALUES ('x');");
+  EXPECT_THAT(error_of(up({}, {}, settings)), HasSubstr("V2__b.sql"));
+  EXPECT_EQ(value("SELECT string_agg(what, ' ') FROM calls"), "before after before after error");
+  EXPECT_EQ(value("SELECT count(*) FROM a"), "1");
+}
+
+TEST_F(Migrations, FinishDetachingAPartitionThatIsPending) {
+  write("V1__a.sql",
+        "CREATE TABLE p (k int) PARTITION BY LIST (k); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
+        "CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2)");
+  ASSERT_EQ(error_of(up()), "");
+  // What an interrupted one leaves.
+  database.execute("UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'p1'::regclass");
+  write("V2__b.sql",
+        "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;\nALTER TABLE p DETACH PARTITION p2 CONCURRENTLY;");
+  EXPECT_EQ(error_of(up()), "");
+  EXPECT_EQ(value("SELECT count(*) FROM pg_inherits WHERE inhparent = 'p'::regclass"), "0");
+}
+
+TEST_F(Migrations, GoInTheOrderThatTheConfigurationDeclares) {
+  TestDatabase second;
+  write("V1__a.sql", "SELECT pg_sleep(0.3); CREATE TABLE a ();");
+  folder.write("migrations/reference/V1__r.sql", "CREATE TABLE r ();");
+  const std::string other = "[database.reference]\ndsn = \"" + second.endpoint().uri() + "\"\n";
+  std::vector<std::string> order;
+  const auto sink = [&](const MigrationStep& step) {
+    if (step.kind == StepKind::script_begins || step.kind == StepKind::script_done) order.push_back(step.database);
+  };
+  EXPECT_EQ(error_of(up({}, sink, "migrations.after = [\"reference\"]\n" + other)), "");
+  EXPECT_THAT(order, ElementsAre("reference", "reference", "main", "main"));
+
+  // When what goes first fails, the rest is not begun.
+  write("V2__a.sql", "CREATE TABLE a2 ();");
+  folder.write("migrations/reference/V2__r.sql", "SELECT 1/0;");
+  EXPECT_THAT(error_of(up({}, {}, "migrations.after = [\"reference\"]\n" + other)), HasSubstr("reference"));
+  EXPECT_EQ(value("SELECT to_regclass('a2') IS NULL"), "t");
+
+  const auto circle =
+      find_targets(config("migrations.after = [\"reference\"]\n" + other + "migrations.after = [\"main\"]\n"));
+  ASSERT_FALSE(circle.ok());
+  EXPECT_THAT(std::string(circle.error().what()), HasSubstr("wait for themselves"));
+}
+
+TEST_F(Migrations, OfARoleFamilyBelongToTheOwner) {
+  const std::string owner = "main_owner", login = database.name() + "_migrator";
+  database.execute(
+      "DO $$ BEGIN CREATE ROLE main_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+      "CREATE ROLE " +
+      login + " LOGIN NOINHERIT IN ROLE main_owner; GRANT CREATE ON SCHEMA public TO main_owner");
+  write("V1__a.sql", "CREATE TABLE a (id int);");
+  write("V2__index.sql", "CREATE INDEX CONCURRENTLY a_id ON a (id);");
+  Sources sources;
+  auto endpoint = database.endpoint();
+  endpoint.user = login;
+  sources.file = folder.file("fleet.toml");
+  sources.file_text =
+      "[fleet]\napplication = \"test\"\nroles = \"family\"\n[database.main]\ndsn = \"" + endpoint.uri() + "\"\n";
+  const FleetConfig fleet = load_config(sources).value_or_throw();
+  auto targets = find_targets(fleet).value_or_throw();
+  runtime::Shard shard;
+  const auto report = shard.run_until_complete(migrate_all(fleet, targets, {}, 1)).front();
+  EXPECT_EQ(error_of(report), "");
+  EXPECT_EQ(value("SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class WHERE relnamespace = "
+                  "'public'::regnamespace"),
+            owner);
+  EXPECT_EQ(value("SELECT string_agg(DISTINCT installed_by, ' ') FROM flyway_schema_history"), login);
+  database.execute("DROP OWNED BY " + login + "; DROP ROLE " + login + "; DROP OWNED BY main_owner");
+}
+
 TEST_F(Migrations, OfADatabaseWithTablesNeedABaseline) {
   database.execute("CREATE TABLE old (id int)");
   write("V1__old.sql", "CREATE TABLE old (id int);");

@@ -148,6 +148,32 @@ std::string table_of(const DatabaseConfig& database, const std::string& runs_on)
   return runs_on == database.name ? "flyway_schema_history" : "flyway_schema_history_" + database.name;
 }
 
+/// Whom `after` names is there, and nobody waits for himself.
+Result<void> check_order(const FleetConfig& fleet, const std::vector<MigrationTarget>& targets) {
+  const auto find = [&](const std::string& name) {
+    return std::ranges::find(targets, name, &MigrationTarget::database);
+  };
+  for (const MigrationTarget& target : targets) {
+    std::vector<std::string> waiting{target.database};
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+      const auto at = find(waiting[i]);
+      if (at == targets.end()) continue;
+      for (const std::string& before : at->after) {
+        if (auto known = fleet.resolve(before); !known.ok()) {
+          return known.error().with_context("database." + at->database + ".migrations.after");
+        }
+        if (before == target.database) {
+          return Error(ErrorKind::Config, "the migrations of " + target.database +
+                                              " would wait for themselves, by way of " + at->database)
+              .with_hint("take one name out of migrations.after");
+        }
+        if (std::ranges::find(waiting, before) == waiting.end()) waiting.push_back(before);
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string folder_for_new(const FleetConfig& fleet, const DatabaseConfig& database) {
@@ -180,6 +206,15 @@ Result<std::vector<MigrationTarget>> find_targets(const FleetConfig& fleet, std:
     target.schema =
         database.migrations.history_schema->empty() ? *database.schema : *database.migrations.history_schema;
     target.table = table_of(database, target.runs_on);
+    for (const auto& [name, value] : database.migrations.placeholders) target.placeholders[name] = *value;
+    target.marks = {*database.migrations.placeholder_prefix, *database.migrations.placeholder_suffix};
+    if (target.marks.prefix.empty() || target.marks.suffix.empty()) {
+      return Error(ErrorKind::Config, "migrations.placeholder_prefix and placeholder_suffix can't be empty")
+          .with_hint("leave them out for ${ and }")
+          .with_database(database.name);
+    }
+    target.after = *database.migrations.after;
+    if (*fleet.roles == RoleFamily::family) target.owner = database.name + "_owner";
     std::vector<Migration> files;
     std::vector<std::string> ignored;
     for (const std::string& location : *database.migrations.locations) {
@@ -222,6 +257,7 @@ Result<std::vector<MigrationTarget>> find_targets(const FleetConfig& fleet, std:
     target.set = std::move(*set);
     targets.push_back(std::move(target));
   }
+  SY_TRY(check_order(fleet, targets));
   if (!targets.empty()) {
     auto& first = targets.front().set.ignored;
     first.insert(first.end(), ignored_shared.begin(), ignored_shared.end());

@@ -12,6 +12,7 @@
 #include <switchyard/base/result.hpp>
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/schema/migration.hpp>
+#include <switchyard/scripts/placeholders.hpp>
 
 #include <string>
 #include <vector>
@@ -21,9 +22,13 @@ namespace switchyard::inline v0::schema {
 struct MigrationTarget {
   std::string database;  ///< logical name
   std::string runs_on;   ///< the database whose sessions are used: itself, or what stands in for it
+  std::string owner;     ///< role that scripts are run as, by SET ROLE; empty: the login
   std::string schema;    ///< of the history, made if it is missing; empty: where the session's search_path points
   std::string table = "flyway_schema_history";
-  std::vector<std::string> folders;  ///< that files are from
+  std::vector<std::string> after;      ///< databases whose migrations go first
+  std::vector<std::string> folders;    ///< that files are from
+  scripts::Placeholders placeholders;  ///< of the configuration
+  scripts::PlaceholderMarks marks;
   MigrationSet set;
   std::string
       baseline_file;  ///< describes the state before the first migration, run on an empty database; or empty

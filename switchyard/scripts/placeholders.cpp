@@ -11,17 +11,19 @@ namespace {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-Error no_value(std::string_view text, std::size_t at, std::string_view name, const Placeholders& values) {
+Error no_value(std::string_view text, std::size_t at, std::string_view name, const Placeholders& values,
+               const PlaceholderMarks& marks) {
   const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
   std::vector<std::string_view> known;
   for (const auto& [key, value] : values) known.emplace_back(key);
   std::string hint = did_you_mean(name, known);
   if (hint.empty()) {
-    hint = "give one: --placeholder " + std::string(name) +
-           "=..., or placeholderReplacement=false in the script's .conf if ${...} is meant as it stands";
+    hint = "give one: --placeholder " + std::string(name) + "=..., or migrations.placeholders." +
+           std::string(name) + "; or placeholderReplacement=false in the script's .conf if " + marks.prefix +
+           "..." + marks.suffix + " is meant as it stands";
   }
-  return Error(ErrorKind::Config,
-               "line " + std::to_string(line) + ": no value for the placeholder ${" + std::string(name) + "}")
+  return Error(ErrorKind::Config, "line " + std::to_string(line) + ": no value for the placeholder " +
+                                      marks.prefix + std::string(name) + marks.suffix)
       .with_hint(std::move(hint));
 }
 
@@ -31,20 +33,22 @@ bool AnyCase::operator()(std::string_view a, std::string_view b) const noexcept 
   return std::ranges::lexicographical_compare(a, b, {}, lower, lower);
 }
 
-Result<std::string> replace_placeholders(std::string_view text, const Placeholders& values) {
+Result<std::string> replace_placeholders(std::string_view text, const Placeholders& values,
+                                         const PlaceholderMarks& marks) {
   std::string out;
   out.reserve(text.size());
   std::size_t at = 0;
   for (;;) {
-    const std::size_t begin = text.find("${", at);
-    const std::size_t end = begin == std::string_view::npos ? begin : text.find('}', begin);
+    const std::size_t begin = text.find(marks.prefix, at);
+    const std::size_t name_at = begin + marks.prefix.size();
+    const std::size_t end = begin == std::string_view::npos ? begin : text.find(marks.suffix, name_at);
     if (end == std::string_view::npos) return out.append(text.substr(at));
     out.append(text.substr(at, begin - at));
-    const std::string_view name = text.substr(begin + 2, end - begin - 2);
+    const std::string_view name = text.substr(name_at, end - name_at);
     const auto value = values.find(name);
-    if (value == values.end()) return no_value(text, begin, name.substr(0, 100), values);
+    if (value == values.end()) return no_value(text, begin, name.substr(0, 100), values, marks);
     out.append(value->second);
-    at = end + 1;
+    at = end + marks.suffix.size();
   }
 }
 

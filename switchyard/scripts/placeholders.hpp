@@ -16,8 +16,14 @@ struct AnyCase {
 };
 using Placeholders = std::map<std::string, std::string, AnyCase>;
 
+/// What stands around a name: Flyway's placeholderPrefix and placeholderSuffix. Neither is empty.
+struct PlaceholderMarks {
+  std::string prefix = "${", suffix = "}";
+};
+
 /// Values are not looked at again. Config error for a name without a value, with its line and the way to give one.
 [[nodiscard]] SWITCHYARD_API Result<std::string> replace_placeholders(std::string_view text,
-                                                                      const Placeholders& values);
+                                                                      const Placeholders& values,
+                                                                      const PlaceholderMarks& marks = {});
 
 }  // namespace switchyard::inline v0::scripts

@@ -111,7 +111,7 @@ TEST(StatementKind, TellsWhatCanNotRunInsideATransaction) {
       {"DROP TABLESPACE s", alone},
       {"CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p", alone},
       {"ALTER SYSTEM SET a = 1", alone},
-      {"ALTER TABLE t DETACH PARTITION p CONCURRENTLY", alone},
+      {"ALTER TABLE t DETACH PARTITION p CONCURRENTLY", detach},
       {"ALTER TABLE t DETACH PARTITION p", ordinary},
       {"ALTER TYPE s.mood ADD VALUE 'x'", ordinary},
       {"DISCARD ALL", alone},

@@ -4,6 +4,7 @@
 #include <switchyard/scripts/placeholders.hpp>
 #include <switchyard/scripts/script_config.hpp>
 #include <switchyard/scripts/script_header.hpp>
+#include <switchyard/scripts/statement_kind.hpp>
 #include <switchyard/scripts/text_encoding.hpp>
 
 #include <gmock/gmock.h>
@@ -120,6 +121,23 @@ TEST(Placeholders, AreReplacedEverywhereAndInAnyCase) {
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().message(), "line 2: no value for the placeholder ${schem}");
   EXPECT_EQ(missing.error().hint(), "did you mean 'schema'?");
+}
+
+TEST(Placeholders, HaveTheMarksThatAreWanted) {
+  const Placeholders values{{"schema", "commerce"}};
+  EXPECT_EQ(replace_placeholders("#[schema]# ${schema} #[", values, {"#[", "]#"}).value_or_throw(),
+            "commerce ${schema} #[");
+  EXPECT_EQ(replace_placeholders("__schema__", values, {"__", "__"}).value_or_throw(), "commerce");
+  const auto missing = replace_placeholders("@x@", values, {"@", "@"});
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().message(), "line 1: no value for the placeholder @x@");
+}
+
+TEST(StatementKind, NamesThePartitionThatIsDetached) {
+  const char* sql = "ALTER TABLE IF EXISTS ONLY sales.orders DETACH PARTITION \"odd name\" CONCURRENTLY";
+  EXPECT_EQ(detached_partition(sql), "\"odd name\"");
+  EXPECT_EQ(altered_table("alter table IF EXISTS orders_2 DETACH PARTITION a"), "orders_2");
+  EXPECT_EQ(detached_partition("ALTER TABLE t ADD x int"), "");
 }
 
 TEST(ScriptHeader, SaysWhatTheCommentAtTheHeadSays) {

@@ -91,7 +91,7 @@ StatementKind kind_of(std::string_view sql, int server_version) {
     if (second == "TYPE" && words[3] == "ADD" && words[4] == "VALUE" && server_version < kAddValueInTransaction) {
       return StatementKind::alone;
     }
-    if (second == "TABLE" && words.has("DETACH") && words.has("CONCURRENTLY")) return StatementKind::alone;
+    if (second == "TABLE" && words.has("DETACH") && words.has("CONCURRENTLY")) return StatementKind::detach;
     if (second == "SUBSCRIPTION" && words.has("REFRESH")) return StatementKind::alone;
     return StatementKind::ordinary;
   }
@@ -118,6 +118,23 @@ std::string index_of(std::string_view sql) {
   if (words[at] == "IF") at += words[at + 1] == "NOT" ? 3 : 2;
   if (at >= words.size() || words[at] == "ON") return {};
   // Upper case is the words' own; an unquoted name is folded to lower case by the server anyway.
+  return std::string(words[at]);
+}
+
+std::string detached_partition(std::string_view sql) {
+  const Words words(sql);
+  for (std::size_t at = 0; at + 2 < words.size(); ++at) {
+    if (words[at] == "DETACH" && words[at + 1] == "PARTITION") return std::string(words[at + 2]);
+  }
+  return {};
+}
+
+std::string altered_table(std::string_view sql) {
+  const Words words(sql);
+  if (!starts(words, {"ALTER", "TABLE"})) return {};
+  std::size_t at = 2;
+  if (words[at] == "IF" && words[at + 1] == "EXISTS") at += 2;
+  if (words[at] == "ONLY") ++at;
   return std::string(words[at]);
 }
 

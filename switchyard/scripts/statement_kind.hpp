@@ -15,6 +15,7 @@ enum class StatementKind : std::uint8_t {
   create_index,  ///< CREATE INDEX CONCURRENTLY
   drop_index,    ///< DROP INDEX CONCURRENTLY
   reindex,       ///< REINDEX ... CONCURRENTLY, and REINDEX DATABASE, SCHEMA, SYSTEM
+  detach,        ///< ALTER TABLE ... DETACH PARTITION ... CONCURRENTLY
   begin,         ///< BEGIN, START TRANSACTION
   commit,        ///< COMMIT, END
   rollback,      ///< ROLLBACK, ABORT (not TO a savepoint)
@@ -25,7 +26,7 @@ enum class StatementKind : std::uint8_t {
 
 [[nodiscard]] constexpr bool runs_outside(StatementKind kind) noexcept {
   return kind == StatementKind::alone || kind == StatementKind::create_index || kind == StatementKind::drop_index ||
-         kind == StatementKind::reindex;
+         kind == StatementKind::reindex || kind == StatementKind::detach;
 }
 [[nodiscard]] constexpr bool controls_transaction(StatementKind kind) noexcept {
   return kind == StatementKind::begin || kind == StatementKind::commit || kind == StatementKind::rollback;
@@ -34,6 +35,10 @@ enum class StatementKind : std::uint8_t {
 /// The index of CREATE, DROP or REINDEX INDEX CONCURRENTLY as it is written, possibly with its schema; empty when
 /// it is not named. Of several in one DROP the first.
 [[nodiscard]] SWITCHYARD_API std::string index_of(std::string_view sql);
+/// The partition of ALTER TABLE ... DETACH PARTITION as it is written; else empty.
+[[nodiscard]] SWITCHYARD_API std::string detached_partition(std::string_view sql);
+/// The table of ALTER TABLE as it is written; else empty.
+[[nodiscard]] SWITCHYARD_API std::string altered_table(std::string_view sql);
 /// The table of CREATE INDEX as it is written.
 [[nodiscard]] SWITCHYARD_API std::string indexed_table(std::string_view sql);
 

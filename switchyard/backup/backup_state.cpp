@@ -1,0 +1,81 @@
+#include <switchyard/backup/backup_state.hpp>
+
+#include <switchyard/backup/repository.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+namespace switchyard::inline v0::backup {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string beside(const FleetConfig& fleet, const std::string& folder) {
+  if (folder.empty() || fs::path(folder).is_absolute()) return folder;
+  const fs::path base = fs::path(fleet.file).parent_path();
+  return fs::absolute(base / folder).lexically_normal().string();
+}
+
+const PartProof* proof_of(const StoredBackup& backup, const std::string& database) {
+  if (!backup.proof) return nullptr;
+  const auto at = std::ranges::find(backup.proof->parts, database, &PartProof::database);
+  return at == backup.proof->parts.end() ? nullptr : &*at;
+}
+
+BackupStatus status_of(const std::vector<StoredBackup>& newest_first, const std::string& database) {
+  BackupStatus status;
+  bool tested = false;
+  for (const StoredBackup& one : newest_first) {
+    const BackupPart* part = one.damage.empty() ? one.manifest.find(database) : nullptr;
+    if (part == nullptr) continue;
+    if (status.last.empty()) {
+      status.last = one.id;
+      status.age = now() - part->moment;
+      status.bytes = part->dump.bytes;
+      status.encrypted = !one.manifest.recipients.empty();
+    }
+    const PartProof* proof = proof_of(one, database);
+    if (proof == nullptr) continue;
+    if (!tested && !proof->ok) status.failed_proof = one.id;
+    tested = true;
+    if (proof->ok) {
+      status.proven = one.id;
+      status.proven_age = now() - one.proof->moment;
+      break;
+    }
+  }
+  return status;
+}
+
+}  // namespace
+
+std::string repository_of(const FleetConfig& fleet, const DatabaseConfig& database) {
+  const std::string& own = *database.backup.repository;
+  return beside(fleet, own.empty() ? *fleet.backup.repository : own);
+}
+
+std::string second_repository_of(const FleetConfig& fleet, const DatabaseConfig& database) {
+  const std::string& own = *database.backup.second_repository;
+  return beside(fleet, own.empty() ? *fleet.backup.second_repository : own);
+}
+
+std::map<std::string, BackupStatus> read_backup_status(const FleetConfig& fleet) {
+  std::map<std::string, std::vector<StoredBackup>> lists;
+  std::map<std::string, BackupStatus> all;
+  for (const DatabaseConfig& database : fleet.databases) {
+    const std::string folder = repository_of(fleet, database);
+    if (folder.empty() || !database.configured()) continue;
+    const auto [at, fresh] = lists.try_emplace(folder);
+    if (fresh) at->second = Repository::look(folder).list();
+    BackupStatus status = status_of(at->second, database.name);
+    status.repository = folder;
+    status.frequency = *database.backup.frequency;
+    all[database.name] = std::move(status);
+  }
+  return all;
+}
+
+}  // namespace switchyard::inline v0::backup
