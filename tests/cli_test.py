@@ -217,6 +217,16 @@ def psql(machine, host, port, user, database, sql, **variables):
                           env={**machine.environment, **variables})
 
 
+def running_pid(machine, application):
+    """Of the process that other commands find; none while that changes."""
+    for file in (machine.folder / "runtime").rglob("*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            state = json.loads(file.read_text(encoding="utf-8"))
+            if state.get("application") == application:
+                return state.get("pid")
+    return None
+
+
 def gateway_alone(cases, machine, dsn):
     user = dsn.split("//")[1].split("@")[0]
     (machine.work / "users.txt").write_text(f'"{user}" "hunter2"\n', encoding="utf-8")
@@ -256,6 +266,55 @@ def gateway_alone(cases, machine, dsn):
                "a mistake has changed something")
         gateway.send_signal(signal.SIGINT)
         p.want(gateway.wait(SECONDS) == OK, "exit status", gateway.returncode)
+        gateway.stdout.close()
+        gateway.stderr.close()
+
+    @case(cases, "gateway on two threads restarts under its clients, by command and by signal")
+    def _(p):
+        folder = machine.folder / "front"
+        folder.mkdir(mode=0o700)
+        (machine.work / "users.txt").write_text(f'"{user}" "hunter2"\n', encoding="utf-8")
+        gateway = machine.start("gateway", "--config", str(file), "--set", "fleet.application=twice", "--listen", "auto",
+                                "--set", f"gateway.unix_socket={folder}", "--shards", "2", "--json")
+        banner = ""
+        while not banner.endswith("\n}\n") and (line := gateway.stdout.readline()):
+            banner += line
+        at = json.loads(banner)
+        host, port = at["gateway"][0].rsplit(":", 1)
+        client = subprocess.Popen(["psql", "-XAtq", "-h", host, "-p", port, "-U", user, "-d", "main"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True, bufsize=1,
+                                  env={**machine.environment, "PGPASSWORD": "hunter2"})
+
+        def ask(sql):
+            client.stdin.write(sql + ";\n")
+            client.stdin.flush()
+            return client.stdout.readline().strip()
+
+        p.want(ask("SET work_mem = '77kB'; SELECT 1") == "1", "no session")
+        scrape = get(at["http"].removeprefix("http://"), "/metrics")[1]
+        counts = re.findall(r"^switchyard_gateway_clients\{[^}]*\} (\d+)$", scrape, re.MULTILINE)
+        p.want(sum(map(int, counts)) == 1, "clients", counts)
+        pids = {gateway.pid}
+        before = gateway.pid
+        for way in ("command", "signal"):
+            if way == "command":
+                told = machine.run("gateway", "restart", "--application", "twice")
+                p.ended(told, OK)
+                p.want(f"pid {before} ends" in told.stderr, told.stderr)
+            else:
+                os.kill(before, signal.SIGUSR2)
+            p.want(wait_for(lambda: running_pid(machine, "twice") not in (None, before)), way, "nobody took over")
+            before = running_pid(machine, "twice")
+            pids.add(before)
+            p.want(ask("SHOW work_mem") == "77kB", way, "the client is not what it was")
+        p.want(len(pids) == 3, pids)
+        late = psql(machine, host, port, user, "main", "SELECT 2", PGPASSWORD="hunter2")
+        p.want(late.stdout == "2\n", late.stdout, late.stderr)
+        client.stdin.close()
+        client.wait(SECONDS)
+        client.stdout.close()
+        p.want(gateway.wait(SECONDS) == OK, "exit status of the first", gateway.returncode)
+        p.ended(machine.run("down", "--application", "twice"), OK)
         gateway.stdout.close()
         gateway.stderr.close()
 

@@ -21,12 +21,15 @@
 #include <switchyard/runtime/signals.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
+#include <fcntl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -76,11 +79,21 @@ Result<gateway::PgbouncerSetup> load_setup(const GlobalOptions& global, const Ga
   return setup;
 }
 
+/// Standard error is the file from now on, or again: it may have been moved away.
+Result<void> write_messages_to(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) return Error(ErrorKind::Config, "can't write logfile " + path + ": " + std::strerror(errno));
+  ::dup2(file, STDERR_FILENO);
+  ::close(file);
+  return {};
+}
+
 class GatewayProgram {
  public:
   GatewayProgram(gateway::PgbouncerSetup setup, const GlobalOptions& global, const GatewayOptions& options,
                  const Console& console)
       : config_(std::move(setup.config)),
+        names_(std::move(setup.names)),
         console_aliases_(std::move(setup.console_aliases)),
         stats_period_(setup.stats_period),
         global_(global),
@@ -118,10 +131,12 @@ class GatewayProgram {
       config_.gateway.listen =
           Setting<std::vector<std::string>>(options_.listen, {Layer::command_line, {}, "--listen", {}});
     }
+    if (options_.shards) {
+      config_.gateway.shards = Setting<std::uint32_t>(*options_.shards, {Layer::command_line, {}, "--shards", {}});
+    }
     const auto permits = std::make_shared<fleet::SharedPermits>();
     auto fleet = Fleet::open(config_, permits).value_or_throw();
-    DoorOptions door{.shards = options_.shards.value_or(1),
-                     .permits = permits,
+    DoorOptions door{.permits = permits,
                      .next_free = next_free,
                      .set = [this](const std::string& key, const std::string& value) { return set(key, value); },
                      .shutdown = [] { ::kill(::getpid(), SIGTERM); },
@@ -131,6 +146,8 @@ class GatewayProgram {
                      .on_handed_over = [] { ::kill(::getpid(), SIGTERM); },
                      .console_aliases = console_aliases_,
                      .stats_period = stats_period_,
+                     .names = names_,
+                     .trust_known_only = options_.pgbouncer_ini.has_value(),
                      .own_databases = {}};
     door_ = GatewayDoor::open(*fleet, std::move(door)).value_or_throw();
     http::LiveFleetSource source(*fleet);
@@ -147,7 +164,8 @@ class GatewayProgram {
     running.gateway = door_->addresses();
     announce(running);
     co_await any(introduce(claim, running), signal(signals));
-    co_await any(warm_up(*fleet), signal(signals));
+    // Whoever comes from PgBouncer counts sessions: there are none before somebody asks for one.
+    if (!options_.pgbouncer_ini) co_await any(warm_up(*fleet), signal(signals));
     co_await signals.first().wait();
     hung_up_on_ = true;
     if (door_->status().clients > 0) {
@@ -267,7 +285,7 @@ class GatewayProgram {
       overrides.insert_or_assign(key, value);
       const auto setup = load_setup(global_, options_, console_, overrides);
       if (!setup.ok()) return setup.error();
-      SY_TRY(door_->reload(setup->config));
+      SY_TRY(door_->reload(setup->config, setup->names));
       overrides_ = std::move(overrides);
       return {};
     }
@@ -277,7 +295,7 @@ class GatewayProgram {
     global.settings.emplace_back(full, value);
     const auto setup = load_setup(global, options_, console_);
     if (!setup.ok()) return setup.error();
-    SY_TRY(door_->reload(setup->config));
+    SY_TRY(door_->reload(setup->config, setup->names));
     settings_ = std::move(global.settings);
     return {};
   }
@@ -287,10 +305,12 @@ class GatewayProgram {
     settings_ = global_.settings;
     const auto setup = load_setup(global_, options_, console_);
     if (!setup.ok()) return setup.error();
-    return door_->reload(setup->config);
+    if (!setup->log_file.empty()) SY_TRY(write_messages_to(setup->log_file));
+    return door_->reload(setup->config, setup->names);
   }
 
   FleetConfig config_;
+  const gateway::PgbouncerNames names_;
   const std::vector<std::string> console_aliases_;
   const Duration stats_period_;
   const GlobalOptions& global_;
@@ -318,6 +338,10 @@ ExitCode run_gateway(const GlobalOptions& global, const GatewayOptions& options,
                        "to private servers"));
   }
   if (!global.quiet && !global.verbose) set_log_level(LogLevel::events);
+  if (!setup->log_file.empty()) {
+    if (const Result<void> opened = write_messages_to(setup->log_file); !opened.ok())
+      return fail(console, opened.error());
+  }
   return GatewayProgram(*std::move(setup), global, options, console).run();
 }
 

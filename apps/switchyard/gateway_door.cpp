@@ -80,16 +80,20 @@ Result<gateway::GatewaySettings> settings_of(const FleetConfig& config, const Do
 Result<std::unique_ptr<GatewayDoor>> GatewayDoor::open(Fleet& fleet, DoorOptions options) {
   auto settings = settings_of(fleet.config(), options);
   if (!settings.ok()) return settings.error();
+  settings->one_role = options.names.one_role;
+  settings->aliases = options.names.aliases;
+  settings->trust_known_only = options.trust_known_only;
   settings->console.set = options.set;
   settings->console.shutdown = options.shutdown;
   settings->console.reload = options.reload;
   settings->handover_path = options.handover_path;
   settings->take_over = options.take_over;
+  settings->keep_doors = options.next_free;
   settings->on_handed_over = options.on_handed_over;
   settings->console.aliases = options.console_aliases;
   if (options.stats_period) settings->console.stats_period = *options.stats_period;
   std::unique_ptr<gateway::GatewayShards> more;
-  if (const std::uint32_t shards = options.shards; shards > 1 && !settings->listen.empty()) {
+  if (const std::uint32_t shards = *fleet.config().gateway.shards; shards > 1 && !settings->listen.empty()) {
     // The process may end when all have handed over.
     if (options.on_handed_over) {
       settings->on_handed_over = [left = std::make_shared<std::atomic<std::uint32_t>>(shards),
@@ -121,9 +125,12 @@ Result<std::unique_ptr<GatewayDoor>> GatewayDoor::open(Fleet& fleet, DoorOptions
   }
 }
 
-Result<void> GatewayDoor::reload(const FleetConfig& config) {
+Result<void> GatewayDoor::reload(const FleetConfig& config, gateway::PgbouncerNames names) {
   auto settings = settings_of(config, options_);
   if (!settings.ok()) return settings.error();
+  settings->one_role = std::move(names.one_role);
+  settings->aliases = std::move(names.aliases);
+  settings->trust_known_only = options_.trust_known_only;
   settings->fleet = std::make_shared<const FleetConfig>(config);
   if (more_) more_->each([&](Fleet&, gateway::Gateway& gateway) { gateway.reload(*settings); });
   gateway_->reload(*std::move(settings));

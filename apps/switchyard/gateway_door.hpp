@@ -6,6 +6,7 @@
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/gateway/gateway.hpp>
 #include <switchyard/gateway/gateway_shards.hpp>
+#include <switchyard/gateway/pgbouncer_ini.hpp>
 #include <switchyard/runtime/task.hpp>
 
 #include <cstdint>
@@ -18,7 +19,6 @@
 namespace switchyard::cli {
 
 struct DoorOptions {
-  std::uint32_t shards = 1;
   /// What the fleet of the door was opened with; needed for gateway.shards above 1.
   std::shared_ptr<fleet::SharedPermits> permits;
   /// The first free port from there on, instead of an error that says who has it.
@@ -33,6 +33,9 @@ struct DoorOptions {
   std::function<void()> on_handed_over;
   std::vector<std::string> console_aliases;
   std::optional<Duration> stats_period;
+  /// For gateway::GatewaySettings.
+  gateway::PgbouncerNames names{};
+  bool trust_known_only = false;
   /// Databases whose servers this process started: whoever is on this machine may log in without proof.
   std::vector<std::string> own_databases;
 };
@@ -45,7 +48,7 @@ class GatewayDoor {
 
   /// Users, rules, certificates and limits of this configuration count from now on, for clients that log in from
   /// now on. Where to listen stays as it is.
-  [[nodiscard]] Result<void> reload(const FleetConfig& config);
+  [[nodiscard]] Result<void> reload(const FleetConfig& config, gateway::PgbouncerNames names = {});
   /// Gateway::drain() of all shards.
   Task<void> drain(Duration patience);
   /// LiveFleetSource::set_other_shards().

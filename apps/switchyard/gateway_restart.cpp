@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -22,11 +23,17 @@ constexpr auto kPollInterval = std::chrono::milliseconds(20);
 /// The new process has to be there so soon.
 constexpr Duration kPatience = std::chrono::seconds(30);
 
-/// What is at a path now; nothing when there is nothing.
-std::optional<ino_t> inode_at(const std::string& path) {
+/// What is at a path now, and since when: numbers of inodes are used again.
+struct Presence {
+  ino_t inode = 0;
+  std::int64_t seconds = 0;
+  std::int64_t nanoseconds = 0;
+  friend bool operator==(const Presence&, const Presence&) = default;
+};
+std::optional<Presence> presence_at(const std::string& path) {
   struct stat found{};
   if (::stat(path.c_str(), &found) != 0) return std::nullopt;
-  return found.st_ino;
+  return Presence{found.st_ino, found.st_ctim.tv_sec, found.st_ctim.tv_nsec};
 }
 
 }  // namespace
@@ -41,7 +48,7 @@ ExitCode restart_gateway(const GlobalOptions& global, const Console& console) {
   const RunningFleet& fleet = **running;
   const auto path = handover_path(fleet.application);
   if (!path.ok()) return fail(console, path.error());
-  const std::optional<ino_t> before = inode_at(*path);
+  const std::optional<Presence> before = presence_at(*path);
   if (!before) {
     console.complain(
         "'" + fleet.application + "' (pid " + std::to_string(fleet.pid) + ") can't hand its clients over",
@@ -57,7 +64,7 @@ ExitCode restart_gateway(const GlobalOptions& global, const Console& console) {
     return ExitCode::failed;
   }
   const TimePoint deadline = deadline_after(Clock::now(), kPatience);
-  for (auto now = before; !now || now == before; now = inode_at(*path)) {
+  for (auto now = before; !now || now == before; now = presence_at(*path)) {
     if (Clock::now() >= deadline) {
       console.complain("no process has taken over from pid " + std::to_string(fleet.pid) + " within " +
                            format_duration(kPatience),

@@ -39,7 +39,9 @@ enum class SequenceMode : std::uint8_t {
 /// What differs for the clients of one database: [gateway.database.NAME]. Unset = as for the gateway.
 struct GatewayDatabaseConfig {
   Setting<PoolMode> pool_mode = PoolMode::automatic;
-  Setting<std::uint32_t> max_clients = 0u;  ///< 0 = the gateway's database_max_clients
+  Setting<std::uint32_t> max_clients = 0u;   ///< 0 = the gateway's database_max_clients
+  Setting<std::uint32_t> max_sessions = 0u;  ///< 0 = any
+  Setting<std::uint32_t> min_sessions = 0u;  ///< kept for its clients while there are any
   Setting<bool> auto_read = false;
   Setting<ReadConsistency> consistency = ReadConsistency::session;
   Setting<SequenceMode> sequences = SequenceMode::follow;
@@ -50,6 +52,7 @@ struct GatewayUserConfig {
   Setting<PoolMode> pool_mode = PoolMode::automatic;
   Setting<std::uint32_t> max_clients = 0u;   ///< 0 = the gateway's user_max_clients
   Setting<std::uint32_t> max_sessions = 0u;  ///< 0 = the gateway's user_max_sessions
+  Setting<std::uint32_t> min_sessions = 0u;  ///< 0 = the gateway's user_min_sessions
 };
 
 struct GatewayConfig {
@@ -73,20 +76,26 @@ struct GatewayConfig {
   Setting<std::vector<std::string>> admin_users;  ///< may do everything on the console
   Setting<std::vector<std::string>> stats_users;  ///< may look
 
+  Setting<std::uint32_t> shards = 1u;  ///< threads
+
   // How many.
   Setting<std::uint32_t> max_clients = 10'000u;
   Setting<std::uint32_t> max_logins = 1'000u;        ///< that have not logged in yet
   Setting<std::uint32_t> database_max_clients = 0u;  ///< of one database; 0 = any, here and below
   Setting<std::uint32_t> user_max_clients = 0u;
+  Setting<std::uint32_t> max_sessions = 0u;  ///< that clients use at a time
   Setting<std::uint32_t> user_max_sessions = 0u;
-  Setting<std::uint32_t> role_pools = 100u;    ///< of roles other than the fleet's
-  Setting<std::uint32_t> role_pool_max = 10u;  ///< sessions of each
-  Setting<std::uint32_t> cancel_rate = 100u;   ///< cancel requests a second from one address
+  Setting<std::uint32_t> user_min_sessions = 0u;  ///< of those, kept for a user while it has clients
+  Setting<std::uint32_t> role_pools = 100u;       ///< of roles other than the fleet's
+  Setting<std::uint32_t> role_pool_max = 10u;     ///< sessions of each
+  Setting<std::uint32_t> cancel_rate = 100u;      ///< cancel requests a second from one address
   Setting<Duration> role_pool_idle = Duration(std::chrono::minutes(5));
   Setting<Duration> login_timeout = Duration(std::chrono::seconds(60));
   Setting<Duration> query_wait_timeout = Duration(std::chrono::seconds(120));  ///< for a session; zero = any time
   Setting<Duration> client_idle_timeout = Duration::zero();                    ///< zero = never, here and below
   Setting<Duration> idle_transaction_timeout = Duration::zero();
+  Setting<Duration> handover_limit = Duration(std::chrono::hours(1));       ///< of who holds a session
+  Setting<Duration> handover_tls_limit = Duration(std::chrono::hours(24));  ///< of clients over TLS
 
   // What they get.
   Setting<PoolMode> pool_mode = PoolMode::automatic;

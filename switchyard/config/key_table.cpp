@@ -12,6 +12,7 @@ using enum Effect;
 constexpr double kMostSessions = 100'000;  // of one pool: PostgreSQL itself allows 262 143
 constexpr double kMostWorkers = 10'000;
 constexpr double kMostClients = 1'000'000;  // 24 bits of a client's process id number it
+constexpr double kMostShards = 64;          // the id of a client names its shard
 constexpr std::string_view kPoolModes = "auto|session|transaction";
 
 // clang-format off: one key a line reads better
@@ -28,6 +29,7 @@ constexpr std::array kKeys{
     KeySpec{"fleet.migrations", list, "", "folders of migrations that name their database themselves (-- Target: reference)", 0, 0, "", active},
     KeySpec{"http.address", text, "127.0.0.1:8420", "address of the HTTP door"},
     KeySpec{"gateway.listen", list, "127.0.0.1:6433", "where PostgreSQL clients connect: HOST:PORT, PORT on 127.0.0.1, *:PORT for every address; [] for none"},
+    KeySpec{"gateway.shards", count, "1", "threads that serve clients; those of one database and user share one as long as that has time", 1, kMostShards},
     KeySpec{"gateway.unix_socket", text, "", "folder for a Unix-domain socket .s.PGSQL.PORT (psql -h FOLDER); empty: none, but for `switchyard up`"},
     KeySpec{"gateway.unix_socket_mode", text, "0600", "who may connect to it, as chmod has it"},
     KeySpec{"gateway.tls_certificate", text, "", "PEM file with the certificate chain shown to clients; empty: no TLS"},
@@ -47,7 +49,9 @@ constexpr std::array kKeys{
     KeySpec{"gateway.max_logins", count, "1000", "connections that have not logged in yet; with one more the oldest of them is ended", 1, kMostClients},
     KeySpec{"gateway.database_max_clients", count, "0", "clients of one database; 0: any", 0, kMostClients},
     KeySpec{"gateway.user_max_clients", count, "0", "clients of one user; 0: any", 0, kMostClients},
-    KeySpec{"gateway.user_max_sessions", count, "0", "sessions that one user's clients use at a time; 0: any", 0, kMostSessions, "", stored},
+    KeySpec{"gateway.max_sessions", count, "0", "sessions that clients use at a time, lanes not counted; 0: any number", 0, kMostSessions},
+    KeySpec{"gateway.user_max_sessions", count, "0", "the same of one user's clients", 0, kMostSessions},
+    KeySpec{"gateway.user_min_sessions", count, "0", "of max_sessions kept free for each user while it has clients", 0, kMostSessions},
     KeySpec{"gateway.role_pools", count, "100", "pools of roles other than the fleet's, for clients that log in as these", 0, 10'000},
     KeySpec{"gateway.role_pool_max", count, "10", "sessions of each such pool", 1, kMostSessions},
     KeySpec{"gateway.role_pool_idle", duration, "5m", "such a pool is closed when nobody has used it for so long"},
@@ -56,18 +60,23 @@ constexpr std::array kKeys{
     KeySpec{"gateway.query_wait_timeout", duration, "2m", "longest wait of a client for a session; 0: any time"},
     KeySpec{"gateway.client_idle_timeout", duration, "0s", "clients that send nothing for so long are ended; 0: never"},
     KeySpec{"gateway.idle_transaction_timeout", duration, "0s", "the same within a transaction; 0: never"},
+    KeySpec{"gateway.handover_limit", duration, "1h", "at a restart, clients that hold a session are waited for so long, then ended"},
+    KeySpec{"gateway.handover_tls_limit", duration, "24h", "at a restart, clients over TLS stay with the old process so long at most"},
     KeySpec{"gateway.pool_mode", choice, "auto", "auto: a session for as long as a client needs one; session: from login to goodbye; transaction: for a transaction", 0, 0, kPoolModes},
     KeySpec{"gateway.auto_read", flag, "false", "reads outside transactions go to replicas where that is safe; else only :read and BEGIN READ ONLY", 0, 0, "", stored},
     KeySpec{"gateway.consistency", choice, "session", "session: a read on a replica has seen its client's writes; strict: everybody's", 0, 0, "session|strict", stored},
     KeySpec{"gateway.sequences", choice, "follow", "follow: currval() and lastval() go to the session of the client's last write; pin: who uses them keeps a session", 0, 0, "follow|pin", stored},
     KeySpec{"gateway.database.*.pool_mode", choice, "the gateway's", "for clients of this database", 0, 0, kPoolModes},
     KeySpec{"gateway.database.*.max_clients", count, "the gateway's", "clients of this database; 0: as database_max_clients says", 0, kMostClients},
+    KeySpec{"gateway.database.*.max_sessions", count, "0", "sessions that its clients use at a time; 0: any number", 0, kMostSessions},
+    KeySpec{"gateway.database.*.min_sessions", count, "0", "of gateway.max_sessions kept free for its clients while there are any", 0, kMostSessions},
     KeySpec{"gateway.database.*.auto_read", flag, "the gateway's", "for clients of this database", 0, 0, "", stored},
     KeySpec{"gateway.database.*.consistency", choice, "the gateway's", "for clients of this database", 0, 0, "session|strict", stored},
     KeySpec{"gateway.database.*.sequences", choice, "the gateway's", "for clients of this database", 0, 0, "follow|pin", stored},
     KeySpec{"gateway.user.*.pool_mode", choice, "the gateway's", "for clients of this user", 0, 0, kPoolModes},
     KeySpec{"gateway.user.*.max_clients", count, "the gateway's", "clients of this user; 0: as user_max_clients says", 0, kMostClients},
-    KeySpec{"gateway.user.*.max_sessions", count, "the gateway's", "sessions of this user's clients; 0: as user_max_sessions says", 0, kMostSessions, "", stored},
+    KeySpec{"gateway.user.*.max_sessions", count, "the gateway's", "sessions of this user's clients; 0: as user_max_sessions says", 0, kMostSessions},
+    KeySpec{"gateway.user.*.min_sessions", count, "the gateway's", "kept free for this user's clients; 0: as user_min_sessions says", 0, kMostSessions},
     KeySpec{"telemetry.otlp_endpoint", text, "", "collector of traces (OTLP/HTTP), such as http://localhost:4318; empty: no traces"},
     KeySpec{"telemetry.otlp_headers", secret, "", "headers for the collector: Authorization=Bearer x,Other=y"},
     KeySpec{"telemetry.sample", real, "0.01", "share of the traces begun here that is recorded; for a trace begun elsewhere its sampled flag decides", 0, 1},

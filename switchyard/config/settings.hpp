@@ -146,7 +146,10 @@ void visit_gateway(Gateway& gateway, Visitor& visit) {
   visit("gateway.max_logins", gateway.max_logins);
   visit("gateway.database_max_clients", gateway.database_max_clients);
   visit("gateway.user_max_clients", gateway.user_max_clients);
+  visit("gateway.max_sessions", gateway.max_sessions);
   visit("gateway.user_max_sessions", gateway.user_max_sessions);
+  visit("gateway.user_min_sessions", gateway.user_min_sessions);
+  visit("gateway.shards", gateway.shards);
   visit("gateway.role_pools", gateway.role_pools);
   visit("gateway.role_pool_max", gateway.role_pool_max);
   visit("gateway.role_pool_idle", gateway.role_pool_idle);
@@ -155,6 +158,8 @@ void visit_gateway(Gateway& gateway, Visitor& visit) {
   visit("gateway.query_wait_timeout", gateway.query_wait_timeout);
   visit("gateway.client_idle_timeout", gateway.client_idle_timeout);
   visit("gateway.idle_transaction_timeout", gateway.idle_transaction_timeout);
+  visit("gateway.handover_limit", gateway.handover_limit);
+  visit("gateway.handover_tls_limit", gateway.handover_tls_limit);
   visit("gateway.pool_mode", gateway.pool_mode);
   visit("gateway.auto_read", gateway.auto_read);
   visit("gateway.consistency", gateway.consistency);
@@ -163,6 +168,8 @@ void visit_gateway(Gateway& gateway, Visitor& visit) {
     const std::string prefix = "gateway.database." + name + ".";
     visit(prefix + "pool_mode", database.pool_mode);
     visit(prefix + "max_clients", database.max_clients);
+    visit(prefix + "max_sessions", database.max_sessions);
+    visit(prefix + "min_sessions", database.min_sessions);
     visit(prefix + "auto_read", database.auto_read);
     visit(prefix + "consistency", database.consistency);
     visit(prefix + "sequences", database.sequences);
@@ -172,6 +179,7 @@ void visit_gateway(Gateway& gateway, Visitor& visit) {
     visit(prefix + "pool_mode", user.pool_mode);
     visit(prefix + "max_clients", user.max_clients);
     visit(prefix + "max_sessions", user.max_sessions);
+    visit(prefix + "min_sessions", user.min_sessions);
   }
 }
 

@@ -58,7 +58,12 @@ Result<LoginDecision> decide_login(const GatewaySettings& settings, const Access
     return refusal(kInvalidAuthorization,
                    "Peer authentication failed for user \"" + std::string(question.user) + "\"");
   }
-  const bool proven = rule->method == AccessMethod::trust || rule->method == AccessMethod::peer ||
+  const bool known_user = settings.users.names(question.user) || settings.config.users.contains(question.user);
+  const bool unknown = settings.trust_known_only && rule->method == AccessMethod::trust && !known_user;
+  if (unknown && settings.config.auth_user->empty()) {
+    return refusal(kInvalidAuthorization, "\"trust\" authentication failed");
+  }
+  const bool proven = (rule->method == AccessMethod::trust && !unknown) || rule->method == AccessMethod::peer ||
                       rule->method == AccessMethod::cert;
   if (proven) {
     decision.login = protocol::TrustLogin();
@@ -72,6 +77,7 @@ Result<LoginDecision> decide_login(const GatewaySettings& settings, const Access
 
 protocol::LoginMethod login_method(AccessMethod method, const Credential* credential, const UserList& users,
                                    std::string_view user) {
+  if (method == AccessMethod::trust && credential != nullptr) return protocol::TrustLogin();
   const bool known = credential != nullptr && !credential->stored.empty();
   if (method == AccessMethod::password) {
     // Compared through a verifier where there is one, or nobody's: it takes as long for names that do not exist.
@@ -103,23 +109,31 @@ Task<Result<AuthQuery::Answer>> Access::look_up(const DatabaseConfig& database, 
   co_return answer;
 }
 
+Result<void> Access::count(const std::string& database, const std::string& user) {
+  const ClientPolicy policy = policy_of(settings_.config, database, user);
+  const ClientCounts::Entry entry =
+      counts_->enter(database, user, {.database = policy.database_clients, .user = policy.user_clients});
+  if (entry == ClientCounts::Entry::counted) return {};
+  const bool full = entry == ClientCounts::Entry::database_full;
+  return refusal(
+      kTooManyConnections,
+      full ? "client connections exceeded (max_db_client_connections)"
+           : "client connections exceeded (max_user_client_connections)",
+      full ? "gateway.database_max_clients is " + std::to_string(policy.database_clients) + " for \"" + database +
+                 "\"."
+           : "gateway.user_max_clients is " + std::to_string(policy.user_clients) + " for \"" + user + "\".");
+}
+
+Result<void> Access::enter_console(std::uint32_t client, const std::string& database, const std::string& user) {
+  SY_TRY(count(database, user));
+  clients_.insert_or_assign(client, Client{nullptr, database, user, false});
+  return {};
+}
+
 Result<void> Access::enter(std::uint32_t client, const DatabaseConfig& database, const std::string& user,
                            bool looked_up) {
-  const ClientPolicy policy = policy_of(settings_.config, database.name, user);
-  const ClientCounts::Entry entry =
-      counts_->enter(database.name, user, {.database = policy.database_clients, .user = policy.user_clients});
-  if (entry != ClientCounts::Entry::counted) {
-    const bool full = entry == ClientCounts::Entry::database_full;
-    const std::string detail =
-        full ? "gateway.database_max_clients is " + std::to_string(policy.database_clients) + " for \"" +
-                   database.name + "\"."
-             : "gateway.user_max_clients is " + std::to_string(policy.user_clients) + " for \"" + user + "\".";
-    return refusal(kTooManyConnections,
-                   full ? "client connections exceeded (max_db_client_connections)"
-                        : "client connections exceeded (max_user_client_connections)",
-                   detail);
-  }
-  clients_.insert_or_assign(client, Client{&database, user, looked_up});
+  SY_TRY(count(database.name, user));
+  clients_.insert_or_assign(client, Client{&database, database.name, user, looked_up});
   if (looked_up && !probe_.armed()) probe_.arm(deadline_after(runtime::now(), *settings_.config.auth_cache));
   return {};
 }
@@ -127,7 +141,7 @@ Result<void> Access::enter(std::uint32_t client, const DatabaseConfig& database,
 void Access::leave(std::uint32_t client) noexcept {
   const auto found = clients_.find(client);
   if (found == clients_.end()) return;
-  counts_->leave(found->second.database->name, found->second.user);
+  counts_->leave(found->second.counted_as, found->second.user);
   clients_.erase(found);
 }
 
@@ -152,7 +166,7 @@ void Access::close() noexcept {
   probe_.disarm();
   probing_.reset();
   roles_.close();
-  for (const auto& [id, client] : clients_) counts_->leave(client.database->name, client.user);
+  for (const auto& [id, client] : clients_) counts_->leave(client.counted_as, client.user);
   clients_.clear();
 }
 

@@ -69,6 +69,9 @@ class Access {
   /// the server, which is asked again from time to time.
   [[nodiscard]] Result<void> enter(std::uint32_t client, const DatabaseConfig& database, const std::string& user,
                                    bool looked_up);
+  /// The same for the console, as `database`.
+  [[nodiscard]] Result<void> enter_console(std::uint32_t client, const std::string& database,
+                                           const std::string& user);
   void leave(std::uint32_t client) noexcept;
 
   /// One of the cancel requests that an address may send each second.
@@ -83,8 +86,10 @@ class Access {
   }
 
  private:
+  [[nodiscard]] Result<void> count(const std::string& database, const std::string& user);
   struct Client {
-    const DatabaseConfig* database;
+    const DatabaseConfig* database;  ///< null: the console
+    std::string counted_as;          ///< name of the database
     std::string user;
     bool looked_up;
   };

@@ -12,6 +12,7 @@
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/telemetry/log.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -182,14 +183,28 @@ void ClientSession::act(ServerStartupAction action) noexcept {
       state_ = State::cancelling;
       if (!host_.cancel(machine_.cancel_key(), *this)) finish();
       return;
-    case ServerStartupAction::fail: return drain();
+    case ServerStartupAction::fail:
+      if (const ServerFields* error = machine_.error()) note_refusal(*error);
+      return drain();
   }
+}
+
+/// For whoever looks after the gateway: PgBouncer's words.
+void ClientSession::note_refusal(const ServerFields& error) const noexcept {
+  log::info("gateway", "login_refused",
+            [&] {
+              const protocol::LoginRequest& login = machine_.login();
+              return (login.database.empty() ? "(nodb)" : login.database) + "/" +
+                     (login.user.empty() ? "(nouser)" : login.user) + "@" + address() +
+                     " closing because: " + error.message;
+            },
+            {});
 }
 
 void ClientSession::decide() noexcept {
   if (!placed_ && host_.place(*this)) return;
   if (!host_.has_room()) {
-    ServerFields fields = fields_of(kTooManyConnections, "sorry, too many clients already");
+    ServerFields fields = fields_of(kTooManyConnections, "no more connections allowed (max_client_conn)");
     fields.detail = "max_clients is " + std::to_string(host_.settings().max_clients) + ".";
     return act(machine_.refuse(std::move(fields)));
   }
@@ -206,7 +221,7 @@ void ClientSession::decide() noexcept {
   // A rule means a database by whatever name its client uses.
   const Result<Settings> given = read_settings(login.settings);
   const Result<ClientDatabase> found =
-      find_database(host_.fleet().config(), login.database, login.user,
+      find_database(host_.fleet().config(), host_.settings().meant_by(login.database), login.user,
                     given.ok() ? find_setting(*given, "search_path") : std::string_view());
   if (found.ok()) {
     question.fleet_database = found->database->name;
@@ -288,9 +303,15 @@ Result<void> ClientSession::find_place() {
   Result<Settings> settings = read_settings(login.settings);
   if (!settings.ok()) return Error(fields_of("42601", std::string(settings.error().message())), ErrorStage::queued);
   settings_ = *std::move(settings);
-  Result<ClientDatabase> found =
-      find_database(config, login.database, login.user, find_setting(settings_, "search_path"));
-  if (!found.ok()) return found.error();
+  Result<ClientDatabase> found = find_database(config, host_.settings().meant_by(login.database), login.user,
+                                               find_setting(settings_, "search_path"));
+  if (!found.ok()) {
+    if (!found.error().message().starts_with("unknown database")) return found.error();
+    ServerFields fields = fields_of(kInvalidCatalogName, "no such database: " + login.database);
+    fields.detail = std::string(found.error().message());
+    fields.hint = found.error().hint();
+    return Error(std::move(fields), ErrorStage::queued);
+  }
   database_ = std::move(found->name);
   const DatabaseConfig* database = found->database;
   place_ = database;
@@ -305,9 +326,13 @@ Result<void> ClientSession::find_place() {
   if (real == nullptr) return Error(ErrorKind::Config, database->missing_dsn_message);
   asked_for_ = looked_up_ != nullptr;
   SY_TRY(host_.access().enter(id_, *database, login.user, asked_for_));
-  if (is_role_everywhere(*real, login.user)) return {};
+  if (acts_as_fleet(*real, login.user)) return {};
   if (real != database) database_.replace(0, database->name.size(), real->name);
   return find_role(*real);
+}
+
+bool ClientSession::acts_as_fleet(const DatabaseConfig& database, std::string_view user) const noexcept {
+  return host_.settings().one_role.contains(database.name) || is_role_everywhere(database, user);
 }
 
 Result<void> ClientSession::find_role(const DatabaseConfig& database) {
@@ -356,7 +381,7 @@ void ClientSession::learn() noexcept {
 
 bool ClientSession::take_session() noexcept {
   if (ServerLink* link = destination_->take(id_)) {
-    ++traffic_->assignments;
+    if (state_ == State::serving) ++traffic_->assignments;
     link_ = link;
     link->set_user(this);
     mux_->attach(link->state(), link->session()->out(), link->session()->server_pid());
@@ -371,7 +396,7 @@ bool ClientSession::take_session() noexcept {
 void ClientSession::on_link(ServerLink& link) noexcept {
   waiting_ = false;
   traffic_->waited += runtime::now() - std::exchange(waits_since_, TimePoint{});
-  ++traffic_->assignments;
+  if (state_ == State::serving) ++traffic_->assignments;
   link_ = &link;
   link.set_user(this);
   mux_->attach(link.state(), link.session()->out(), link.session()->server_pid());
@@ -441,6 +466,10 @@ void ClientSession::open_console() noexcept {
   const protocol::LoginRequest& login = machine_.login();
   const std::optional<ConsoleAccess> access = host_.console().access_of(login.user, peer_account(*stream_).own);
   if (!access) return act(machine_.refuse(fields_of(kInvalidAuthorization, "not allowed")));
+  if (*access != ConsoleAccess::everything) {  // whoever may mend it gets in
+    const auto entered = host_.access().enter_console(id_, std::string(login.database), std::string(login.user));
+    if (!entered.ok()) return refuse(entered.error());
+  }
   auto secret = protocol::crypto::random_bytes(machine_.cancel_key_size());
   if (!secret) return refuse(Error(ErrorKind::Unavailable, "OpenSSL has no random bytes"));
   database_ = login.database;
@@ -524,7 +553,7 @@ void ClientSession::arrive(const TravellingClient& client) noexcept {
   // This process does not have it any more, or not for him.
   const DatabaseConfig* const real = database.ok() ? configured(config, *database->database) : nullptr;
   if (real == nullptr) return refuse("the gateway was restarted without database \"" + client.database + "\"");
-  if (!client.role && !is_role_everywhere(*real, client.user)) {
+  if (!client.role && !acts_as_fleet(*real, client.user)) {
     return refuse("the gateway was restarted, and uses database \"" + client.database + "\" as somebody else");
   }
   if (const auto entered = host_.access().enter(id_, *database->database, client.user, client.looked_up);

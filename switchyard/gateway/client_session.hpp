@@ -169,9 +169,12 @@ class ClientSession final : private runtime::Stream::Handler,
 
   void act(protocol::ServerStartupAction action) noexcept;
   void decide() noexcept;
+  void note_refusal(const ServerFields& error) const noexcept;
   /// Tells the client why it gets no session.
   void refuse(const Error& error) noexcept;
   [[nodiscard]] Result<void> find_place();
+  /// Sessions of the fleet's own pools are for him.
+  [[nodiscard]] bool acts_as_fleet(const DatabaseConfig& database, std::string_view user) const noexcept;
   /// Sessions that log in as the client's role, where that is not the fleet's.
   [[nodiscard]] Result<void> find_role(const DatabaseConfig& database);
   [[nodiscard]] Task<void> look_up(const DatabaseConfig& database);

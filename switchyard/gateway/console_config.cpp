@@ -179,7 +179,8 @@ std::vector<ConsoleConfigEntry> console_config(const GatewaySettings& settings) 
 }
 
 bool is_console_config(std::string_view key) noexcept {
-  return std::ranges::find(kKeys, key, &Key::name) != std::end(kKeys);
+  const auto found = std::ranges::find(kKeys, key, &Key::name);
+  return found != std::end(kKeys) && found->set != nullptr;
 }
 
 Result<void> set_console_config(GatewaySettings& settings, std::string_view key, std::string_view value) {

@@ -21,7 +21,7 @@ struct ConsoleConfigEntry {
 /// In the order of the alphabet.
 [[nodiscard]] SWITCHYARD_API std::vector<ConsoleConfigEntry> console_config(const GatewaySettings& settings);
 
-/// Is it one of console_config()'s?
+/// Is it one of console_config()'s that may be set?
 [[nodiscard]] SWITCHYARD_API bool is_console_config(std::string_view key) noexcept;
 
 /// Errors are of kind Usage: an unknown key with "did you mean", one that is not changeable, a value that does not

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -109,8 +110,9 @@ TEST_F(ConsoleTest, EveryTableHasRowsOfItsColumnsInBothProtocolsAndFormats) {
     for (const PqFormat format : {PqFormat::text, PqFormat::binary}) {
       const PqResult extended = console.query(sql, {}, format);
       ASSERT_TRUE(extended.ok()) << name << " " << extended.error();
-      // Whether the console itself has bytes to send at that moment differs.
-      if (std::string_view(name) != "ACTIVE_SOCKETS") EXPECT_EQ(extended.rows(), simple.rows()) << name;
+      // Sessions open meanwhile, and whether the console itself has bytes to send at that moment differs.
+      const bool moves = std::set<std::string>{"ACTIVE_SOCKETS", "FDS", "SERVERS", "SOCKETS"}.contains(name);
+      if (!moves) EXPECT_EQ(extended.rows(), simple.rows()) << name;
       EXPECT_EQ(extended.columns(), simple.columns()) << name;
     }
   }

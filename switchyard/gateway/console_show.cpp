@@ -1,6 +1,7 @@
 #include <switchyard/gateway/console_show.hpp>
 
 #include <switchyard/base/version.hpp>
+#include <switchyard/gateway/client_policy.hpp>
 #include <switchyard/gateway/client_session.hpp>
 #include <switchyard/gateway/console.hpp>
 #include <switchyard/gateway/console_config.hpp>
@@ -313,10 +314,22 @@ void show_databases(ConsoleAnswer& answer, const ConsoleView& view) {
     }
     row.add_null();
     row.add(0).add(sessions[config.name]);
-    row.add(known ? *gateway->second.max_clients : 0U);
+    row.add(policy_of(view.settings.config, config.name, {}).database_clients);
     row.add(clients).add(view.all_paused || view.paused.contains(config.name) ? 1 : 0);
     row.add(view.disabled.contains(config.name) ? 1 : 0);
   }
+}
+
+/// The console is a database like the others there.
+void show_console(ConsoleAnswer& answer, const ConsoleView& view) {
+  const std::vector<std::string>& aliases = view.settings.console.aliases;
+  const std::string name = aliases.empty() ? std::string(kConsoleDatabase) : aliases.front();
+  ConsoleRow& row = answer.add_row();
+  row.add(name).add_null();
+  row.add(view.settings.listen.empty() ? 0 : port_of(view.settings.listen.front())).add(name).add(name);
+  row.add(2).add(0).add(0).add(0).add("statement").add_null().add(0).add(0);
+  row.add(policy_of(view.settings.config, name, {}).database_clients);
+  row.add(std::ranges::count(view.all.clients, name, &ClientReport::database)).add(0).add(0);
 }
 
 void show_users(ConsoleAnswer& answer, const ConsoleView& view) {
@@ -336,8 +349,8 @@ void show_users(ConsoleAnswer& answer, const ConsoleView& view) {
     } else {
       row.add_null();
     }
-    row.add(known ? *config->second.max_sessions : 0U).add(counts.first);
-    row.add(known ? *config->second.max_clients : 0U).add(counts.second);
+    const ClientPolicy policy = policy_of(view.settings.config, {}, name);
+    row.add(policy.user_sessions).add(counts.first).add(policy.user_clients).add(counts.second);
   }
 }
 
@@ -549,7 +562,10 @@ ConsoleAnswer show_table(ConsoleTable table, const ConsoleView& view) {
             .add(entry.changeable ? "yes" : "no");
       }
       break;
-    case ConsoleTable::databases: show_databases(answer, view); break;
+    case ConsoleTable::databases:
+      show_databases(answer, view);
+      show_console(answer, view);
+      break;
     case ConsoleTable::fds: show_fds(answer, view); break;
     case ConsoleTable::help:
       answer.notice = "Console usage";

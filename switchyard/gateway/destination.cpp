@@ -136,13 +136,16 @@ std::size_t Destination::ready() const noexcept {
   return waiting_ - asking_ + std::min<std::size_t>(asking_, options_.shares->granted(*turns_->claim));
 }
 
-void Destination::uncount(ServerLink& link) noexcept {
-  if (std::exchange(link.counted, false)) options_.shares->give_back(*turns_->claim);
+bool Destination::uncount(ServerLink& link) noexcept {
+  return std::exchange(link.counted, false) && options_.shares->give_back(*turns_->claim);
 }
 
 void Destination::give(ServerLink& link) noexcept {
   link.set_user(nullptr);
-  uncount(link);
+  // Limits are those of sessions that are open as well, as far as they are wanted elsewhere.
+  if (uncount(link) && link.session() != nullptr) {
+    return end(link, Error(ErrorKind::Closed, "the place is another's"));
+  }
   if (link.session() == nullptr) return bury(link);
   link.session()->resume_reading();
   if (link.leaves || link.state().held_custom || others_wait(link) || runtime::now() - link.since >= kLongestStay) {

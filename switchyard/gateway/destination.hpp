@@ -138,8 +138,8 @@ class Destination {
   void on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept;
   void arm_sweep() noexcept;
   void hand_out(ServerLink& link) noexcept;
-  /// The client that had the session counts no more.
-  void uncount(ServerLink& link) noexcept;
+  /// The client that had the session counts no more. True: somebody else may open one now.
+  bool uncount(ServerLink& link) noexcept;
   /// Clients may have sessions that had to wait.
   void on_turn() noexcept;
   /// He waits no longer.

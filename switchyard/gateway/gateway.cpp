@@ -108,7 +108,7 @@ class Gateway::Impl final : public ClientHost,
     for (const runtime::SocketAddress& address : settings_.listen) {
       const bool taken_over = std::ranges::any_of(
           doors_, [&](const Door& door) { return !takeovers_.empty() && is_at(*door.listener, address); });
-      if (taken_over) continue;
+      if (taken_over || (settings_.keep_doors && !takeovers_.empty())) continue;
       auto opened = runtime::Listener::open(address, {.unix_mode = settings_.unix_mode});
       if (!opened.ok()) return opened.error();
       add_door(*std::move(opened));
@@ -170,6 +170,9 @@ class Gateway::Impl final : public ClientHost,
     settings_.trust_own_account = settings.trust_own_account;
     settings_.rules = std::move(settings.rules);
     settings_.config = std::move(settings.config);
+    settings_.one_role = std::move(settings.one_role);
+    settings_.aliases = std::move(settings.aliases);
+    settings_.trust_known_only = settings.trust_known_only;
     settings_.login_timeout = settings.login_timeout;
     settings_.max_clients = settings.max_clients;
     settings_.max_logins = settings.max_logins;
@@ -342,7 +345,8 @@ class Gateway::Impl final : public ClientHost,
         handover_->send(*leaving, parcel.native_handle());
         if (!handover_->departing()) return;
         ++status_.handed_over;
-      } else if (waited > (client->stays() ? settings_.handover_tls_limit : settings_.handover_limit) &&
+      } else if (waited >
+                     (client->stays() ? *settings_.config.handover_tls_limit : *settings_.config.handover_limit) &&
                  client->serving()) {
         late.push_back(id);
       }
@@ -422,7 +426,8 @@ class Gateway::Impl final : public ClientHost,
     if (!joined_ || console_.is_console(client.login().database)) return false;
     if (handover_ && handover_->departing()) return false;  // the others may have nothing left to do
     // Who wants what there is not is refused here.
-    const auto found = find_database(fleet_.config(), client.login().database, client.login().user, {});
+    const auto found =
+        find_database(fleet_.config(), settings_.meant_by(client.login().database), client.login().user, {});
     if (!found.ok()) return false;
     const std::uint32_t target = settings_.shards->place(found->database->name, client.login().user);
     if (target == shard_) return false;
@@ -545,7 +550,8 @@ class Gateway::Impl final : public ClientHost,
     ++authenticated_;
     if (!joined_) return;
     settings_.shards->clients.fetch_add(1, std::memory_order_relaxed);
-    const auto found = find_database(fleet_.config(), client.login().database, client.login().user, {});
+    const auto found =
+        find_database(fleet_.config(), settings_.meant_by(client.login().database), client.login().user, {});
     if (found.ok()) settings_.shards->remember(found->database->name, client.login().user, shard_);
   }
 

@@ -16,6 +16,7 @@
 #include <libpq-fe.h>
 
 #include <array>
+#include <atomic>
 #include <future>
 #include <set>
 #include <thread>
@@ -32,30 +33,37 @@ using switchyard::testing::TempFolder;
 using switchyard::testing::TlsFiles;
 using switchyard::testing::wait_until;
 
-/// Four databases of the fleet, all the same one of the server, behind three shards.
-class ShardsTest : public ::testing::Test {
- protected:
-  static constexpr std::uint32_t kShards = 3;
-  static constexpr std::uint32_t kUserClients = 12;
-
-  void SetUp() override {
+/// A process with several shards, as far as a test can: four databases of the fleet, all the same one of the
+/// server.
+class Process {
+ public:
+  struct Options {
+    std::uint32_t shards = 3;
+    std::uint32_t user_clients = 0;
+    std::string handover_path{};
+    bool take_over = false;
+    std::uint16_t port = 0;
+  };
+  Process(const TestDatabase& database, const TlsFiles& files, Options options) {
     std::promise<std::uint16_t> opened;
     auto port = opened.get_future();
-    thread_ = std::thread([this, &opened] {
+    thread_ = std::thread([this, &database, &files, &opened, options] {
       runtime::Shard shard(0);
       shard_ = &shard;
-      shard.run_until_complete(serve(opened));
+      shard.run_until_complete(serve(database, files, options, opened));
     });
     port_ = port.get();
   }
-  void TearDown() override {
+  ~Process() {
     shard_->post([this] { stop_ = true; });
     thread_.join();
   }
-  std::string keywords(const std::string& dbname, const std::string& more = "sslmode=disable") const {
-    return "host=127.0.0.1 port=" + std::to_string(port_) + " user=postgres password=open dbname=" + dbname + " " +
-           more;
-  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  /// All its shards have handed over.
+  [[nodiscard]] bool is_over() const noexcept { return left_ == 0; }
   /// Clients of each shard.
   std::vector<std::uint32_t> clients() {
     std::promise<std::vector<std::uint32_t>> asked;
@@ -68,6 +76,79 @@ class ShardsTest : public ::testing::Test {
     return answer.get();
   }
 
+ private:
+  Task<void> serve(const TestDatabase& database, const TlsFiles& files, Options options,
+                   std::promise<std::uint16_t>& opened) {
+    Sources sources;
+    sources.file = "test.toml";
+    std::string text = "[fleet]\napplication = \"test\"\n";
+    for (const char* name : {"one", "two", "three", "four"}) {
+      text +=
+          "[database." + std::string(name) + "]\npool = { min = 0 }\ndsn = \"" + database.endpoint().uri() + "\"\n";
+    }
+    sources.file_text = text;
+    const FleetConfig config = load_config(sources).value_or_throw();
+    auto permits = std::make_shared<fleet::SharedPermits>(nullptr);
+    left_ = options.shards;
+    GatewaySettings settings;
+    settings.users = UserList::parse("\"postgres\" \"open\"\n", "userlist.txt").value_or_throw();
+    settings.tls = runtime::TlsContext::server({.certificate = files.server.certificate, .key = files.server.key})
+                       .value_or_throw();
+    settings.listen.push_back(runtime::SocketAddress::ip("127.0.0.1", options.port).value_or_throw());
+    settings.console.admin_users = {"postgres"};
+    settings.config.user_max_clients.value = options.user_clients;
+    settings.handover_path = options.handover_path;
+    settings.take_over = options.take_over;
+    settings.on_handed_over = [this] { --left_; };
+    more_ = GatewayShards::open(config, permits, settings, options.shards).value_or_throw();
+    settings.shards = more_->directory();
+    auto fleet = Fleet::open(config, permits).value_or_throw();
+    gateway_ = Gateway::open(*fleet, settings).value_or_throw();
+    opened.set_value(gateway_->addresses().back().port());
+    while (!stop_) co_await sleep(5ms);
+    gateway_.reset();
+    co_await fleet->close();
+    more_.reset();
+  }
+
+  runtime::Shard* shard_ = nullptr;
+  std::unique_ptr<GatewayShards> more_;
+  std::unique_ptr<Gateway> gateway_;
+  std::atomic<std::uint32_t> left_ = 1;
+  bool stop_ = false;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+std::string login(std::uint16_t port, const std::string& dbname, const std::string& more = "sslmode=disable") {
+  return "host=127.0.0.1 port=" + std::to_string(port) + " user=postgres password=open dbname=" + dbname + " " +
+         more;
+}
+
+/// What a cancel request does to `session`, which sleeps.
+std::string cancelled(PqSession& session) {
+  PGcancel* cancel = PQgetCancel(session.handle());
+  std::array<char, 256> error{};
+  EXPECT_EQ(PQcancel(cancel, error.data(), error.size()), 1) << error.data();
+  PQfreeCancel(cancel);
+  const PqResult result(PQgetResult(session.handle()));
+  EXPECT_EQ(PQgetResult(session.handle()), nullptr);
+  return result.sqlstate();
+}
+
+class ShardsTest : public ::testing::Test {
+ protected:
+  static constexpr std::uint32_t kUserClients = 12;
+
+  std::string keywords(const std::string& dbname, const std::string& more = "sslmode=disable") const {
+    return login(process_.port(), dbname, more);
+  }
+  std::vector<std::uint32_t> clients() { return process_.clients(); }
+  [[nodiscard]] bool sleeps(const std::string& sql) {
+    return wait_until([&] {
+      return database.query_value("SELECT count(*) FROM pg_stat_activity WHERE query = '" + sql + "'") == "1";
+    });
+  }
   /// Values of a column of a console's table, in its order, where `where` has the value.
   static std::vector<std::string> shown(PqSession& console, const std::string& table, const std::string& column,
                                         const std::string& where = {}, const std::string& value = {}) {
@@ -94,41 +175,8 @@ class ShardsTest : public ::testing::Test {
   TestDatabase database;
 
  private:
-  Task<void> serve(std::promise<std::uint16_t>& opened) {
-    Sources sources;
-    sources.file = "test.toml";
-    std::string text = "[fleet]\napplication = \"test\"\n";
-    for (const char* name : {"one", "two", "three", "four"}) {
-      text += "[database." + std::string(name) + "]\ndsn = \"" + database.endpoint().uri() + "\"\n";
-    }
-    sources.file_text = text;
-    const FleetConfig config = load_config(sources).value_or_throw();
-    auto permits = std::make_shared<fleet::SharedPermits>(nullptr);
-    GatewaySettings settings;
-    settings.users = UserList::parse("\"postgres\" \"open\"\n", "userlist.txt").value_or_throw();
-    settings.tls = runtime::TlsContext::server({.certificate = files_.server.certificate, .key = files_.server.key})
-                       .value_or_throw();
-    settings.listen.push_back(runtime::SocketAddress::ip("127.0.0.1", 0).value_or_throw());
-    settings.console.admin_users = {"postgres"};
-    settings.config.user_max_clients.value = kUserClients;
-    more_ = GatewayShards::open(config, permits, settings, kShards).value_or_throw();
-    settings.shards = more_->directory();
-    auto fleet = Fleet::open(config, permits).value_or_throw();
-    gateway_ = Gateway::open(*fleet, settings).value_or_throw();
-    opened.set_value(gateway_->addresses().back().port());
-    while (!stop_) co_await sleep(5ms);
-    gateway_.reset();
-    co_await fleet->close();
-    more_.reset();
-  }
-
   TlsFiles files_;
-  runtime::Shard* shard_ = nullptr;
-  std::unique_ptr<GatewayShards> more_;
-  std::unique_ptr<Gateway> gateway_;
-  bool stop_ = false;
-  std::uint16_t port_ = 0;
-  std::thread thread_;
+  Process process_{database, files_, {.user_clients = kUserClients}};
 };
 
 TEST_F(ShardsTest, ClientsOfOneDatabaseGoToOneShardAndThoseOfOthersToOthers) {
@@ -158,18 +206,8 @@ TEST_F(ShardsTest, ACancelRequestFindsItsClientOnWhateverShard) {
     PqSession session(keywords(name));
     ASSERT_TRUE(session.connected()) << session.error();
     ASSERT_EQ(PQsendQuery(session.handle(), "SELECT pg_sleep(60)"), 1);
-    ASSERT_TRUE(wait_until([&] {
-      return database.query_value("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'") ==
-             "1";
-    }));
-    PGcancel* cancel = PQgetCancel(session.handle());
-    std::array<char, 256> error{};
-    EXPECT_EQ(PQcancel(cancel, error.data(), error.size()), 1) << error.data();
-    PQfreeCancel(cancel);
-    PGresult* result = PQgetResult(session.handle());
-    EXPECT_STREQ(PQresultErrorField(result, PG_DIAG_SQLSTATE), "57014");
-    PQclear(result);
-    EXPECT_EQ(PQgetResult(session.handle()), nullptr);
+    ASSERT_TRUE(sleeps("SELECT pg_sleep(60)"));
+    EXPECT_EQ(cancelled(session), "57014");
     EXPECT_EQ(session.value("SELECT 1"), "1");
   }
 }
@@ -270,6 +308,47 @@ TEST_F(ShardsTest, WhoDoesNotLogInLeavesNothingBehind) {
   PqSession one(keywords("one"));
   PqSession two(keywords("two"));
   EXPECT_EQ(clients(), (std::vector<std::uint32_t>{1, 1, 0}));
+}
+
+TEST(ShardsHandover, AllShardsHandOverAndTheirNumberMayDiffer) {
+  TestDatabase database;
+  const TlsFiles files;
+  const TempFolder folder;
+  const std::string path = folder.file("handover");
+  auto old = std::make_unique<Process>(database, files, Process::Options{.shards = 3, .handover_path = path});
+  const std::uint16_t port = old->port();
+  std::vector<std::unique_ptr<PqSession>> sessions;
+  for (const std::string name : {"one", "two", "three", "four"}) {
+    PqSession& session = *sessions.emplace_back(std::make_unique<PqSession>(login(port, name)));
+    ASSERT_TRUE(session.connected()) << session.error();
+    EXPECT_TRUE(session.execute("SET work_mem = '77kB'").ok());
+  }
+  PqSession busy(login(port, "two"));
+  for (const std::uint32_t shards : {2U, 4U}) {
+    ASSERT_TRUE(busy.execute("BEGIN").ok());
+    const std::string pid = busy.value("SELECT pg_backend_pid()");
+    auto next = std::make_unique<Process>(
+        database, files,
+        Process::Options{.shards = shards, .handover_path = path, .take_over = true, .port = port});
+    for (const auto& session : sessions) EXPECT_EQ(session->value("SHOW work_mem"), "77kB");
+    PqSession late(login(port, "three"));
+    EXPECT_TRUE(late.connected()) << late.error();
+    EXPECT_FALSE(old->is_over());
+    EXPECT_EQ(busy.value("SELECT pg_backend_pid()"), pid);
+    ASSERT_TRUE(busy.execute("COMMIT").ok());
+    EXPECT_TRUE(wait_until([&] { return old->is_over(); }));
+    old = std::move(next);
+    // The ids that clients know name shards of another process.
+    for (const auto& session : sessions) {
+      ASSERT_EQ(PQsendQuery(session->handle(), "SELECT pg_sleep(60)"), 1);
+      ASSERT_TRUE(wait_until([&] {
+        return database.query_value(
+                   "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND "
+                   "state = 'active'") == "1";
+      }));
+      EXPECT_EQ(cancelled(*session), "57014");
+    }
+  }
 }
 
 TEST_F(ShardsTest, NumbersOfShardsThatCannotBeAreRefused) {

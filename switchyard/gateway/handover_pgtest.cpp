@@ -158,7 +158,7 @@ TEST_F(HandoverTest, KeysForCancelRequestsGoOn) {
 }
 
 TEST_F(HandoverTest, WhoHoldsASessionTooLongIsEnded) {
-  Succession gateways(database, [](GatewaySettings& settings) { settings.handover_limit = 50ms; });
+  Succession gateways(database, [](GatewaySettings& settings) { settings.config.handover_limit.value = 50ms; });
   PqSession pinned(gateways.local());
   EXPECT_TRUE(pinned.execute("CREATE TEMP TABLE mine (a int)").ok());
   gateways.next();

@@ -55,7 +55,6 @@ constexpr Unused kUnused[] = {
     {"log_disconnections", kLog},
     {"log_pooler_errors", kLog},
     {"log_stats", "SHOW STATS and /metrics have them"},
-    {"logfile", kLog},
     {"login_notify_message", "clients are told nothing but what a server tells them"},
     {"max_prepared_statements", "prepared statements of clients are kept in any number and work everywhere"},
     {"pidfile", kService},
@@ -95,8 +94,8 @@ constexpr Unused kUnused[] = {
 };
 
 /// Those of the next list that no running gateway looks at again.
-constexpr std::string_view kAtStart[] = {"listen_addr", "listen_port", "peer_id", "unix_socket_dir",
-                                         "unix_socket_mode"};
+constexpr std::string_view kAtStart[] = {"listen_addr", "listen_port",     "logfile",
+                                         "peer_id",     "unix_socket_dir", "unix_socket_mode"};
 
 /// Those that are used; the rest of what PgBouncer knows.
 constexpr std::string_view kUsed[] = {
@@ -119,6 +118,7 @@ constexpr std::string_view kUsed[] = {
     "idle_transaction_timeout",
     "listen_addr",
     "listen_port",
+    "logfile",
     "max_client_conn",
     "max_db_client_connections",
     "max_db_connections",
@@ -480,6 +480,7 @@ class Reader {
       put_text("tls_client_ca", "client_tls_ca_file");
     }
     const std::string certificate = tls.starts_with("verify-") ? " clientcert=" + tls : "";
+    setup_.log_file = given("logfile").value_or("");
     write_rules(required, certificate);
   }
 
@@ -498,11 +499,14 @@ class Reader {
       if (given("auth_ident_file")) {
         error(place_of("auth_ident_file"), "auth_ident_file has no meaning here: name the users in the rules");
       }
-    } else if (type == "any" || type == "plain" || type == "pam" || type == "ldap") {
+    } else if (type == "plain") {
+      rules = {"local all all password", host + " all all all password" + certificate};
+    } else if (type == "any" || type == "pam" || type == "ldap") {
       error(place_of("auth_type"),
-            "auth_type = " + type + " is not to be had: use scram-sha-256, md5, cert, hba or trust");
+            "auth_type = " + type + " is not to be had: use scram-sha-256, md5, plain, cert, hba or trust");
     } else {
-      error(place_of("auth_type"), "auth_type = '" + type + "' is not one of md5, scram-sha-256, cert, hba, trust");
+      error(place_of("auth_type"),
+            "auth_type = '" + type + "' is not one of md5, scram-sha-256, plain, cert, hba, trust");
     }
     if (given("auth_ldap_options")) error(place_of("auth_ldap_options"), "users are not looked up by LDAP here");
     if (type != "hba" && given("auth_hba_file")) {
@@ -547,12 +551,12 @@ class Reader {
     database.wait = seconds("query_wait_timeout", "120s");
     for (const auto& [key, value] : *parameters) read_parameter(line, key, value, database);
     const std::string name = fleet_name(line.key);
-    if (name.empty() || (name != line.key && database.dbname != line.key)) {
-      return error(line.place,
-                   "'" + line.key +
-                       "' can't be a name here: names are lower-case letters, digits and underscores, and "
-                       "not those of read views (x_replica)");
+    if (name.empty()) {
+      return error(line.place, "'" + line.key +
+                                   "' can't be a name here, not even in lower case with underscores for other "
+                                   "signs: that is empty, or one of a read view (x_replica)");
     }
+    if (name != line.key) setup_.names.aliases.emplace(line.key, name);
     if (!names_.insert(name).second) return error(line.place, "'" + line.key + "' is named twice, as " + name);
     put_database(line, name, database);
   }
@@ -651,6 +655,8 @@ class Reader {
     if (user.empty()) {
       user = own_user();
       userless_.push_back(line.place);
+    } else {
+      setup_.names.one_role.insert(name);  // whoever logs in there
     }
     put("user", quoted(user));
     const auto known = passwords_.find(user);
@@ -669,10 +675,11 @@ class Reader {
          << ", idle_timeout = " << quoted(seconds("server_idle_timeout", "600s"))
          << ", max_lifetime = " << quoted(database.lifetime) << " }\n";
     put_options(line, database);
-    if (database.pool_mode.empty() && database.max_clients == 0) return;
+    if (database.pool_mode.empty() && database.max_clients == 0 && database.max_connections == 0) return;
     out_ << "[gateway.database." << name << "]\n";
     if (!database.pool_mode.empty()) put("pool_mode", quoted(database.pool_mode));
     if (database.max_clients != 0) put("max_clients", std::to_string(database.max_clients));
+    if (database.max_connections != 0) put("max_sessions", std::to_string(database.max_connections));
   }
 
   void put_options(const IniLine& line, const Database& database) {

@@ -13,16 +13,25 @@
 #include <switchyard/gateway/ini_file.hpp>
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace switchyard::inline v0::gateway {
 
+/// What the names in [databases] mean, for GatewaySettings.
+struct PgbouncerNames {
+  std::set<std::string, std::less<>> one_role;              ///< those with user=
+  std::map<std::string, std::string, std::less<>> aliases;  ///< those that the fleet spells otherwise
+};
+
 struct PgbouncerSetup {
   FleetConfig config;  ///< with its `gateway` part
   /// For GatewaySettings::console.
   std::vector<std::string> console_aliases{"pgbouncer"};
+  PgbouncerNames names;
+  std::string log_file;  ///< empty: none
   Duration stats_period = std::chrono::seconds(60);
   /// "pgbouncer.ini:12: logfile has no meaning here: messages go to standard error", each one line.
   std::vector<std::string> warnings;

@@ -1,11 +1,17 @@
 #include <switchyard/gateway/pgbouncer_ini.hpp>
 
+#include <tests/support/temp_folder.hpp>
+
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
+#include <set>
 
 namespace switchyard::gateway {
 namespace {
+
+using switchyard::testing::TempFolder;
 
 using namespace std::chrono_literals;
 
@@ -56,9 +62,38 @@ TEST(PgbouncerIni, TheManualsExampleIsUnderstood) {
   EXPECT_EQ(*database.command_timeout, 0s) << "nothing ends a statement unless query_timeout says so";
   EXPECT_EQ(*database.pool.max_lifetime, 1h);
   const std::string warnings = joined(setup.warnings);
-  EXPECT_NE(warnings.find("pgbouncer.ini:9: logfile has no meaning here: "), std::string::npos) << warnings;
+  EXPECT_NE(setup.log_file, "");
   EXPECT_NE(warnings.find("pgbouncer.ini:10: pidfile has no meaning here: "), std::string::npos) << warnings;
   EXPECT_EQ(warnings.find("same_password"), std::string::npos);
+}
+
+TEST(PgbouncerIni, NamesOfClientsAreKeptWhereTheFleetSpellsThemOtherwise) {
+  const PgbouncerSetup setup = loaded(
+      "[databases]\nShop-DB = host=h dbname=shop user=app\nopen = host=h\n[pgbouncer]\nlisten_addr = 127.0.0.1\n");
+  EXPECT_EQ(setup.config.find("shop_db")->primary.connection.dbname, "shop");
+  EXPECT_EQ(setup.names.aliases, (std::map<std::string, std::string, std::less<>>{{"Shop-DB", "shop_db"}}));
+  // With user= all clients are that user, whoever logs in.
+  EXPECT_EQ(setup.names.one_role, (std::set<std::string, std::less<>>{"shop_db"}));
+}
+
+TEST(PgbouncerIni, AClearPasswordIsAskedForWhereItIsPlain) {
+  EXPECT_EQ(*loaded(std::string(kMinimal) + "auth_type = plain\n").config.gateway.hba,
+            (std::vector<std::string>{"local all all password", "host all all all password"}));
+}
+
+TEST(PgbouncerIni, WhatIsSetCountsInsteadOfTheFile) {
+  const TempFolder folder;
+  const std::string path = folder.file("pgbouncer.ini");
+  std::ofstream(path) << kMinimal << "max_client_conn = 5\n";
+  const auto with = [&](const PgbouncerOverrides& overrides) { return load_pgbouncer_ini(path, overrides); };
+  EXPECT_EQ(*with({})->config.gateway.max_clients, 5U);
+  EXPECT_EQ(*with({{"max_client_conn", "7"}})->config.gateway.max_clients, 7U);
+  EXPECT_EQ(with({{"verbose", "2"}}).error().message(),
+            "SET verbose: verbose has no meaning here: messages go to standard error");
+  EXPECT_EQ(with({{"listen_port", "1"}}).error().message(),
+            "SET listen_port: listen_port is read at the start only");
+  EXPECT_EQ(with({{"max_client_con", "1"}}).error().message(),
+            "SET max_client_con: unknown key 'max_client_con': did you mean 'max_client_conn'?");
 }
 
 TEST(PgbouncerIni, WhatADatabaseSaysForItselfCounts) {
@@ -161,7 +196,8 @@ TEST(PgbouncerIni, WhatWouldChangeAnswersOrAccessIsAnErrorThatNamesItsLine) {
   says("[databases]\nmain = host=x connect_query='SELECT 1'\n", "pgbouncer.ini:2: connect_query may only SET here");
   says("[databases]\nmain = hots=x\n", "pgbouncer.ini:2: unknown parameter 'hots': did you mean 'host'?");
   says("[databases]\nmain = host='x\n", "pgbouncer.ini:2: the value of 'host' does not end");
-  says("[databases]\nMain = dbname=other\n", "pgbouncer.ini:2: 'Main' can't be a name here");
+  says("[databases]\nmain_replica = dbname=other\n", "pgbouncer.ini:2: 'main_replica' can't be a name here");
+  says("[databases]\nMain = host=a\nmain = host=b\n", "pgbouncer.ini:3: 'main' is named twice, as main");
   says("[databases]\npgbouncer = host=x\n", "pgbouncer.ini:2: pgbouncer is the name of the console");
   says("[pgbouncer]\n", "no database is named");
   says("a = b\n", "pgbouncer.ini:1: a key stands outside of any section");

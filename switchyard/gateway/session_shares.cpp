@@ -24,11 +24,18 @@ bool SessionShares::Limits::any() const noexcept {
 }
 
 SessionShares::Limits SessionShares::limits_of(const GatewayConfig& config) {
-  Limits limits{.most = 0, .user = {.least = 0, .most = *config.user_max_sessions}, .users = {}, .databases = {}};
+  Limits limits{.most = *config.max_sessions,
+                .user = {.least = *config.user_min_sessions, .most = *config.user_max_sessions},
+                .users = {},
+                .databases = {}};
   for (const auto& [name, user] : config.users) {
     Bounds bounds = limits.user;
     if (*user.max_sessions != 0) bounds.most = *user.max_sessions;
+    if (*user.min_sessions != 0) bounds.least = *user.min_sessions;
     limits.users.emplace(name, bounds);
+  }
+  for (const auto& [name, database] : config.databases) {
+    limits.databases.emplace(name, Bounds{.least = *database.min_sessions, .most = *database.max_sessions});
   }
   return limits;
 }
@@ -97,11 +104,11 @@ bool SessionShares::take_granted(Claim& claim) {
   return true;
 }
 
-void SessionShares::give_back(Claim& claim) {
+bool SessionShares::give_back(Claim& claim) {
   const std::scoped_lock lock(mutex_);
-  if (!claim.open_ || claim.used_ == 0) return;
+  if (!claim.open_ || claim.used_ == 0) return false;
   uncount(claim);
-  grant();
+  return grant(&claim);
 }
 
 std::uint32_t SessionShares::granted(const Claim& claim) const {
@@ -177,8 +184,8 @@ void SessionShares::uncount(Claim& claim) {
   if (const auto database = databases_.find(claim.database_); --database->second == 0) databases_.erase(database);
 }
 
-void SessionShares::grant() {
-  for (;;) {
+bool SessionShares::grant(const Claim* giver) {
+  for (bool others = false;;) {
     Claim* next = nullptr;
     const auto rank = [&](const Claim& claim) {
       return std::tuple(below_minimum(claim) ? 0 : 1, of(users_, claim.user_), claim.since_);
@@ -187,7 +194,8 @@ void SessionShares::grant() {
       if (claim->wanted_ == 0 || !may_take(*claim)) continue;
       if (next == nullptr || rank(*claim) < rank(*next)) next = claim.get();
     }
-    if (next == nullptr) return;
+    if (next == nullptr) return others;
+    others = others || next != giver;
     count(*next);
     ++next->granted_;
     if (--next->wanted_ != 0) next->since_ = ++clock_;

@@ -82,7 +82,8 @@ class SWITCHYARD_API SessionShares {
   void withdraw(Claim& claim);
   /// Takes a place that was granted; false: none was.
   [[nodiscard]] bool take_granted(Claim& claim);
-  void give_back(Claim& claim);
+  /// True: somebody else has got it, and may need a session in this one's stead.
+  bool give_back(Claim& claim);
   /// Places that have been granted and not been taken.
   [[nodiscard]] std::uint32_t granted(const Claim& claim) const;
 
@@ -98,8 +99,8 @@ class SWITCHYARD_API SessionShares {
   [[nodiscard]] bool below_minimum(const Claim& claim) const;
   void count(Claim& claim);
   void uncount(Claim& claim);
-  /// Gives what is free to those whose turn it is.
-  void grant();
+  /// Gives what is free to those whose turn it is. True: to others than `giver`.
+  bool grant(const Claim* giver = nullptr);
 
   mutable std::mutex mutex_;
   Limits limits_;

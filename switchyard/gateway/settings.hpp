@@ -14,8 +14,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace switchyard::inline v0::gateway {
@@ -34,6 +37,16 @@ struct GatewaySettings {
   AccessRules rules = default_access_rules();
   /// As configured: what clients get (policy_of()), and further limits.
   GatewayConfig config;
+  /// Databases whose clients all act as the fleet's role, whoever they have proved to be. Others act as themselves.
+  std::set<std::string, std::less<>> one_role;
+  /// Method `trust` is for users that the list or auth_query knows.
+  bool trust_known_only = false;
+  /// Names that clients use, beside the fleet's and the servers', and the fleet's databases that they mean.
+  std::map<std::string, std::string, std::less<>> aliases;
+  [[nodiscard]] std::string_view meant_by(std::string_view dbname) const noexcept {
+    const auto found = aliases.find(dbname);
+    return found == aliases.end() ? dbname : std::string_view(found->second);
+  }
   /// As read last: pools of roles that are opened from now on are as it says. Null: as the fleet was opened.
   std::shared_ptr<const FleetConfig> fleet;
   /// Statements that are kept prepared on a session of the server.
@@ -54,10 +67,8 @@ struct GatewaySettings {
   std::string handover_path;
   /// Take over from the process that waits at handover_path, if there is one.
   bool take_over = false;
-  /// Clients that hold a session so long after another process began to take over are ended (57P01).
-  Duration handover_limit = std::chrono::hours(1);
-  /// Those over TLS, which can't go.
-  Duration handover_tls_limit = std::chrono::hours(24);
+  /// Where that one listens is good enough: `listen` was only where to begin to look for free ports.
+  bool keep_doors = false;
   /// Everything has been handed over: the program may end.
   std::function<void()> on_handed_over;
   /// The other shards of this gateway; null: there are none.

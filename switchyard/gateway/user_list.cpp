@@ -69,7 +69,10 @@ Result<UserList> UserList::parse(std::string_view text, std::string_view name) {
     if (const std::string_view rest = trimmed(line); !rest.empty() && !rest.starts_with(';')) {
       return wrong("something is behind the secret");
     }
-    if (secret->empty()) continue;  // nothing proves to be it
+    if (secret->empty()) {  // nothing proves to be it
+      list.named_.insert(*std::move(user));
+      continue;
+    }
     Result<Credential> credential = make_credential(Secret(*std::move(secret)));
     if (!credential.ok()) return wrong("the SCRAM verifier of user \"" + *user + "\" is malformed");
     if (!list.users_.emplace(*user, *std::move(credential)).second)

@@ -10,6 +10,7 @@
 #include <switchyard/protocol/server_startup.hpp>
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,7 +26,9 @@ class SWITCHYARD_API UserList {
 
   /// How the user proves to be it. Who is not known is asked as well, and is never right: names can't be found out.
   [[nodiscard]] protocol::LoginMethod login_of(std::string_view user) const;
-  /// Null: not in the list.
+  /// It is in the list, be it without a secret.
+  [[nodiscard]] bool names(std::string_view user) const { return named_.contains(user) || users_.contains(user); }
+  /// Null: not in the list, or without a secret.
   [[nodiscard]] const Credential* find(std::string_view user) const;
   /// For somebody who does not exist.
   [[nodiscard]] protocol::LoginMethod disguise(std::string_view user) const;
@@ -33,7 +36,8 @@ class SWITCHYARD_API UserList {
 
  private:
   std::map<std::string, Credential, std::less<>> users_;
-  std::string disguise_;  ///< makes the verifiers of those who don't exist
+  std::set<std::string, std::less<>> named_;  ///< those without a secret
+  std::string disguise_;                      ///< makes the verifiers of those who don't exist
 };
 
 }  // namespace switchyard::inline v0::gateway
