@@ -288,6 +288,8 @@ def physical(cases, bin_folder):
             p.same(info["status"], "ok")
             p.same(sorted((one["type"], one["repository"]) for one in info["backups"]),
                    [("full", 1), ("full", 2), ("incr", 1), ("incr", 2)])
+            status = json.loads(project.run("status", "--json").stdout)["databases"][0]
+            p.want(status["backup"]["last"].startswith("pgBackRest "), status["backup"])
 
         @case(cases, "one schema is brought back as of a moment between two of them")
         def _(p):

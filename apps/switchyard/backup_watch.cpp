@@ -15,7 +15,7 @@ constexpr auto kBetweenLooks = std::chrono::seconds(30);
 
 BackupWatch::BackupWatch(const FleetConfig& fleet) {
   const bool any = std::ranges::any_of(fleet.databases, [&](const DatabaseConfig& database) {
-    return !backup::repository_of(fleet, database).empty();
+    return !backup::repository_of(fleet, database).empty() || !database.backup.data_folder->empty();
   });
   if (!any) return;
   thread_ = std::jthread([this, config = fleet](std::stop_token stop) {

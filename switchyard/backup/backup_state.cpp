@@ -1,6 +1,11 @@
 #include <switchyard/backup/backup_state.hpp>
 
+#include <switchyard/backup/backup_file.hpp>
+#include <switchyard/backup/json_fields.hpp>
+#include <switchyard/backup/physical_note.hpp>
 #include <switchyard/backup/repository.hpp>
+
+#include <boost/json/parse.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -50,6 +55,24 @@ BackupStatus status_of(const std::vector<StoredBackup>& newest_first, const std:
   return status;
 }
 
+/// The newest backup of pgBackRest takes the place of a dump that is older.
+void add_physical(const FleetConfig& fleet, const DatabaseConfig& database, BackupStatus& status) {
+  const std::string folder = beside(fleet, *fleet.backup.pgbackrest);
+  const std::string& own = *database.backup.stanza;
+  auto text = read_whole(fs::path(folder) / last_name(own.empty() ? *fleet.application : own), {});
+  if (status.repository.empty()) status.repository = folder;
+  if (!text.ok()) return;
+  boost::system::error_code wrong;
+  const boost::json::value document = boost::json::parse(*text, wrong);
+  const boost::json::object& object = object_of(wrong ? nullptr : &document);
+  const auto moment = parse_moment(text_in(object, "moment"));
+  if (!moment || (status.age && *status.age <= now() - *moment)) return;
+  status.last = "pgBackRest " + text_in(object, "label");
+  status.age = now() - *moment;
+  status.bytes = number_in(object, "bytes");
+  status.encrypted = flag_in(object, "encrypted");
+}
+
 }  // namespace
 
 std::string repository_of(const FleetConfig& fleet, const DatabaseConfig& database) {
@@ -67,12 +90,17 @@ std::map<std::string, BackupStatus> read_backup_status(const FleetConfig& fleet)
   std::map<std::string, BackupStatus> all;
   for (const DatabaseConfig& database : fleet.databases) {
     const std::string folder = repository_of(fleet, database);
-    if (folder.empty() || !database.configured()) continue;
-    const auto [at, fresh] = lists.try_emplace(folder);
-    if (fresh) at->second = Repository::look(folder).list();
-    BackupStatus status = status_of(at->second, database.name);
+    const bool physical = !fleet.backup.pgbackrest->empty() && !database.backup.data_folder->empty();
+    if ((folder.empty() && !physical) || !database.configured()) continue;
+    BackupStatus status;
+    if (!folder.empty()) {
+      const auto [at, fresh] = lists.try_emplace(folder);
+      if (fresh) at->second = Repository::look(folder).list();
+      status = status_of(at->second, database.name);
+    }
     status.repository = folder;
     status.frequency = *database.backup.frequency;
+    if (physical) add_physical(fleet, database, status);
     all[database.name] = std::move(status);
   }
   return all;

@@ -16,7 +16,8 @@ namespace switchyard::inline v0::backup {
 [[nodiscard]] SWITCHYARD_API std::string second_repository_of(const FleetConfig& fleet,
                                                               const DatabaseConfig& database);
 
-/// By database, of those that are configured and have a repository. Reads folders; blocks as long as that takes.
+/// By database, of those that are configured and have a repository, of dumps or of pgBackRest: the newest of
+/// either. Reads folders; blocks as long as that takes.
 [[nodiscard]] SWITCHYARD_API std::map<std::string, BackupStatus> read_backup_status(const FleetConfig& fleet);
 
 }  // namespace switchyard::inline v0::backup

@@ -2,12 +2,15 @@
 
 #include <switchyard/backup/client_run.hpp>
 #include <switchyard/backup/json_fields.hpp>
+#include <switchyard/backup/moment.hpp>
+#include <switchyard/backup/physical_note.hpp>
 #include <switchyard/embedded/account.hpp>
 #include <switchyard/embedded/launcher.hpp>
 #include <switchyard/embedded/private_cluster.hpp>
 #include <switchyard/embedded/server_folder.hpp>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 #include <pwd.h>
 #include <sys/stat.h>
@@ -17,6 +20,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <utility>
 
@@ -86,6 +90,21 @@ void add_repository(std::string& text, int number, const std::string& folder, co
         (passphrase == Passphrase::masked ? std::string(setup.passphrase.masked()) : setup.passphrase.reveal()) +
         '\n';
   }
+}
+
+/// For `status`, which starts no program: what the newest backup is.
+void note_last(const PgBackRest& setup, const Stanza& stanza, const PhysicalBackup& newest) {
+  const json::object document{{"label", newest.label},
+                              {"moment", text_of(Moment(std::chrono::seconds(newest.stopped)))},
+                              {"bytes", newest.repository_bytes},
+                              {"encrypted", !setup.passphrase.empty()}};
+  // Of the account that runs this; a running fleet may read it.
+  const fs::path path = fs::path(setup.repository) / last_name(stanza.name);
+  const fs::path making = path.string() + ".new";
+  std::ofstream(making) << json::serialize(document) << '\n';
+  std::error_code ignored;
+  fs::permissions(making, fs::perms(0644), ignored);
+  fs::rename(making, path, ignored);
 }
 
 Error words_of(const Error& error) {
@@ -265,14 +284,12 @@ Result<std::vector<std::string>> run_physical_backup(const PgBackRest& setup, co
     if (!ran.ok()) return ran.error();
     auto after = pgbackrest_info(setup, stanza);
     if (!after.ok()) return after.error();
-    std::string label;
-    std::int64_t newest = 0;
+    PhysicalBackup newest;
     for (const PhysicalBackup& one : after->backups) {
-      if (one.repository != repository || one.stopped < newest) continue;
-      newest = one.stopped;
-      label = one.label;
+      if (one.repository == repository && one.stopped >= newest.stopped) newest = one;
     }
-    labels.push_back(label);
+    labels.push_back(newest.label);
+    if (repository == 1) note_last(setup, stanza, newest);
   }
   return labels;
 }

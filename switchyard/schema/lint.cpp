@@ -44,6 +44,12 @@ constexpr std::array kRules{
     LintRule{"ban-drop-table", "squawk"},
     LintRule{"ban-drop-database", "squawk"},
     LintRule{"ban-drop-not-null", "squawk"},
+    LintRule{"ban-drop-constraint", "squawk"},
+    LintRule{"ban-drop-default", "squawk"},
+    LintRule{"ban-drop-schema", "squawk"},
+    LintRule{"ban-drop-type", "squawk"},
+    LintRule{"ban-drop-view", "squawk"},
+    LintRule{"ban-set-schema", "squawk"},
     LintRule{"ban-truncate-cascade", "squawk"},
     LintRule{"ban-create-domain-with-constraint", "squawk"},
     LintRule{"ban-alter-domain-with-add-constraint", "squawk"},
@@ -167,12 +173,12 @@ class Judge {
 
   void statement(const scripts::ScriptStatement& statement, const Result<std::string>& document) {
     line_ = statement.line;
-    kind_ = scripts::kind_of(statement.sql, options_.server_version);
+    const scripts::StatementKind kind = scripts::kind_of(statement.sql, options_.server_version);
     StatementPlan& plan = into_.statements.emplace_back();
     plan.line = line_;
     plan.words = scripts::leading_words(statement.sql, 4);
-    plan.outside = scripts::runs_outside(kind_);
-    if (scripts::controls_transaction(kind_) && options_.in_transaction) {
+    plan.outside = scripts::runs_outside(kind);
+    if (scripts::controls_transaction(kind) && options_.in_transaction) {
       say("transaction-nesting", LintLevel::warning,
           plan.words + " inside a script that runs as one transaction already", "leave it out");
     }
@@ -291,6 +297,19 @@ class Judge {
       lock("ACCESS EXCLUSIVE", relation_name(object_in(fields, field)));
       return;
     }
+    if (type == "AlterObjectSchemaStmt") {
+      const std::string name = relation_name(object_in(fields, "relation"));
+      lock("ACCESS EXCLUSIVE", name);
+      if (is_new(name) && !name.empty()) return;
+      say("ban-set-schema", LintLevel::danger, "code that finds it in its old schema fails",
+          "make a view in the old schema in the same transaction");
+      return;
+    }
+    if (type == "AlterEnumStmt" && !text_in(fields, "oldVal").empty()) {
+      say("renaming-object", LintLevel::warning, "code that writes the old value fails",
+          "add a value, and move over");
+      return;
+    }
     if (type == "AlterEnumStmt" && !text_in(fields, "newVal").empty() && text_in(fields, "oldVal").empty()) {
       if (text_in(fields, "newValNeighbor").empty()) {
         say("require-enum-value-ordering", LintLevel::hint, "the new value becomes the last, wherever it belongs",
@@ -327,9 +346,10 @@ class Judge {
     made(table);
   }
 
-  void column_type(const Object& column) {
+  /// `named`: where the definition itself does not say which column it is.
+  void column_type(const Object& column, const std::string& named = {}) {
     const std::string type = type_of(column);
-    const std::string name(text_in(column, "colname"));
+    const std::string name = named.empty() ? std::string(text_in(column, "colname")) : named;
     if (type == "bpchar") {
       say("ban-char-field", LintLevel::hint, name + ": char(n) pads with blanks",
           "use text, with a CHECK for its length");
@@ -424,6 +444,7 @@ class Judge {
               " IS NOT NULL) NOT VALID; VALIDATE CONSTRAINT in a later script; then "
               "SET NOT NULL finds it proven, and the constraint may go");
     } else if (type == "AT_AlterColumnType") {
+      if (def != nullptr && as(*def, "ColumnDef") != nullptr) column_type(*as(*def, "ColumnDef"), name);
       say("changing-column-type", LintLevel::danger, "may write the whole table anew while nobody may use it",
           "add a column of the new type, fill it in batches, let the application change over, drop the old one");
     } else if (type == "AT_DropColumn") {
@@ -433,7 +454,12 @@ class Judge {
       say("ban-drop-not-null", LintLevel::warning, "readers of " + name + " may not expect NULL",
           "let every reader cope with NULL first");
     } else if (type == "AT_ColumnDefault") {
-      return;
+      if (def != nullptr) return;
+      say("ban-drop-default", LintLevel::warning, "writers that leave " + name + " out get NULL, or an error",
+          "let every writer give a value first");
+    } else if (type == "AT_DropConstraint") {
+      say("ban-drop-constraint", LintLevel::warning, "what " + name + " kept out comes in, and stays",
+          "let every writer keep the rule first, or do without it");
     } else if (type == "AT_SetTableSpace" || type == "AT_SetLogged" || type == "AT_SetUnLogged" ||
                type == "AT_SetAccessMethod") {
       say("rewriting-table", LintLevel::danger, "writes the whole table anew while nobody may use it",
@@ -576,7 +602,16 @@ class Judge {
             "nobody in meanwhile",
             "DROP INDEX CONCURRENTLY, in a script of its own");
       } else if (what == "OBJECT_VIEW" || what == "OBJECT_MATVIEW") {
+        if (is_new(name)) continue;
         lock("ACCESS EXCLUSIVE", name);
+        say("ban-drop-view", LintLevel::warning, "code that still reads " + name + " fails",
+            "release code that does not use it first, and drop it later");
+      } else if (what == "OBJECT_SCHEMA") {
+        say("ban-drop-schema", LintLevel::danger, "code that still uses anything of " + name + " fails",
+            "drop what is in it, one by one, when nobody uses it any more");
+      } else if (what == "OBJECT_TYPE") {
+        say("ban-drop-type", LintLevel::warning, "code that still names the type " + name + " fails",
+            "release code that does not use it first, and drop it later");
       }
     }
   }
@@ -584,6 +619,15 @@ class Judge {
   void rename(const Object& fields) {
     const std::string_view what = text_in(fields, "renameType");
     const std::string table = relation_name(object_in(fields, "relation"));
+    constexpr std::array<std::string_view, 6> kByName{"OBJECT_VIEW", "OBJECT_MATVIEW",       "OBJECT_INDEX",
+                                                      "OBJECT_TYPE", "OBJECT_TABCONSTRAINT", "OBJECT_SEQUENCE"};
+    if (std::ranges::find(kByName, what) != kByName.end()) {
+      lock("ACCESS EXCLUSIVE", table);
+      if (is_new(table) && !table.empty()) return;
+      say("renaming-object", LintLevel::warning, "code that knows the old name fails",
+          "make a new one, move over, drop the old one");
+      return;
+    }
     if (what == "OBJECT_SCHEMA") {
       say("renaming-object", LintLevel::danger, "code that knows the old name fails",
           "make a new one, and move over");
@@ -632,8 +676,13 @@ class Judge {
     }
   }
 
-  void reindex(const Object&) {
-    if (kind_ == scripts::StatementKind::reindex) return;
+  void reindex(const Object& fields) {
+    bool concurrent = flag_in(fields, "concurrent");
+    for (const json::value& option : array_in(fields, "params")) {
+      const Object* element = as(option, "DefElem");
+      concurrent = concurrent || (element != nullptr && text_in(*element, "defname") == "concurrently");
+    }
+    if (concurrent) return;
     say("require-concurrent-reindex", LintLevel::danger, "blocks writes while the index is built",
         "REINDEX ... CONCURRENTLY");
   }
@@ -654,7 +703,6 @@ class Judge {
   std::set<std::string>& known_;
   const LintOptions& options_;
   ScriptJudgement& into_;
-  scripts::StatementKind kind_ = scripts::StatementKind::ordinary;
   std::set<std::string> added_not_valid_;
   std::string table_;
   std::size_t line_ = 1, needs_timeouts_ = 0, backfill_ = 0;
