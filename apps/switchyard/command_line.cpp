@@ -36,6 +36,8 @@ struct Fields {
   SqlExplainOptions sql;
   CompletionOptions completion;
   MigrateCommand migrate;
+  ProvisionCommand provision;
+  std::string report, statements;
   std::vector<std::string> placeholders;
   std::string target, migration_version, lock_timeout, statement_timeout;
   std::string topic;
@@ -143,6 +145,27 @@ void add_backup(CLI::App& app, Fields& fields) {
   verify->add_option("--identity-file", fields.identity_file);
 }
 
+void add_provision(CLI::App& app, Fields& fields) {
+  CLI::App* provision = add_command(app, "provision");
+  ProvisionCommand& into = fields.provision;
+  provision->add_option("--on,--database", into.on)->expected(1)->take_all()->allow_extra_args(false);
+  add_command(*provision, "plan");
+  CLI::App* apply = add_command(*provision, "apply");
+  apply->add_option("--confirm", into.confirm);
+  apply->add_flag("--hba", into.hba);
+  add_command(*provision, "audit")->add_option("--report", fields.report);
+  CLI::App* rotate = add_command(*provision, "rotate");
+  rotate->add_option("--role", into.roles)->expected(1)->take_all()->allow_extra_args(false);
+  rotate->add_option("--confirm", into.confirm);
+  rotate->add_flag("--finish", into.finish);
+  CLI::App* logging = add_command(*provision, "logging");
+  logging->add_option("--for", fields.length);
+  logging->add_option("--statements", fields.statements);
+  logging->add_flag("--off", into.off);
+  logging->add_flag("--detach,-d", into.detach);
+  logging->add_flag("--reconnect", into.reconnect);
+}
+
 CLI::App* add_command(CLI::App& app, const char* name) {
   CLI::App* command = app.add_subcommand(name);
   command->set_help_flag();
@@ -221,6 +244,7 @@ void add_commands(CLI::App& app, Fields& fields) {
   }
   add_migrate(app, fields);
   add_backup(app, fields);
+  add_provision(app, fields);
   CLI::App* maintenance = add_command(app, "maintenance");
   maintenance->add_option("--on", fields.on);
   add_command(*maintenance, "begin")->add_option("--for", fields.length);
@@ -233,10 +257,10 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 22> kCommands{
-    "up",     "down",    "status",     "events",  "query",   "shell",        "config", "doctor",
-    "health", "breaker", "completion", "version", "help",    "route",        "spool",  "maintenance",
-    "sql",    "gateway", "migrate",    "backup",  "restore", "verify-backup"};
+constexpr std::array<std::string_view, 23> kCommands{
+    "up",     "down",    "status",     "events",  "query",   "shell",         "config",   "doctor",
+    "health", "breaker", "completion", "version", "help",    "route",         "spool",    "maintenance",
+    "sql",    "gateway", "migrate",    "backup",  "restore", "verify-backup", "provision"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -435,6 +459,38 @@ std::optional<Answer> read_restore(Fields& fields) {
   return std::nullopt;
 }
 
+/// The word behind `provision`, or none of that.
+std::optional<ProvisionAction> provision_action(const CLI::App& app, const std::string& name) {
+  const CLI::App* command = deepest(app);
+  if (name == "provision") return ProvisionAction::plan;
+  if (command->get_parent() == nullptr || command->get_parent()->get_name() != "provision") return std::nullopt;
+  constexpr std::array<std::pair<std::string_view, ProvisionAction>, 5> kActions{
+      {{"plan", ProvisionAction::plan},
+       {"apply", ProvisionAction::apply},
+       {"audit", ProvisionAction::audit},
+       {"rotate", ProvisionAction::rotate},
+       {"logging", ProvisionAction::logging}}};
+  const auto* at = std::ranges::find(kActions, name, &std::pair<std::string_view, ProvisionAction>::first);
+  return at == kActions.end() ? ProvisionAction::plan : at->second;
+}
+
+std::optional<Answer> read_provision(Fields& fields, ProvisionAction action) {
+  ProvisionCommand& provision = fields.provision;
+  provision.action = action;
+  provision.report = given(fields.report);
+  if (auto wrong = read_duration(fields.length, "--for", provision.length)) return wrong;
+  if (action != ProvisionAction::logging) return std::nullopt;
+  if (provision.on.size() != 1)
+    return usage("of which database?", "switchyard provision logging --on commerce --for 10m");
+  for (const AuditLog one : {AuditLog::all, AuditLog::mod, AuditLog::ddl}) {
+    if (fields.statements == to_string(one)) provision.statements = one;
+  }
+  if (!fields.statements.empty() && fields.statements != to_string(provision.statements)) {
+    return usage("--statements '" + fields.statements + "' is none of all, mod, ddl", "--statements mod");
+  }
+  return std::nullopt;
+}
+
 std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) {
   if (auto wrong = read_settings(fields)) return *wrong;
   fields.global.config = given(fields.config);
@@ -443,7 +499,10 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
   CommandLine line{fields.global, VersionOptions{}};
   const std::string name = deepest(app)->get_name();
 
-  if (const auto migrate = migrate_action(app, name)) {  // first: it has an up and a status of its own
+  if (const auto provision = provision_action(app, name)) {
+    if (auto wrong = read_provision(fields, *provision)) return *wrong;
+    line.command = fields.provision;
+  } else if (const auto migrate = migrate_action(app, name)) {  // first: it has an up and a status of its own
     if (auto wrong = read_migrate(fields, *migrate)) return *wrong;
     line.command = fields.migrate;
   } else if (const auto backup = backup_action(app, name)) {

@@ -43,6 +43,8 @@ namespace switchyard::cli {
                                    const Console& console);
 [[nodiscard]] ExitCode run_verify_backup(const GlobalOptions& global, const VerifyCommand& options,
                                          const Console& console);
+[[nodiscard]] ExitCode run_provision(const GlobalOptions& global, const ProvisionCommand& options,
+                                     const Console& console);
 [[nodiscard]] ExitCode run_maintenance(const GlobalOptions& global, const MaintenanceOptions& options,
                                        const Console& console);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options, const Console& console);

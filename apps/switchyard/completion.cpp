@@ -16,7 +16,7 @@ _switchyard() {
   local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|migrate|backup|restore|verify-backup|completion|version|help) command="$word"; break ;;
+      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|migrate|provision|backup|restore|verify-backup|completion|version|help) command="$word"; break ;;
     esac
   done
   case "$previous" in
@@ -29,7 +29,7 @@ _switchyard() {
     --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
   esac
   case "$command" in
-    "") words="up gateway down status events query shell config route sql doctor health breaker migrate backup restore verify-backup completion version help $global --version" ;;
+    "") words="up gateway down status events query shell config route sql doctor health breaker migrate provision backup restore verify-backup completion version help $global --version" ;;
     up) words="--detach --persist --http --gateway --no-private $global" ;;
     gateway) words="restart --listen --http --pgbouncer-ini --shards --takeover $global" ;;
     down) words="--timeout $global" ;;
@@ -39,6 +39,7 @@ _switchyard() {
     shell|doctor|health) words="--on $global" ;;
     breaker) words="open close reset --on --replica --access $global" ;;
     migrate) words="status new plan up validate repair baseline lint drift --on --target --out-of-order --placeholder --ignore --version --repeatable --jobs --lock-timeout --statement-timeout --baseline-on-migrate --no-validate --delete-missing --grants $global" ;;
+    provision) words="plan apply audit rotate logging --on --confirm --hba --report --role --finish --for --statements --off --detach --reconnect $global" ;;
     config) words="explain --all $global" ;;
     sql) words="explain --on $global" ;;
     route) words="explain --on --read --replica --max-lag --min-lsn --sql $global" ;;
@@ -46,7 +47,7 @@ _switchyard() {
     backup) words="list prune keygen pgbackrest --on --repository --recipient --clear --schema --whole --jobs --no-checksums --prune --dry-run $global" ;;
     restore) words="--on --from --repository --into --extract --at --confirm --globals --no-owner --identity-file $global" ;;
     verify-backup) words="latest --on --repository --identity-file $global" ;;
-    help) words="up gateway down status events query shell config route sql doctor health breaker migrate backup restore verify-backup completion version" ;;
+    help) words="up gateway down status events query shell config route sql doctor health breaker migrate provision backup restore verify-backup completion version" ;;
     *) words="$global" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -67,7 +68,7 @@ _switchyard() {
     'up:start everything' 'gateway:let PostgreSQL clients in' 'down:stop what up --detach started' 'status:databases, endpoints, pools' 'events:what happened lately'
     'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
     'route:where a statement would go' 'sql:what a statement is'
-    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'migrate:schemas of all databases' 'backup:dumps of all databases' 'restore:bring a database back'
+    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'migrate:schemas of all databases' 'provision:databases, schemas and roles of the servers' 'backup:dumps of all databases' 'restore:bring a database back'
     'verify-backup:prove a backup' 'completion:print a completion script'
     'version:print the version' 'help:explain a command'
   )
@@ -107,6 +108,10 @@ _switchyard() {
           '--identity-file[secret key]:file:_files' ;;
         verify-backup) _arguments $global '*--on[database]:database:_switchyard_databases' '--repository[folder]:folder:_files -/' \
           '--identity-file[secret key]:file:_files' '1:backup:(latest)' ;;
+        provision) _arguments $global '*--on[database]:database:_switchyard_databases' '--confirm[the application]:application:' \
+            '--report[keeps the findings]:file:_files' '*--role[to rotate]:role:' '--finish[only what was begun]' '--for[how long]:time:' \
+            '--statements[which]:statements:(all mod ddl)' '--off[end it]' '--detach[do not wait]' '--reconnect[end idle sessions]' \
+            '1:what:(plan apply audit rotate logging)' ;;
         migrate) _arguments $global '*--on[database]:database:_switchyard_databases' '--target[nothing later]:version:' \
               '--out-of-order[older ones as well]' '*--placeholder[name=value]:placeholder:' \
               '1:what:(status new plan up validate repair baseline lint drift)' '*:file:_files' ;;
@@ -140,6 +145,12 @@ complete -c switchyard -n __fish_use_subcommand -a doctor -d 'find what is wrong
 complete -c switchyard -n __fish_use_subcommand -a health -d 'does each database serve?'
 complete -c switchyard -n __fish_use_subcommand -a breaker -d 'circuit breakers'
 complete -c switchyard -n __fish_use_subcommand -a migrate -d 'schemas of all databases'
+complete -c switchyard -n __fish_use_subcommand -a provision -d 'databases, schemas and roles of the servers'
+complete -c switchyard -n '__fish_seen_subcommand_from provision' -a 'plan apply audit rotate logging'
+complete -c switchyard -n '__fish_seen_subcommand_from provision' -l confirm -x -d 'the application: also what takes away'
+complete -c switchyard -n '__fish_seen_subcommand_from provision' -l report -r -d 'folder or file of dated findings'
+complete -c switchyard -n '__fish_seen_subcommand_from provision' -l role -x -d 'role to rotate'
+complete -c switchyard -n '__fish_seen_subcommand_from provision' -l finish -d 'only what was begun'
 complete -c switchyard -n '__fish_seen_subcommand_from migrate' -a 'status new plan up validate repair baseline lint drift'
 complete -c switchyard -n '__fish_seen_subcommand_from migrate' -l target -x -d 'nothing later than this version'
 complete -c switchyard -n '__fish_seen_subcommand_from migrate' -l out-of-order -d 'older ones as well'
@@ -163,7 +174,7 @@ complete -c switchyard -n __fish_use_subcommand -a version -d 'print the version
 complete -c switchyard -n __fish_use_subcommand -a help -d 'explain a command'
 complete -c switchyard -n '__fish_seen_subcommand_from config' -a explain
 complete -c switchyard -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
-complete -c switchyard -n '__fish_seen_subcommand_from query shell route sql doctor health breaker migrate backup restore verify-backup' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
+complete -c switchyard -n '__fish_seen_subcommand_from query shell route sql doctor health breaker migrate backup restore verify-backup provision' -l on -x -a '(switchyard --quiet database-names 2>/dev/null)' -d 'database'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -a 'open close reset'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l replica -x -d 'of this replica'
 complete -c switchyard -n '__fish_seen_subcommand_from breaker' -l access -x -a 'read write'

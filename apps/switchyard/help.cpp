@@ -42,6 +42,7 @@ constexpr std::array kTopics{
   switchyard backup [list|prune]      dumps of all databases, encrypted if you like; pgBackRest
   switchyard verify-backup            restore a backup on a private server and compare
   switchyard restore --on DATABASE    bring a database or schema back
+  switchyard provision                databases, schemas, roles: plan, apply, audit, rotate, logging
   switchyard maintenance begin|end    take a database out of service on purpose
   switchyard config explain           every setting, and where it came from
   switchyard down                     stop what `up --detach` started
@@ -197,6 +198,34 @@ with what was there when it was made. The result is kept with the backup; `switc
 
   switchyard verify-backup
   switchyard verify-backup 20261122T013000Z --on main
+)help"},
+    Topic{"provision", R"help(switchyard provision [plan] [--on DATABASE]...
+switchyard provision apply [--on DATABASE]... [--confirm APPLICATION] [--hba]
+switchyard provision audit [--on DATABASE]... [--report FOLDER|FILE]
+switchyard provision rotate [--on DATABASE|--role ROLE]... [--finish] [--confirm APPLICATION]
+switchyard provision logging --on DATABASE [--for 10m] [--statements all|mod|ddl] [--reconnect] [--detach] | --off
+
+Makes on the servers what the fleet file says: databases, schemas with their owners, roles that may do what they are
+there for and nothing else, search_path, time-outs, limits. It connects as provision.admin_user (or admin_dsn).
+Passwords are made up, kept in provision.secrets (a file for each role, mode 0600), and told to servers as SCRAM
+verifiers only.
+
+  plan     the statements that apply would run, and why; changes nothing
+  apply    runs them; a second time there is nothing to do. What drops, or takes away from somebody who may miss it, is
+           left undone without --confirm (exit status 3)
+  audit    everything beyond the plan, and what is dangerous in itself; exit status 3 when there is something
+  rotate   new passwords while clients work; killed half-way, the next run finishes
+  logging  the statements of a database's roles in the server's log, with an end
+
+      --confirm APPLICATION  also what drops or takes away; rotate: also passwords that nobody here knows
+      --hba                  lines in pg_hba.conf that refuse without TLS the roles that have to use it
+      --report FOLDER|FILE   keeps the findings, dated, and says what is new and what is gone since the last report
+      --finish               only what an earlier rotation has begun
+      --reconnect            idle sessions end, so that their clients' next ones are logged
+      --detach               do not wait for the end: the next apply ends it
+
+  switchyard provision apply --config chiroerp.toml
+  switchyard provision rotate --role commerce_user
 )help"},
     Topic{"maintenance", R"help(switchyard maintenance begin --on DATABASE [--for 30m]
 switchyard maintenance end --on DATABASE

@@ -38,6 +38,7 @@ ExitCode run(const CommandLine& line) {
       return run_sql_explain(global, options, console);
     }
     ExitCode operator()(const SpoolOptions& options) const { return run_spool(global, options, console); }
+    ExitCode operator()(const ProvisionCommand& options) const { return run_provision(global, options, console); }
     ExitCode operator()(const MigrateCommand& options) const { return run_migrate(global, options, console); }
     ExitCode operator()(const BackupCommand& options) const { return run_backup(global, options, console); }
     ExitCode operator()(const RestoreCommand& options) const { return run_restore(global, options, console); }

@@ -4,12 +4,10 @@
 #include "fleet_choice.hpp"
 #include "migrate_drift.hpp"
 #include "migrate_view.hpp"
+#include "on_shard.hpp"
 
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/embedded/postgres_binaries.hpp>
-#include <switchyard/runtime/shard.hpp>
-#include <switchyard/runtime/signals.hpp>
-#include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/schema/fleet_migration.hpp>
 #include <switchyard/schema/migration_folder.hpp>
 #include <switchyard/schema/migrator.hpp>
@@ -17,7 +15,6 @@
 #include <switchyard/scripts/statement_kind.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -98,24 +95,10 @@ ExitCode code_of(const std::vector<TargetView>& views) {
   return all ? exit_code_of(*failed->error) : ExitCode::partial;
 }
 
-/// Runs the work on a shard; Ctrl-C ends it at once, which is safe: what is not committed is rolled back.
+/// What is not committed is rolled back: Ctrl-C is safe.
 template <class T>
 Result<T> on_shard(Task<T> work) {
-  runtime::Shard shard;
-  runtime::SignalWatch signals(shard, [](int) { std::_Exit(static_cast<int>(ExitCode::interrupted)); });
-  const auto until_signal = [](runtime::SignalWatch& watch) -> Task<void> {
-    co_await watch.first().wait();
-    throw Error(ErrorKind::Cancelled, "interrupted").with_hint("nothing is half done; the next run goes on");
-  };
-  const auto either = [](Task<T> first, Task<void> second) -> Task<T> {
-    auto done = co_await any(std::move(first), std::move(second));
-    co_return std::get<0>(std::move(done));
-  };
-  try {
-    return shard.run_until_complete(either(std::move(work), until_signal(signals)));
-  } catch (const Error& error) {
-    return error;
-  }
+  return cli::on_shard(std::move(work), "nothing is half done; the next run goes on");
 }
 
 schema::StepSink progress(const Console& console) {

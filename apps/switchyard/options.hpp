@@ -4,6 +4,7 @@
 #include "exit_code.hpp"
 
 #include <switchyard/base/time.hpp>
+#include <switchyard/config/provision_config.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -143,6 +144,21 @@ struct VerifyCommand {
   std::vector<std::string> on;
   std::optional<std::string> repository, identity_file;
 };
+enum class ProvisionAction : std::uint8_t { plan, apply, audit, rotate, logging };
+struct ProvisionCommand {
+  ProvisionAction action = ProvisionAction::plan;
+  std::vector<std::string> on;     ///< databases; empty: all that are configured
+  std::vector<std::string> roles;  ///< to rotate
+  std::string confirm;             ///< the application's name
+  std::optional<std::string> report;
+  AuditLog statements = AuditLog::all;
+  Duration length = std::chrono::minutes(10);
+  bool hba = false;
+  bool finish = false;
+  bool off = false;
+  bool detach = false;
+  bool reconnect = false;
+};
 struct MaintenanceOptions {
   bool begin = true;
   std::string on;
@@ -158,8 +174,8 @@ struct DatabaseNamesOptions {};
 using Command =
     std::variant<UpOptions, GatewayOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
                  ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions, RouteExplainOptions,
-                 SqlExplainOptions, SpoolOptions, MigrateCommand, BackupCommand, RestoreCommand, VerifyCommand,
-                 MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
+                 SqlExplainOptions, SpoolOptions, MigrateCommand, ProvisionCommand, BackupCommand, RestoreCommand,
+                 VerifyCommand, MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -1,6 +1,9 @@
 #include <switchyard/config/assemble.hpp>
 
 #include <switchyard/config/connection_grammar.hpp>
+#include <switchyard/config/text_file.hpp>
+
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -24,7 +27,10 @@ class Keywords {
       values_[token.keyword] = {std::move(token.value), dsn.origin.layer};
     const bool with_password = std::any_of(grammar->tokens.begin(), grammar->tokens.end(),
                                            [](const ConnectionToken& t) { return t.keyword == "password"; });
-    if (with_password) password_owner_ = text("user");
+    if (with_password) {
+      password_owner_ = text("user");
+      password_file_.clear();
+    }
     ignored_.insert(ignored_.end(), grammar->ignored.begin(), grammar->ignored.end());
     return true;
   }
@@ -41,15 +47,21 @@ class Keywords {
     values_[keyword] = {std::move(text), layer};
   }
   /// A password that belongs to `user` and to nobody else; an empty user: to whoever logs in.
-  void set_password(std::string password, std::string user) {
+  void set_password(std::string password, std::string user, std::string file) {
     set("password", std::move(password), Layer::profile);
     password_owner_ = std::move(user);
+    password_file_ = std::move(file);
   }
   /// From here on everything known is weaker than whatever is added.
   void weaken() {
     for (auto& [keyword, value] : values_) value.layer = Layer::profile;
   }
-  void drop(const std::string& keyword) { values_.erase(keyword); }
+  void drop(const std::string& keyword) {
+    values_.erase(keyword);
+    if (keyword == "password") password_file_.clear();
+  }
+  /// Where the password is from, if a file holds it.
+  [[nodiscard]] const std::string& password_file() const noexcept { return password_file_; }
   [[nodiscard]] bool has(const std::string& keyword) const { return values_.contains(keyword); }
   [[nodiscard]] std::string text(const std::string& keyword) const {
     const auto found = values_.find(keyword);
@@ -60,7 +72,10 @@ class Keywords {
     add("user", endpoint.user, endpoint.user.value);
     if (endpoint.password.is_set()) {
       add("password", endpoint.password, endpoint.password->reveal());
-      if (text("password") == endpoint.password->reveal()) password_owner_.clear();
+      if (text("password") == endpoint.password->reveal()) {
+        password_owner_.clear();
+        password_file_ = endpoint.password_file;
+      }
     }
     if (endpoint.host.is_set()) {
       add("host", endpoint.host, endpoint.host.value);
@@ -91,6 +106,7 @@ class Keywords {
   };
   std::map<std::string, Value> values_;
   std::vector<std::string> ignored_;
+  std::string password_file_;   // that holds it
   std::string password_owner_;  // the user whose password it is; empty: whoever logs in
 };
 
@@ -128,8 +144,30 @@ void add_session_settings(const DatabaseConfig& database, Keywords& keywords) {
   }
 }
 
-void finish(EndpointConfig& endpoint, const Keywords& keywords, const ConnectionEnvironment& environment,
-            const std::string& what, Problems& problems) {
+/// A password kept by provisioning, for a role that has none from elsewhere.
+void use_kept_password(const FleetConfig& fleet, ConnectionOptions& connection) {
+  if (connection.user.empty() || !connection.scram_client_key.empty()) return;
+  for (const HostSpec& host : connection.hosts) {
+    if (!host.password.empty()) return;
+  }
+  connection.password_file = secret_file(fleet, connection.user);
+  struct stat status{};
+  if (connection.password_file.empty() || ::stat(connection.password_file.c_str(), &status) != 0) return;
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    connection.warnings.push_back("password file \"" + connection.password_file +
+                                  "\" has group or world access; permissions should be u=rw (0600) or less");
+    connection.password_file.clear();
+    return;
+  }
+  auto contents = read_text_file(connection.password_file);
+  if (!contents.ok()) return;
+  while (contents->ends_with('\n') || contents->ends_with('\r')) contents->pop_back();
+  connection.password = Secret(*std::move(contents));
+  for (HostSpec& host : connection.hosts) host.password = connection.password;
+}
+
+void finish(const FleetConfig& fleet, EndpointConfig& endpoint, const Keywords& keywords,
+            const ConnectionEnvironment& environment, const std::string& what, Problems& problems) {
   auto options = keywords.complete(environment);
   if (!options.ok()) {
     const std::string place = endpoint.dsn.is_set() ? endpoint.dsn.origin.to_string() + ": " : std::string();
@@ -137,11 +175,16 @@ void finish(EndpointConfig& endpoint, const Keywords& keywords, const Connection
     return;
   }
   endpoint.connection = *std::move(options);
+  if (const std::string& file = keywords.password_file(); !file.empty()) {
+    endpoint.connection.password_file = file;
+  } else {
+    use_kept_password(fleet, endpoint.connection);
+  }
   endpoint.is_configured = true;
 }
 
-void assemble_write(DatabaseConfig& database, const Keywords& primary, const ConnectionEnvironment& environment,
-                    Problems& problems) {
+void assemble_write(const FleetConfig& fleet, DatabaseConfig& database, const Keywords& primary,
+                    const ConnectionEnvironment& environment, Problems& problems) {
   const std::string key = "database." + database.name + ".write_dsn";
   const bool other_place = !database.write.dsn->empty();
   if (!other_place && !database.write.user.is_set() && !database.read_only.value) return;
@@ -157,9 +200,9 @@ void assemble_write(DatabaseConfig& database, const Keywords& primary, const Con
     keywords.set("user", database.write.user.value, database.write.user.origin.layer);
   }
   if (database.write.password.is_set()) {
-    keywords.set_password(database.write.password->reveal(), {});
+    keywords.set_password(database.write.password->reveal(), {}, database.write.password_file);
   }
-  finish(database.write, keywords, environment, key, problems);
+  finish(fleet, database.write, keywords, environment, key, problems);
 }
 
 }  // namespace
@@ -183,14 +226,19 @@ void assemble_database(const FleetConfig& fleet, DatabaseConfig& database, const
   if (!configured) return;
   if (!keywords.add_dsn(database.primary.dsn, key, problems)) return;
   keywords.add_endpoint(database.primary);
+  // The application's own role of a family, unless somebody says another.
+  if (fleet.roles.value == RoleFamily::family && !database.role.is_set() && !database.primary.user.is_set() &&
+      database.primary.dsn->empty()) {
+    keywords.set("user", database.name + "_app", Layer::profile);
+  }
   add_session_settings(database, keywords);
-  finish(database.primary, keywords, environment, key, problems);
+  finish(fleet, database.primary, keywords, environment, key, problems);
   if (!database.primary.is_configured) return;
   if (const std::string name = keywords.text("application_name"); name != database.application_name.value) {
     database.application_name = Setting<std::string>(name, database.primary.dsn.origin);
     database.application_name.origin.shadowed.clear();
   }
-  assemble_write(database, keywords, environment, problems);
+  assemble_write(fleet, database, keywords, environment, problems);
   if (database.read_only.value) {
     database.primary.connection.settings.emplace_back("default_transaction_read_only", "on");
   }
@@ -208,14 +256,15 @@ void assemble_replica(const FleetConfig& fleet, const DatabaseConfig& database, 
   if (database.primary.is_configured) {
     keywords.set("dbname", primary.dbname, Layer::profile);
     if (!primary.user.empty()) keywords.set("user", primary.user, Layer::profile);
-    if (!primary.password.empty()) keywords.set_password(primary.password.reveal(), primary.user);
+    if (!primary.password.empty())
+      keywords.set_password(primary.password.reveal(), primary.user, primary.password_file);
   } else {
     keywords.add("dbname", database.primary.dbname, database.primary.dbname.value);
   }
   if (!keywords.add_dsn(replica.endpoint.dsn, key, problems)) return;
   keywords.add_endpoint(replica.endpoint);
   add_session_settings(database, keywords);
-  finish(replica.endpoint, keywords, environment, key, problems);
+  finish(fleet, replica.endpoint, keywords, environment, key, problems);
 }
 
 }  // namespace switchyard::inline v0::config

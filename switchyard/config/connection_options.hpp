@@ -78,6 +78,9 @@ struct SWITCHYARD_API ConnectionOptions {
   std::string dbname;
   std::string user;
   Secret password;  ///< as given for all hosts; HostSpec::password is the one to use
+  /// File that holds the password, read again for each session: it may change while clients work. With its
+  /// neighbours FILE.next and FILE.previous it is a rotation that is under way (session/password_file.hpp).
+  std::string password_file;
 
   // Session start.
   std::string application_name;  ///< empty = fallback_application_name

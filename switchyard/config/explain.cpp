@@ -64,6 +64,7 @@ Explanation explain(const FleetConfig& fleet) {
   config::visit_fleet(fleet, rows);
   for (const ServerConfig& server : fleet.servers) {
     config::visit_endpoint("server." + server.name + ".", server.endpoint, rows);
+    config::visit_admin("server." + server.name + ".", server.endpoint, rows);
   }
   for (const DatabaseConfig& database : fleet.databases) {
     const std::string prefix = "database." + database.name;

@@ -54,6 +54,30 @@ std::string_view to_string(ReadConsistency value) noexcept {
   return value == ReadConsistency::strict ? "strict" : "session";
 }
 std::string_view to_string(SequenceMode value) noexcept { return value == SequenceMode::pin ? "pin" : "follow"; }
+std::string_view to_string(AuditLog value) noexcept {
+  switch (value) {
+    case AuditLog::off: return "off";
+    case AuditLog::ddl: return "ddl";
+    case AuditLog::mod: return "mod";
+    case AuditLog::all: return "all";
+  }
+  return "?";
+}
+
+std::string secrets_folder(const FleetConfig& fleet) {
+  const std::string& folder = fleet.provision.secrets.value;
+  const std::size_t slash = fleet.file.rfind('/');
+  if (folder.starts_with('/') || slash == std::string::npos) return folder;
+  return fleet.file.substr(0, slash + 1) + folder;
+}
+
+std::string secret_file(const FleetConfig& fleet, std::string_view role) {
+  const std::string folder = secrets_folder(fleet);
+  const bool plain = !role.empty() && role.front() != '.' && role.find('/') == std::string_view::npos &&
+                     role.find('\0') == std::string_view::npos;
+  return folder.empty() || !plain ? std::string() : folder + "/" + std::string(role);
+}
+
 std::string_view to_string(RoleFamily value) noexcept {
   return value == RoleFamily::family ? "family" : "documents";
 }

@@ -17,6 +17,7 @@
 #include <switchyard/config/gateway_config.hpp>
 #include <switchyard/config/name_rule.hpp>
 #include <switchyard/config/origin.hpp>
+#include <switchyard/config/provision_config.hpp>
 
 #include <cstdint>
 #include <map>
@@ -62,6 +63,8 @@ struct SWITCHYARD_API EndpointConfig {
   /// Any further option of libpq by its name: sslmode, connect_timeout, ...
   std::map<std::string, Setting<Secret>> options;
   Setting<std::string> region;
+  std::string password_file;  ///< whose contents `password` is; read again for each session
+  Setting<Secret> admin_dsn;  ///< of who provisions this place, instead of provision.admin_user
 
   /// The result of all of these, ready for a session: user, schema, application_name included. Meaningful only if
   /// configured().
@@ -239,6 +242,7 @@ struct SWITCHYARD_API DatabaseConfig {
   ObservabilityConfig observability;
   MigrationsConfig migrations;
   BackupConfig backup;
+  DatabaseProvision provision;
 
   /// "DSN not configured for database 'reference'. Set POSTGRES_REFERENCE_DSN in environment."
   std::string missing_dsn_message;
@@ -278,6 +282,7 @@ struct SWITCHYARD_API FleetConfig {
   Setting<std::vector<std::string>> migrations;  ///< folders whose files name their target: "-- Target: reference"
   Setting<std::string> http_address = std::string("127.0.0.1:8420");
   GatewayConfig gateway;
+  ProvisionConfig provision;
   TelemetryConfig telemetry;
   FleetBackupConfig backup;
   Setting<std::string> vault_address;
@@ -301,6 +306,11 @@ struct SWITCHYARD_API FleetConfig {
   /// Accepts read views as well; an unknown or malformed name is a Config error with "did you mean".
   [[nodiscard]] Result<ResolvedName> resolve(std::string_view name) const;
 };
+
+/// Where provision.secrets is: an absolute path, or one beside the fleet file.
+[[nodiscard]] SWITCHYARD_API std::string secrets_folder(const FleetConfig& fleet);
+/// The file there with the password of `role`; empty for a role whose name can't be a file's.
+[[nodiscard]] SWITCHYARD_API std::string secret_file(const FleetConfig& fleet, std::string_view role);
 
 /// Puts a database's primary (or a replica) at another place, as if its dsn had been `dsn`, keeping role, schema,
 /// application_name and settings: how private clusters and tests take the place of real servers. `place` is shown

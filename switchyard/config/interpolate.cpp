@@ -54,6 +54,7 @@ Result<void> expand(std::string_view inside, const InterpolationSources& sources
     if (contents->ends_with('\n')) contents->pop_back();
     if (contents->ends_with('\r')) contents->pop_back();
     out.text += *contents;
+    out.only_file = std::move(path);
     return {};
   }
   if (inside.starts_with("vault:")) {
@@ -86,6 +87,7 @@ Result<void> expand(std::string_view inside, const InterpolationSources& sources
 
 Result<Interpolated> interpolate(std::string_view text, const InterpolationSources& sources) {
   Interpolated out;
+  bool alone = true;  // the one ${...} is all there is
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t open = text.find("${", at);
     if (open == std::string_view::npos) {
@@ -103,8 +105,10 @@ Result<Interpolated> interpolate(std::string_view text, const InterpolationSourc
     if (close == std::string_view::npos) return Error(ErrorKind::Config, "'${' without a closing '}'");
     out.interpolated = true;
     SY_TRY(expand(text.substr(open + 2, close - open - 2), sources, out));
+    if (open != 0 || close + 1 != text.size()) alone = false;
     at = close + 1;
   }
+  if (!alone) out.only_file.clear();
   return out;
 }
 

@@ -21,6 +21,7 @@ struct Interpolated {
   std::string text;
   std::vector<std::string> references;  ///< variables mentioned, in order
   std::vector<std::string> unset;       ///< of these, the ones without a value
+  std::string only_file;                ///< the text is "${file:...}" and nothing else: the file's path
   bool interpolated = false;
 };
 

@@ -228,6 +228,7 @@ class Loader {
         return;
       }
       text = std::move(result->text);
+      value.file = std::move(result->only_file);
       value.interpolated |= result->interpolated;
       value.references.insert(value.references.end(), result->references.begin(), result->references.end());
       value.unset.insert(value.unset.end(), result->unset.begin(), result->unset.end());
@@ -559,6 +560,8 @@ class Loader {
       server.name = name;
       add_options("server." + name + ".", server.endpoint);
       visit_endpoint("server." + name + ".", server.endpoint, fill);
+      visit_admin("server." + name + ".", server.endpoint, fill);
+      server.endpoint.password_file = password_file("server." + name + ".password");
       require_variables("server." + name + ".", server.endpoint);
       fleet_.servers.push_back(std::move(server));
     }
@@ -586,6 +589,8 @@ class Loader {
     }
     visit_database(prefix, database, fill);
     require_variables(prefix, database.primary);
+    database.primary.password_file = password_file(prefix + "password");
+    database.write.password_file = password_file(prefix + "write_password");
     if (!database.when_down.is_set() && database.confidential.value && database.when_down == WhenDown::spool) {
       database.when_down.value = WhenDown::fail;
     }
@@ -613,9 +618,16 @@ class Loader {
     add_options(prefix, replica.endpoint);
     visit_replica(prefix, replica, fill);
     require_variables(prefix, replica.endpoint);
+    replica.endpoint.password_file = password_file(prefix + "password");
     fit_pool_default(replica.pool);
     name_settings(replica.pool, database.name, name, database.profile);
     database.replicas.push_back(std::move(replica));
+  }
+
+  /// The file that alone makes the value of this key: "${file:/run/secrets/x}".
+  [[nodiscard]] std::string password_file(const std::string& path) const {
+    const RawValue* raw = layers_.effective(path);
+    return raw == nullptr ? std::string() : raw->file;
   }
 
   /// A default minimum gives way to a maximum that somebody set.

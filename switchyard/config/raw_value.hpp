@@ -29,6 +29,7 @@ struct RawValue {
   // Interpolation of ${...}.
   std::vector<std::string> references;  ///< variables mentioned
   std::vector<std::string> unset;       ///< of these, the ones that are not set: the value is absent then
+  std::string file;                     ///< the file whose contents are the whole value, if one is
   bool interpolated = false;            ///< the text may hold a secret and is not quoted in messages
 
   [[nodiscard]] bool absent() const noexcept { return !unset.empty(); }

@@ -22,6 +22,12 @@ void visit_endpoint(const std::string& prefix, Endpoint& endpoint, Visitor& visi
   visit(prefix + "region", endpoint.region);
 }
 
+/// Of primaries and servers, not of replicas.
+template <class Endpoint, class Visitor>
+void visit_admin(const std::string& prefix, Endpoint& endpoint, Visitor& visit) {
+  visit(prefix + "admin_dsn", endpoint.admin_dsn);
+}
+
 template <class Pool, class Visitor>
 void visit_pool(const std::string& prefix, Pool& pool, Visitor& visit) {
   visit(prefix + "min", pool.min);
@@ -45,6 +51,7 @@ void visit_replica(const std::string& prefix, Replica& replica, Visitor& visit) 
 template <class Database, class Visitor>
 void visit_database(const std::string& prefix, Database& database, Visitor& visit) {
   visit_endpoint(prefix, database.primary, visit);
+  visit_admin(prefix, database.primary, visit);
   visit(prefix + "server", database.server);
   visit(prefix + "schema", database.schema);
   visit(prefix + "role", database.role);
@@ -122,6 +129,14 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   visit(prefix + "backup.second_repository", database.backup.second_repository);
   visit(prefix + "backup.data_folder", database.backup.data_folder);
   visit(prefix + "backup.stanza", database.backup.stanza);
+  visit(prefix + "provision.owner", database.provision.owner);
+  visit(prefix + "provision.readonly", database.provision.readonly);
+  visit(prefix + "provision.connection_limit", database.provision.connection_limit);
+  visit(prefix + "provision.statement_timeout", database.provision.statement_timeout);
+  visit(prefix + "provision.temporary", database.provision.temporary);
+  visit(prefix + "provision.large_objects", database.provision.large_objects);
+  visit(prefix + "provision.tls_only", database.provision.tls_only);
+  visit(prefix + "provision.audit_log", database.provision.audit_log);
 }
 
 template <class Gateway, class Visitor>
@@ -198,6 +213,11 @@ void visit_fleet(Fleet& fleet, Visitor& visit) {
   visit("fleet.migrations", fleet.migrations);
   visit("http.address", fleet.http_address);
   visit_gateway(fleet.gateway, visit);
+  visit("provision.secrets", fleet.provision.secrets);
+  visit("provision.admin_user", fleet.provision.admin_user);
+  visit("provision.admin_password", fleet.provision.admin_password);
+  visit("provision.monitor", fleet.provision.monitor);
+  visit("provision.password_grace", fleet.provision.password_grace);
   visit("telemetry.otlp_endpoint", fleet.telemetry.otlp_endpoint);
   visit("telemetry.otlp_headers", fleet.telemetry.otlp_headers);
   visit("telemetry.sample", fleet.telemetry.sample);
@@ -223,7 +243,10 @@ void visit_fleet(Fleet& fleet, Visitor& visit) {
 template <class Fleet, class Visitor>
 void visit_everything(Fleet& fleet, Visitor& visit) {
   visit_fleet(fleet, visit);
-  for (auto& server : fleet.servers) visit_endpoint("server." + server.name + ".", server.endpoint, visit);
+  for (auto& server : fleet.servers) {
+    visit_endpoint("server." + server.name + ".", server.endpoint, visit);
+    visit_admin("server." + server.name + ".", server.endpoint, visit);
+  }
   for (auto& database : fleet.databases) {
     const std::string prefix = "database." + database.name + ".";
     visit_database(prefix, database, visit);

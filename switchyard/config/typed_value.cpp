@@ -167,6 +167,9 @@ Result<void> convert(const RawValue& raw, const KeySpec& spec, ReadConsistency& 
 Result<void> convert(const RawValue& raw, const KeySpec& spec, SequenceMode& out) {
   return choice(raw, spec, {SequenceMode::follow, SequenceMode::pin}, out);
 }
+Result<void> convert(const RawValue& raw, const KeySpec& spec, AuditLog& out) {
+  return choice(raw, spec, {AuditLog::off, AuditLog::ddl, AuditLog::mod, AuditLog::all}, out);
+}
 
 namespace {
 std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
@@ -198,5 +201,6 @@ std::string show(RoleFamily value, const KeySpec&, std::string_view) { return qu
 std::string show(PoolMode value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(ReadConsistency value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(SequenceMode value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
+std::string show(AuditLog value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 
 }  // namespace switchyard::inline v0::config

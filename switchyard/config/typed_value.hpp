@@ -27,6 +27,7 @@ namespace switchyard::inline v0::config {
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, PoolMode& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, ReadConsistency& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, SequenceMode& out);
+[[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, AuditLog& out);
 
 // As the value would be written in the fleet file; secrets masked, connection strings with their password masked.
 [[nodiscard]] std::string show(bool value, const KeySpec& spec, std::string_view path);
@@ -42,6 +43,7 @@ namespace switchyard::inline v0::config {
 [[nodiscard]] std::string show(ServerType value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(RoleFamily value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(SequenceMode value, const KeySpec& spec, std::string_view path);
+[[nodiscard]] std::string show(AuditLog value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(ReadConsistency value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(PoolMode value, const KeySpec& spec, std::string_view path);
 

@@ -69,7 +69,8 @@ Result<LoginDecision> decide_login(const GatewaySettings& settings, const Access
     decision.login = protocol::TrustLogin();
     return decision;
   }
-  const Credential* known = settings.users.find(question.user);
+  const auto kept = settings.kept ? settings.kept->find(question.user) : nullptr;
+  const Credential* known = kept ? kept.get() : settings.users.find(question.user);
   const bool asks = !settings.config.auth_user->empty();
   if (known != nullptr || !asks) decision.login = login_method(rule->method, known, settings.users, question.user);
   return decision;
@@ -83,7 +84,11 @@ protocol::LoginMethod login_method(AccessMethod method, const Credential* creden
     // Compared through a verifier where there is one, or nobody's: it takes as long for names that do not exist.
     const protocol::LoginMethod shape = known ? credential->method : users.disguise(user);
     const auto* const scram = std::get_if<protocol::ScramLogin>(&shape);
-    return protocol::PasswordLogin{scram != nullptr ? Secret(scram->verifier.text()) : credential->stored};
+    protocol::PasswordLogin login{scram != nullptr ? Secret(scram->verifier.text()) : credential->stored};
+    if (scram != nullptr) {
+      for (const protocol::ScramVerifier& other : scram->others) login.others.emplace_back(other.text());
+    }
+    return login;
   }
   const bool fits = known && (method != AccessMethod::scram_sha_256 ||
                               std::holds_alternative<protocol::ScramLogin>(credential->method));

@@ -339,7 +339,11 @@ Result<void> ClientSession::find_role(const DatabaseConfig& database) {
   RoleLogin login{.role = machine_.login().user, .password = {}, .keys = {}};
   protocol::LoginProof proof = machine_.take_proof();
   const Credential* known = looked_up_ ? looked_up_.get() : host_.settings().users.find(login.role);
-  if (!proof.password.empty()) {
+  const auto& keeper = host_.settings().kept;
+  if (const auto kept = keeper ? keeper->find(login.role) : nullptr) {
+    login.password = kept->stored;
+    login.password_file = keeper->file_of(login.role);
+  } else if (!proof.password.empty()) {
     login.password = std::move(proof.password);
   } else if (known != nullptr && known->is_password()) {
     login.password = known->stored;

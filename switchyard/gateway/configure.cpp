@@ -51,6 +51,8 @@ Result<AccessRules> rules_of(const FleetConfig& fleet) {
 Result<GatewaySettings> gateway_settings(const FleetConfig& fleet) {
   const GatewayConfig& gateway = fleet.gateway;
   GatewaySettings settings;
+  settings.kept = std::make_shared<KeptPasswords>(secrets_folder(fleet), *fleet.provision.admin_user,
+                                                  *fleet.provision.password_grace);
   settings.config = gateway;
   for (const std::string& text : *gateway.listen) {
     auto addresses = runtime::parse_listen_address(text, "127.0.0.1:6433, [::1]:6433, *:6433 or 6433");

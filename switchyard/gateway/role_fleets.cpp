@@ -21,6 +21,7 @@ constexpr Duration kCloseTimeout = std::chrono::seconds(1);
 void log_in_as(EndpointConfig& endpoint, const RoleLogin& login) {
   ConnectionOptions& connection = endpoint.connection;
   if (!login.has_credentials() && connection.user == login.role) return;  // the fleet's own are good
+  if (connection.user != login.role || !login.password_file.empty()) connection.password_file = login.password_file;
   connection.user = login.role;
   connection.password = login.password;
   for (HostSpec& host : connection.hosts) host.password = login.password;
@@ -34,7 +35,8 @@ void log_in_as(EndpointConfig& endpoint, const RoleLogin& login) {
 }
 
 bool same(const RoleLogin& a, const RoleLogin& b) {
-  return a.role == b.role && a.keys == b.keys && a.password.reveal() == b.password.reveal();
+  if (a.role != b.role || a.password_file != b.password_file) return false;
+  return !a.password_file.empty() || (a.keys == b.keys && a.password.reveal() == b.password.reveal());
 }
 
 Task<void> end(std::shared_ptr<RoleFleets::Place> place) {

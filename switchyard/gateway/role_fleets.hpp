@@ -27,6 +27,7 @@ namespace switchyard::inline v0::gateway {
 struct RoleLogin {
   std::string role;
   Secret password;                          ///< empty: none is known
+  std::string password_file = {};           ///< that holds it, and may hold another tomorrow
   std::optional<protocol::ScramKeys> keys;  ///< from a client's proof; good where the server has the same verifier
 
   [[nodiscard]] bool has_credentials() const noexcept { return keys.has_value() || !password.empty(); }

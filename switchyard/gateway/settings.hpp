@@ -5,6 +5,7 @@
 #include <switchyard/config/fleet_config.hpp>
 #include <switchyard/gateway/access_rules.hpp>
 #include <switchyard/gateway/console_settings.hpp>
+#include <switchyard/gateway/kept_passwords.hpp>
 #include <switchyard/gateway/user_list.hpp>
 #include <switchyard/protocol/limits.hpp>
 #include <switchyard/runtime/address.hpp>
@@ -31,6 +32,8 @@ struct GatewaySettings {
   /// Null: TLS is not offered. Never offered on Unix-domain paths.
   std::shared_ptr<const runtime::TlsContext> tls;
   UserList users;
+  /// Passwords that provisioning keeps, before those of the list; null: none are looked for.
+  std::shared_ptr<KeptPasswords> kept;
   ConsoleSettings console;
   /// The account that runs the gateway may log in without proof on Unix-domain paths, whatever the rules say.
   bool trust_own_account = true;

@@ -3,6 +3,7 @@
 #include <switchyard/protocol/crypto.hpp>
 #include <switchyard/protocol/scram_syntax.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace switchyard::inline v0::protocol {
@@ -71,16 +72,19 @@ Result<std::string> ScramServer::finish(ByteView client_final) {
   const std::size_t without_proof = client_final.size() - proof_text->size() - std::string_view(",p=").size();
   std::string auth_message = client_first_bare_ + "," + server_first_ + ",";
   auth_message.append(client_final.substr(0, without_proof));
-  crypto::Digest client_key = crypto::hmac_sha256(crypto::view(verifier_.stored_key), auth_message);
-  for (std::size_t i = 0; i < client_key.size(); ++i) client_key[i] ^= static_cast<unsigned char>((*proof)[i]);
-  const crypto::Digest stored_key = crypto::sha256(crypto::view(client_key));
-  if (!crypto::equal_in_constant_time(crypto::view(stored_key), crypto::view(verifier_.stored_key))) {
+  const auto proven = [&](const ScramVerifier& verifier) -> bool {
+    crypto::Digest client_key = crypto::hmac_sha256(crypto::view(verifier.stored_key), auth_message);
+    for (std::size_t i = 0; i < client_key.size(); ++i) client_key[i] ^= static_cast<unsigned char>((*proof)[i]);
+    const crypto::Digest stored_key = crypto::sha256(crypto::view(client_key));
+    if (!crypto::equal_in_constant_time(crypto::view(stored_key), crypto::view(verifier.stored_key))) return false;
+    keys_ = {.client = client_key, .server = verifier.server_key};
+    return true;
+  };
+  if (!proven(verifier_) && !std::ranges::any_of(options_.others, proven)) {
     return refuse("password authentication failed");
   }
   state_ = State::finished;
-  keys_ = {.client = client_key, .server = verifier_.server_key};
-  return "v=" +
-         crypto::base64_encode(crypto::view(crypto::hmac_sha256(crypto::view(verifier_.server_key), auth_message)));
+  return "v=" + crypto::base64_encode(crypto::view(crypto::hmac_sha256(crypto::view(keys_.server), auth_message)));
 }
 
 }  // namespace switchyard::inline v0::protocol

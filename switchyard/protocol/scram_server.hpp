@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace switchyard::inline v0::protocol {
 
@@ -19,6 +20,8 @@ class SWITCHYARD_API ScramServer {
     bool plus_offered = false;     ///< it was offered: then a client that says "y" has been lied to
     std::string certificate_hash;  ///< for plus
     NonceSource nonce;
+    /// Of other passwords that are right as well, with salt and iterations of the first.
+    std::vector<ScramVerifier> others;
   };
   ScramServer(ScramVerifier verifier, Options options);
 

@@ -127,6 +127,21 @@ TEST(Scram, MessagesOutOfOrderAreRefused) {
   EXPECT_FALSE(client.finish(kServerFinal).ok());
 }
 
+TEST(Scram, OneOfSeveralPasswordsIsEnough) {
+  const auto verifier = [](const char* password) { return ScramVerifier::make(Secret(password), "salt", 10); };
+  for (const auto& [password, right] : {std::pair("old", true), std::pair("new", true), std::pair("none", false)}) {
+    ScramServer::Options options;
+    options.others = {verifier("old")};
+    ScramServer server(verifier("new"), options);
+    ScramClient client{Secret(password), ScramClient::Options{}};
+    const auto challenge = server.start(*client.start());
+    ASSERT_TRUE(challenge.ok());
+    const auto answer = server.finish(*client.respond(*challenge));
+    EXPECT_EQ(answer.ok(), right) << password;
+    if (answer.ok()) EXPECT_TRUE(client.finish(*answer).ok()) << password;
+  }
+}
+
 TEST(Scram, AClientWithAnotherPasswordIsRefused) {
   ScramClient::Options options;
   options.nonce = fixed("c");

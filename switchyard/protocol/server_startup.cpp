@@ -270,7 +270,9 @@ ServerStartupAction ServerStartupMachine::on_password(ByteView body) {
   if (!message.ok()) return reject(kProtocolViolation, "invalid password packet size");
   if (message->password.empty()) return reject(kInvalidPassword, "empty password returned by client");
   Secret given{std::string(message->password)};
-  if (!is_password(given, login_.user, std::get<PasswordLogin>(method_).stored.reveal())) return wrong_password();
+  const auto& right = std::get<PasswordLogin>(method_);
+  const auto fits = [&](const Secret& stored) { return is_password(given, login_.user, stored.reveal()); };
+  if (!fits(right.stored) && !std::ranges::any_of(right.others, fits)) return wrong_password();
   proof_.password = std::move(given);
   return authenticated();
 }
@@ -291,6 +293,7 @@ ServerStartupAction ServerStartupMachine::on_sasl_initial(ByteView body) {
     const auto bytes = random(kNonceSize);
     return bytes ? crypto::base64_encode(*bytes) : std::string();
   };
+  options.others = std::get<ScramLogin>(method_).others;
   scram_.emplace(std::get<ScramLogin>(method_).verifier, std::move(options));
   state_ = State::proving;
   if (!message->data) {  // an empty challenge asks for it

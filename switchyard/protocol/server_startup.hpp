@@ -55,10 +55,13 @@ struct Md5Login {
 };
 struct ScramLogin {
   ScramVerifier verifier;  ///< of nobody, for users that don't exist: they must look like the others
+  /// Of other passwords that are right as well, with salt and iterations of the first.
+  std::vector<ScramVerifier> others = {};
 };
 /// The password itself, in the clear on the wire.
 struct PasswordLogin {
-  Secret stored;  ///< as pg_authid.rolpassword, or in the clear; empty: no password is right
+  Secret stored;                    ///< as pg_authid.rolpassword, or in the clear; empty: no password is right
+  std::vector<Secret> others = {};  ///< that are right as well
 };
 using LoginMethod = std::variant<TrustLogin, Md5Login, ScramLogin, PasswordLogin>;
 

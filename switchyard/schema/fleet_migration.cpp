@@ -1,5 +1,6 @@
 #include <switchyard/schema/fleet_migration.hpp>
 
+#include <switchyard/config/migration_login.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 #include <switchyard/schema/migrator.hpp>
 
@@ -140,6 +141,7 @@ FleetConfig config_for(const FleetConfig& fleet, const std::string& database) {
     copy.fallback = std::string();
     copy.when_unconfigured = std::string();
     copy.patroni = std::string();
+    if (copy.configured()) log_in_to_migrate(fleet, copy);
   }
   return config;
 }

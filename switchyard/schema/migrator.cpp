@@ -806,7 +806,7 @@ class Migrator::Run {
   std::optional<History> history_;
   std::optional<Migration> base_file_;
   Ground ground_;
-  std::string identity_ = "RESET SESSION AUTHORIZATION";  ///< who scripts and the history belong to
+  std::string identity_ = "RESET SESSION AUTHORIZATION; RESET ROLE";  ///< who scripts and the history belong to
   std::int32_t next_rank_ = 1;
   bool locked_ = false;
   bool statement_failed_ = false;  ///< the last one that was begun, if nothing else failed before

@@ -3,6 +3,7 @@
 #include <switchyard/runtime/dns.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/session/operation.hpp>
+#include <switchyard/session/password_file.hpp>
 #include <switchyard/session/session_impl.hpp>
 #include <switchyard/session/startup_driver.hpp>
 
@@ -213,13 +214,53 @@ Task<Result<std::unique_ptr<Session>>> try_hosts(std::shared_ptr<const ConnectPl
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Session>>> Session::open(std::shared_ptr<const ConnectPlan> plan, TimePoint deadline) {
+namespace {
+
+Task<Result<std::unique_ptr<Session>>> open_once(std::shared_ptr<const ConnectPlan> plan, TimePoint deadline) {
   std::vector<HostSpec> hosts = plan->options.hosts;
   if (plan->options.load_balance_hosts == LoadBalanceHosts::random) shuffle(hosts);
   const TargetSessionAttrs wanted = effective(plan->options.target_session_attrs, *plan);
   auto session = co_await try_hosts(plan, hosts, wanted, deadline);
   if (session.ok() || wanted != TargetSessionAttrs::prefer_standby) co_return session;
   co_return co_await try_hosts(plan, std::move(hosts), TargetSessionAttrs::any, deadline);
+}
+
+/// What the first host is shown; the password file is of all of them.
+const Secret& password_of(const ConnectPlan& plan) {
+  return plan.options.hosts.empty() ? plan.options.password : plan.options.hosts.front().password;
+}
+
+std::shared_ptr<const ConnectPlan> with_password(const ConnectPlan& plan, const Secret& password) {
+  auto copy = std::make_shared<ConnectPlan>(plan);
+  copy->options.password = password;
+  for (HostSpec& host : copy->options.hosts) host.password = password;
+  copy->options.scram_client_key = copy->options.scram_server_key = Secret();
+  return copy;
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<Session>>> Session::open(std::shared_ptr<const ConnectPlan> plan, TimePoint deadline) {
+  const std::string& file = plan->options.password_file;
+  if (file.empty()) co_return co_await open_once(std::move(plan), deadline);
+  const bool by_keys = !plan->options.scram_client_key.empty();
+  std::vector<Secret> tried;
+  if (!by_keys) {
+    const Secret now = read_password(file);
+    if (!now.empty() && now != password_of(*plan)) plan = with_password(*plan, now);
+    tried.push_back(password_of(*plan));
+  }
+  auto session = co_await open_once(plan, deadline);
+  // The file may change between the look at it and the look at the next: a second round sees what it holds then.
+  for (int round = 0; round < 2; ++round) {
+    for (const Secret& other : password_candidates(plan->options.password_file)) {
+      if (session.ok() || !is_authentication_failure(session.error())) co_return session;
+      if (std::ranges::find(tried, other) != tried.end()) continue;
+      tried.push_back(other);
+      session = co_await open_once(with_password(*plan, other), deadline);
+    }
+  }
+  co_return session;
 }
 
 }  // namespace switchyard::inline v0::session
