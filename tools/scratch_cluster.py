@@ -66,11 +66,15 @@ class Cluster:
         subprocess.run([f"{self.bin}/pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o",
                         f"-c listen_addresses=127.0.0.1 -k {self.folder} -p {self.port} {settings}", "start"], **quietly)
 
+    def try_psql(self, sql, database="postgres"):
+        """What psql says, whether it succeeds or not."""
+        return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U",
+                               "postgres", "-d", database, "-c", sql], capture_output=True, text=True, check=False,
+                              **self.options)
+
     def psql(self, sql, database="postgres"):
         """Rows as text, columns separated by |."""
-        result = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", str(self.port), "-U",
-                                 "postgres", "-d", database, "-c", sql], capture_output=True, text=True, check=False,
-                                **self.options)
+        result = self.try_psql(sql, database)
         if result.returncode != 0:
             raise RuntimeError(result.stderr)
         return result.stdout.rstrip("\n")

@@ -31,6 +31,9 @@ struct Fields {
   QueryOptions query;
   ShellOptions shell;
   ConfigExplainOptions explain;
+  OwnersOptions owners;
+  MoveCommand move;
+  std::string from, to, pause, patience;
   BreakerOptions breaker;
   RouteExplainOptions route;
   SqlExplainOptions sql;
@@ -245,6 +248,17 @@ void add_commands(CLI::App& app, Fields& fields) {
   add_migrate(app, fields);
   add_backup(app, fields);
   add_provision(app, fields);
+  add_command(*add_command(app, "owners"), "explain")->add_option("table", fields.owners.table);
+  for (const char* name : {"move", "split"}) {
+    CLI::App* move = add_command(app, name);
+    move->add_option("--from", fields.from);
+    move->add_option("--to", fields.to);
+    move->add_option("--pause", fields.pause);
+    move->add_option("--patience", fields.patience);
+    move->add_flag("--no-switch", fields.move.no_switch);
+    move->add_flag("--no-verify", fields.move.no_verify);
+    move->add_option("words", fields.move.tables);
+  }
   CLI::App* maintenance = add_command(app, "maintenance");
   maintenance->add_option("--on", fields.on);
   add_command(*maintenance, "begin")->add_option("--for", fields.length);
@@ -257,10 +271,10 @@ void add_commands(CLI::App& app, Fields& fields) {
 
 constexpr std::array<std::string_view, 3> kBreakerCommands{"open", "close", "reset"};
 
-constexpr std::array<std::string_view, 23> kCommands{
-    "up",     "down",    "status",     "events",  "query",   "shell",         "config",   "doctor",
-    "health", "breaker", "completion", "version", "help",    "route",         "spool",    "maintenance",
-    "sql",    "gateway", "migrate",    "backup",  "restore", "verify-backup", "provision"};
+constexpr std::array<std::string_view, 26> kCommands{
+    "up",      "down",       "status",  "events",        "query",     "shell",  "config",      "doctor", "health",
+    "breaker", "completion", "version", "help",          "route",     "spool",  "maintenance", "sql",    "gateway",
+    "migrate", "backup",     "restore", "verify-backup", "provision", "owners", "move",        "split"};
 
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -324,6 +338,41 @@ std::optional<Answer> read_duration(const std::string& text, const char* option,
     return usage(std::string(option) + " '" + text + "' is no duration", "write 500ms, 30s or 2m");
   }
   into = *value;
+  return std::nullopt;
+}
+
+/// switchyard move [status|follow|confirm|rollback|abort | TABLE...], switchyard split SCHEMA.
+std::optional<Answer> read_move(Fields& fields, bool split) {
+  constexpr std::array<std::pair<std::string_view, MoveAction>, 5> kActions{{{"status", MoveAction::status},
+                                                                             {"follow", MoveAction::follow},
+                                                                             {"confirm", MoveAction::confirm},
+                                                                             {"rollback", MoveAction::rollback},
+                                                                             {"abort", MoveAction::abort}}};
+  MoveCommand& move = fields.move;
+  for (const auto& [word, action] : kActions) {
+    if (move.tables.empty() || move.tables.front() != word) continue;
+    move.action = action;
+    move.tables.erase(move.tables.begin());
+    break;
+  }
+  if (split) {
+    if (move.tables.size() != 1)
+      return usage("which schema?", "switchyard split commerce_schema --to SERVER/DBNAME");
+    move.schema = move.tables.front();
+    move.tables.clear();
+  } else if (move.action != MoveAction::start && !move.tables.empty()) {
+    return usage("this takes no tables: a move is named by --from and --to", "switchyard move --help");
+  }
+  if (!fields.from.empty()) move.from = fields.from;
+  if (!fields.to.empty()) move.to = fields.to;
+  Duration value{};
+  if (auto wrong = read_duration(fields.pause, "--pause", value)) return wrong;
+  if (!fields.pause.empty()) move.pause = value;
+  if (auto wrong = read_duration(fields.patience, "--patience", value)) return wrong;
+  if (!fields.patience.empty()) move.patience = value;
+  if (move.pause && *move.pause < std::chrono::milliseconds(400)) {
+    return usage("--pause must be 400ms or more: 300ms of it are for locks", "--pause 900ms is the default");
+  }
   return std::nullopt;
 }
 
@@ -571,6 +620,14 @@ std::variant<CommandLine, Answer> assemble(const CLI::App& app, Fields& fields) 
     return usage("sql needs a word behind it", "switchyard sql explain \"SELECT now()\"");
   } else if (name == "route") {
     return usage("route needs a word behind it", "switchyard route explain --on main --read");
+  } else if (name == "explain" && deepest(app)->get_parent()->get_name() == "owners") {
+    if (fields.owners.table.empty()) return usage("which table?", "switchyard owners explain users");
+    line.command = fields.owners;
+  } else if (name == "move" || name == "split") {
+    if (auto wrong = read_move(fields, name == "split")) return *wrong;
+    line.command = fields.move;
+  } else if (name == "owners") {
+    line.command = fields.owners;
   } else if (name == "explain") {
     line.command = fields.explain;
   } else if (name == "config") {

@@ -45,6 +45,9 @@ namespace switchyard::cli {
                                          const Console& console);
 [[nodiscard]] ExitCode run_provision(const GlobalOptions& global, const ProvisionCommand& options,
                                      const Console& console);
+[[nodiscard]] ExitCode run_owners(const GlobalOptions& global, const OwnersOptions& options,
+                                  const Console& console);
+[[nodiscard]] ExitCode run_move(const GlobalOptions& global, const MoveCommand& command, const Console& console);
 [[nodiscard]] ExitCode run_maintenance(const GlobalOptions& global, const MaintenanceOptions& options,
                                        const Console& console);
 [[nodiscard]] ExitCode run_completion(const CompletionOptions& options, const Console& console);

@@ -16,7 +16,7 @@ _switchyard() {
   local global="--config --env-file --set --application --json --no-color --quiet --verbose --help"
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|migrate|provision|backup|restore|verify-backup|completion|version|help) command="$word"; break ;;
+      up|gateway|down|status|events|query|shell|config|route|sql|doctor|health|breaker|migrate|owners|move|split|provision|backup|restore|verify-backup|completion|version|help) command="$word"; break ;;
     esac
   done
   case "$previous" in
@@ -29,7 +29,7 @@ _switchyard() {
     --http) COMPREPLY=($(compgen -W "auto 127.0.0.1:8420" -- "$current")); return ;;
   esac
   case "$command" in
-    "") words="up gateway down status events query shell config route sql doctor health breaker migrate provision backup restore verify-backup completion version help $global --version" ;;
+    "") words="up gateway down status events query shell config route sql doctor health breaker migrate owners move split provision backup restore verify-backup completion version help $global --version" ;;
     up) words="--detach --persist --http --gateway --no-private $global" ;;
     gateway) words="restart --listen --http --pgbouncer-ini --shards --takeover $global" ;;
     down) words="--timeout $global" ;;
@@ -41,13 +41,15 @@ _switchyard() {
     migrate) words="status new plan up validate repair baseline lint drift --on --target --out-of-order --placeholder --ignore --version --repeatable --jobs --lock-timeout --statement-timeout --baseline-on-migrate --no-validate --delete-missing --grants $global" ;;
     provision) words="plan apply audit rotate logging --on --confirm --hba --report --role --finish --for --statements --off --detach --reconnect $global" ;;
     config) words="explain --all $global" ;;
+    owners) words="explain $global" ;;
+    move|split) words="status follow confirm rollback abort --from --to --pause --patience --no-switch --no-verify $global" ;;
     sql) words="explain --on $global" ;;
     route) words="explain --on --read --replica --max-lag --min-lsn --sql $global" ;;
     completion) words="bash zsh fish" ;;
     backup) words="list prune keygen pgbackrest --on --repository --recipient --clear --schema --whole --jobs --no-checksums --prune --dry-run $global" ;;
     restore) words="--on --from --repository --into --extract --at --confirm --globals --no-owner --identity-file $global" ;;
     verify-backup) words="latest --on --repository --identity-file $global" ;;
-    help) words="up gateway down status events query shell config route sql doctor health breaker migrate provision backup restore verify-backup completion version" ;;
+    help) words="up gateway down status events query shell config route sql doctor health breaker migrate owners move split provision backup restore verify-backup completion version" ;;
     *) words="$global" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -68,7 +70,7 @@ _switchyard() {
     'up:start everything' 'gateway:let PostgreSQL clients in' 'down:stop what up --detach started' 'status:databases, endpoints, pools' 'events:what happened lately'
     'query:run a statement' 'shell:psql on the right endpoint' 'config:explain every setting'
     'route:where a statement would go' 'sql:what a statement is'
-    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'migrate:schemas of all databases' 'provision:databases, schemas and roles of the servers' 'backup:dumps of all databases' 'restore:bring a database back'
+    'doctor:find what is wrong' 'health:does each database serve?' 'breaker:circuit breakers' 'migrate:schemas of all databases' 'owners:which database a table belongs to' 'move:live tables to another database' 'split:a schema to a server of its own' 'provision:databases, schemas and roles of the servers' 'backup:dumps of all databases' 'restore:bring a database back'
     'verify-backup:prove a backup' 'completion:print a completion script'
     'version:print the version' 'help:explain a command'
   )
@@ -112,6 +114,10 @@ _switchyard() {
             '--report[keeps the findings]:file:_files' '*--role[to rotate]:role:' '--finish[only what was begun]' '--for[how long]:time:' \
             '--statements[which]:statements:(all mod ddl)' '--off[end it]' '--detach[do not wait]' '--reconnect[end idle sessions]' \
             '1:what:(plan apply audit rotate logging)' ;;
+        owners) _arguments $global '1:what:(explain)' ;;
+        move|split) _arguments $global '1:what:(status follow confirm rollback abort)' '--from[database]:database:_switchyard_databases' \
+          '--to[database]:database:_switchyard_databases' '--pause[of writers]:duration:' '--patience[for the switch]:duration:' \
+          '--no-switch[stop before it]' '--no-verify[compare nothing]' ;;
         migrate) _arguments $global '*--on[database]:database:_switchyard_databases' '--target[nothing later]:version:' \
               '--out-of-order[older ones as well]' '*--placeholder[name=value]:placeholder:' \
               '1:what:(status new plan up validate repair baseline lint drift)' '*:file:_files' ;;
@@ -144,6 +150,14 @@ complete -c switchyard -n '__fish_seen_subcommand_from route' -l sql -x -d 'stat
 complete -c switchyard -n __fish_use_subcommand -a doctor -d 'find what is wrong'
 complete -c switchyard -n __fish_use_subcommand -a health -d 'does each database serve?'
 complete -c switchyard -n __fish_use_subcommand -a breaker -d 'circuit breakers'
+complete -c switchyard -n __fish_use_subcommand -a move -d 'live tables to another database'
+complete -c switchyard -n __fish_use_subcommand -a split -d 'a schema to a server of its own'
+complete -c switchyard -n '__fish_seen_subcommand_from move split' -a 'status follow confirm rollback abort'
+complete -c switchyard -n '__fish_seen_subcommand_from move split' -l from -x -a '(switchyard --quiet database-names 2>/dev/null)'
+complete -c switchyard -n '__fish_seen_subcommand_from move split' -l to -x -a '(switchyard --quiet database-names 2>/dev/null)'
+complete -c switchyard -n '__fish_seen_subcommand_from move split' -l no-switch -d 'stop before it'
+complete -c switchyard -n __fish_use_subcommand -a owners -d 'which database a table belongs to'
+complete -c switchyard -n '__fish_seen_subcommand_from owners' -a explain
 complete -c switchyard -n __fish_use_subcommand -a migrate -d 'schemas of all databases'
 complete -c switchyard -n __fish_use_subcommand -a provision -d 'databases, schemas and roles of the servers'
 complete -c switchyard -n '__fish_seen_subcommand_from provision' -a 'plan apply audit rotate logging'

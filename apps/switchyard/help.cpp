@@ -43,6 +43,11 @@ constexpr std::array kTopics{
   switchyard verify-backup            restore a backup on a private server and compare
   switchyard restore --on DATABASE    bring a database or schema back
   switchyard provision                databases, schemas, roles: plan, apply, audit, rotate, logging
+  switchyard owners [explain TABLE]   which database each table belongs to
+  switchyard move TABLES --from main --to analytics
+                                      live tables to another database; status, confirm, rollback, abort
+  switchyard split SCHEMA --to SERVER/DBNAME
+                                      a schema to a server of its own
   switchyard maintenance begin|end    take a database out of service on purpose
   switchyard config explain           every setting, and where it came from
   switchyard down                     stop what `up --detach` started
@@ -51,6 +56,52 @@ constexpr std::array kTopics{
 
 switchyard COMMAND --help tells more.
 Exit status: 0 ok, 1 failed, 2 usage, 3 partial, 4 authentication, 5 unreachable, 130 interrupted.
+)help"},
+    Topic{
+        "move",
+        R"help(switchyard move [TABLE...] --from DATABASE --to DATABASE [--no-switch] [--pause 900ms] [--patience 10m]
+switchyard move status|follow|confirm|rollback|abort [--from DATABASE] [--to DATABASE]
+
+Moves live tables: copies them, repeats what is written meanwhile, compares both sides, then switches while writers wait
+for less than a second. Ctrl-C and kill -9 are safe at any moment: the same command goes on.
+
+  switchyard move events facts --from main --to analytics   these tables
+  switchyard move --to analytics                            all that database.analytics.tables names
+  switchyard move --to analytics --no-switch                everything but the switch, which the next run makes
+  switchyard move status                                    what there is, how far, and what to do next
+  switchyard move rollback --from main --to analytics       back, with everything that was written there since
+  switchyard move follow --from main --to analytics         keeps the old copy up to date, so that going back is quick
+  switchyard move confirm --from main --to analytics        the old copy is emptied: no way back any more
+  switchyard move abort --from main --to analytics          before the switch: nothing is left of it
+
+      --pause DURATION      writers wait no longer; an attempt that would take longer is made again (900ms)
+      --patience DURATION   for an attempt that succeeds (10m)
+      --no-verify           compares nothing
+
+docs/moving.md says how it works, what it needs, and what it does not move.
+)help"},
+    Topic{"split",
+          R"help(switchyard split SCHEMA --to DATABASE|SERVER/DBNAME [--from DATABASE]
+
+Moves a whole schema that outgrew its server, with the role that owns it: as `switchyard move` does, with all its tables,
+sequences, types, functions and views. SERVER is a [server.NAME] of the fleet file.
+
+  switchyard split commerce_schema --to commerce_server/chiro_commerce
+  switchyard split rollback commerce_schema --to commerce_server/chiro_commerce
+  switchyard split confirm commerce_schema --to commerce_server/chiro_commerce
+)help"},
+    Topic{"owners",
+          R"help(switchyard owners [explain TABLE]
+
+Which database each table belongs to: from [database.NAME] tables, from the migrations of each database, and from the
+schemas that databases have for their own. Exit status 1 when two of them contradict each other.
+
+  switchyard owners                    all tables, who owns them, and which file says so
+  switchyard owners explain users      one table, with everything that is said about it
+  switchyard route explain --on reference --sql "SELECT * FROM users"
+
+In development and test (fleet.server_type) a statement that is sent to another database fails with the right one named,
+and so does a transaction that would write to two databases; fleet.owner_check = "off|warn|fail" says otherwise.
 )help"},
     Topic{
         "gateway",

@@ -2,6 +2,8 @@
 #include "commands.hpp"
 #include "logging.hpp"
 
+#include <switchyard/schema/owner_claims.hpp>
+
 #include <clocale>
 #include <csignal>
 #include <cstdio>
@@ -15,6 +17,7 @@ ExitCode run(const CommandLine& line) {
   const Console console(line.global);
   const GlobalOptions& global = line.global;
   install_log(line.global, console);
+  switchyard::schema::use_owner_claims();
   struct Runner {
     const GlobalOptions& global;
     const Console& console;
@@ -43,6 +46,8 @@ ExitCode run(const CommandLine& line) {
     ExitCode operator()(const BackupCommand& options) const { return run_backup(global, options, console); }
     ExitCode operator()(const RestoreCommand& options) const { return run_restore(global, options, console); }
     ExitCode operator()(const VerifyCommand& options) const { return run_verify_backup(global, options, console); }
+    ExitCode operator()(const OwnersOptions& options) const { return run_owners(global, options, console); }
+    ExitCode operator()(const MoveCommand& options) const { return run_move(global, options, console); }
     ExitCode operator()(const MaintenanceOptions& options) const {
       return run_maintenance(global, options, console);
     }

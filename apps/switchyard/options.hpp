@@ -159,6 +159,19 @@ struct ProvisionCommand {
   bool detach = false;
   bool reconnect = false;
 };
+enum class MoveAction : std::uint8_t { start, status, follow, confirm, rollback, abort };
+struct MoveCommand {
+  MoveAction action = MoveAction::start;
+  std::vector<std::string> tables;  ///< empty: those that the configuration gives to the target
+  std::string schema;               ///< of `split`
+  std::optional<std::string> from, to;
+  std::optional<Duration> pause, patience;
+  bool no_switch = false;
+  bool no_verify = false;
+};
+struct OwnersOptions {
+  std::string table;  ///< empty: all
+};
 struct MaintenanceOptions {
   bool begin = true;
   std::string on;
@@ -171,11 +184,11 @@ struct VersionOptions {};
 /// For completion scripts: prints the names of the configured databases.
 struct DatabaseNamesOptions {};
 
-using Command =
-    std::variant<UpOptions, GatewayOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions, ShellOptions,
-                 ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions, RouteExplainOptions,
-                 SqlExplainOptions, SpoolOptions, MigrateCommand, ProvisionCommand, BackupCommand, RestoreCommand,
-                 VerifyCommand, MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
+using Command = std::variant<UpOptions, GatewayOptions, DownOptions, StatusOptions, EventsOptions, QueryOptions,
+                             ShellOptions, ConfigExplainOptions, DoctorOptions, HealthOptions, BreakerOptions,
+                             RouteExplainOptions, SqlExplainOptions, SpoolOptions, MigrateCommand, OwnersOptions,
+                             MoveCommand, ProvisionCommand, BackupCommand, RestoreCommand, VerifyCommand,
+                             MaintenanceOptions, CompletionOptions, VersionOptions, DatabaseNamesOptions>;
 
 struct CommandLine {
   GlobalOptions global;

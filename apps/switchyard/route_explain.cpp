@@ -27,6 +27,7 @@ std::string as_json(const RouteExplanation& explanation) {
       .member("location", explanation.location)
       .member("reason", explanation.reason)
       .member("lane", explanation.lane)
+      .member("owner", explanation.owner)
       .key("candidates")
       .begin_array();
   for (const RouteCandidate& candidate : explanation.candidates) {
@@ -55,7 +56,7 @@ std::string as_text(const RouteExplanation& explanation, const Paint& paint) {
   std::string out = paint(Tone::strong, explanation.database) + "  " +
                     (explanation.location.empty() ? "nowhere" : explanation.location) + "\n  " +
                     explanation.reason + "\n" + (explanation.lane.empty() ? "" : "  " + explanation.lane + "\n") +
-                    "\n";
+                    (explanation.owner.empty() ? "" : "  " + explanation.owner + "\n") + "\n";
   TextTable table({{""},
                    {"place"},
                    {"location"},

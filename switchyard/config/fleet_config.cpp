@@ -39,7 +39,27 @@ std::string_view to_string(WhenDown value) noexcept {
 }
 
 std::string_view to_string(ServerType value) noexcept {
-  return value == ServerType::development ? "development" : "production";
+  switch (value) {
+    case ServerType::production: return "production";
+    case ServerType::development: return "development";
+    case ServerType::test: return "test";
+  }
+  return "";
+}
+
+std::string_view to_string(OwnerCheck value) noexcept {
+  switch (value) {
+    case OwnerCheck::automatic: return "auto";
+    case OwnerCheck::off: return "off";
+    case OwnerCheck::warn: return "warn";
+    case OwnerCheck::fail: return "fail";
+  }
+  return "";
+}
+
+OwnerCheck FleetConfig::effective_owner_check() const noexcept {
+  if (*owner_check != OwnerCheck::automatic) return *owner_check;
+  return *server_type == ServerType::production ? OwnerCheck::off : OwnerCheck::fail;
 }
 
 std::string_view to_string(PoolMode value) noexcept {

@@ -41,6 +41,15 @@ enum class WhenDown : std::uint8_t {
 enum class ServerType : std::uint8_t {
   production,
   development,  ///< pools start empty and stay small unless sizes are given
+  test,         ///< as development
+};
+/// What happens to a statement that was sent to a database which does not own its tables, and to a transaction that
+/// writes to two databases (docs/owners.md).
+enum class OwnerCheck : std::uint8_t {
+  automatic,  ///< fail in development and test, else off; "auto"
+  off,
+  warn,  ///< a log line for each text
+  fail,  ///< an error instead of the statement
 };
 enum class RoleFamily : std::uint8_t {
   documents,  ///< the roles of the requirement documents: commerce_user owns commerce_schema
@@ -51,6 +60,7 @@ enum class RoleFamily : std::uint8_t {
 [[nodiscard]] SWITCHYARD_API std::string_view to_string(LaneMode value) noexcept;
 [[nodiscard]] SWITCHYARD_API std::string_view to_string(ServerType value) noexcept;
 [[nodiscard]] SWITCHYARD_API std::string_view to_string(RoleFamily value) noexcept;
+[[nodiscard]] SWITCHYARD_API std::string_view to_string(OwnerCheck value) noexcept;
 
 /// One physical place and how to log in there.
 struct SWITCHYARD_API EndpointConfig {
@@ -272,6 +282,7 @@ struct SWITCHYARD_API FleetConfig {
   Setting<std::string> application = std::string("switchyard");
   Setting<std::string> region;
   Setting<ServerType> server_type = ServerType::production;
+  Setting<OwnerCheck> owner_check = OwnerCheck::automatic;
   Setting<std::uint32_t> workers = 1u;            ///< processes that share the budget
   std::uint32_t cores = 0;                        ///< of this machine, for the sizing formula; 0 = unknown
   Setting<std::uint32_t> connection_budget = 0u;  ///< over all workers and primaries; 0 = learnt from the servers
@@ -303,6 +314,8 @@ struct SWITCHYARD_API FleetConfig {
 
   [[nodiscard]] const DatabaseConfig* find(std::string_view name) const noexcept;
   [[nodiscard]] DatabaseConfig* find(std::string_view name) noexcept;
+  /// owner_check with "auto" decided.
+  [[nodiscard]] OwnerCheck effective_owner_check() const noexcept;
   /// Accepts read views as well; an unknown or malformed name is a Config error with "did you mean".
   [[nodiscard]] Result<ResolvedName> resolve(std::string_view name) const;
 };

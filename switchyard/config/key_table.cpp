@@ -19,7 +19,8 @@ constexpr std::string_view kPoolModes = "auto|session|transaction";
 constexpr std::array kKeys{
     KeySpec{"fleet.application", text, "switchyard", "name of the application; sessions are called <application>-<database>"},
     KeySpec{"fleet.region", text, "", "where the application runs; replicas of the same region are preferred"},
-    KeySpec{"fleet.server_type", choice, "production", "development: pools start empty and default to at most 5 sessions", 0, 0, "production|development"},
+    KeySpec{"fleet.server_type", choice, "production", "development, test: pools start empty and default to at most 5 sessions; owner_check fails", 0, 0, "production|development|test"},
+    KeySpec{"fleet.owner_check", choice, "fail in development and test, off in production", "statements sent to a database that does not own their tables, transactions that write to two databases", 0, 0, "auto|off|warn|fail"},
     KeySpec{"fleet.workers", count, "1", "processes of the application that share the servers' connections", 1, kMostWorkers},
     KeySpec{"fleet.connection_budget", count, "0", "connections to primaries over all workers and databases; 0: learnt from the servers"},
     KeySpec{"fleet.share_budget", flag, "true", "processes on one machine share what the servers allow; false: pool.max is the only limit"},
@@ -178,7 +179,7 @@ constexpr std::array kKeys{
     KeySpec{"database.*.spool_max_entries", count, "100000", "a spool that holds more refuses writes; 0: any"},
     KeySpec{"database.*.spool_max_age", duration, "7d", "a spool whose oldest write is older refuses writes; 0: any"},
     KeySpec{"database.*.move_on_configure", flag, "false", "move the tables here as soon as the database is configured", 0, 0, "", stored},
-    KeySpec{"database.*.tables", list, "", "tables that belong here, wherever they live now", 0, 0, "", stored},
+    KeySpec{"database.*.tables", list, "", "tables that belong here, wherever they live now; stronger than what migrations say", 0, 0, "", active},
     KeySpec{"database.*.slow_query", duration, "1s", "statements longer than this are logged as [SLOW QUERY]"},
     KeySpec{"database.*.slow_acquire", duration, "500ms", "waits longer than this are logged as [SLOW POOL]"},
     KeySpec{"database.*.pool_exhaustion", real, "0.9", "share of pool.max above which [POOL EXHAUSTION] is logged", 0, 1},

@@ -83,11 +83,12 @@ void apply_profile(DatabaseConfig& database, const FleetConfig& fleet) {
   database.when_down = stands_behind_main && !database.confidential ? WhenDown::spool : WhenDown::fail;
   MarkOrigin mark{database.profile};
   visit_database("", database, mark);
-  if (fleet.server_type == ServerType::development) {
-    database.pool.min =
-        Setting<std::uint32_t>(0u, {Layer::profile, database.profile, "server_type development", {}});
-    database.pool.max = Setting<std::uint32_t>(std::min(numbers.max, kDevelopmentMaximum),
-                                               {Layer::profile, database.profile, "server_type development", {}});
+  if (fleet.server_type != ServerType::production) {
+    database.pool.min = Setting<std::uint32_t>(
+        0u, {Layer::profile, database.profile, "server_type " + std::string(to_string(*fleet.server_type)), {}});
+    database.pool.max = Setting<std::uint32_t>(
+        std::min(numbers.max, kDevelopmentMaximum),
+        {Layer::profile, database.profile, "server_type " + std::string(to_string(*fleet.server_type)), {}});
   }
 }
 

@@ -204,6 +204,7 @@ void visit_fleet(Fleet& fleet, Visitor& visit) {
   visit("fleet.application", fleet.application);
   visit("fleet.region", fleet.region);
   visit("fleet.server_type", fleet.server_type);
+  visit("fleet.owner_check", fleet.owner_check);
   visit("fleet.workers", fleet.workers);
   visit("fleet.connection_budget", fleet.connection_budget);
   visit("fleet.share_budget", fleet.share_budget);

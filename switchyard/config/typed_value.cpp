@@ -153,7 +153,10 @@ Result<void> convert(const RawValue& raw, const KeySpec& spec, WhenDown& out) {
   return choice(raw, spec, {WhenDown::fail, WhenDown::read_fallback, WhenDown::spool}, out);
 }
 Result<void> convert(const RawValue& raw, const KeySpec& spec, ServerType& out) {
-  return choice(raw, spec, {ServerType::production, ServerType::development}, out);
+  return choice(raw, spec, {ServerType::production, ServerType::development, ServerType::test}, out);
+}
+Result<void> convert(const RawValue& raw, const KeySpec& spec, OwnerCheck& out) {
+  return choice(raw, spec, {OwnerCheck::automatic, OwnerCheck::off, OwnerCheck::warn, OwnerCheck::fail}, out);
 }
 Result<void> convert(const RawValue& raw, const KeySpec& spec, RoleFamily& out) {
   return choice(raw, spec, {RoleFamily::documents, RoleFamily::family}, out);
@@ -198,6 +201,7 @@ std::string show(LaneMode value, const KeySpec&, std::string_view) { return quot
 std::string show(WhenDown value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(ServerType value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(RoleFamily value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
+std::string show(OwnerCheck value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(PoolMode value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(ReadConsistency value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }
 std::string show(SequenceMode value, const KeySpec&, std::string_view) { return quoted(to_string(value)); }

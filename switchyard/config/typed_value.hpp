@@ -24,6 +24,7 @@ namespace switchyard::inline v0::config {
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, WhenDown& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, ServerType& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, RoleFamily& out);
+[[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, OwnerCheck& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, PoolMode& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, ReadConsistency& out);
 [[nodiscard]] Result<void> convert(const RawValue& raw, const KeySpec& spec, SequenceMode& out);
@@ -42,6 +43,7 @@ namespace switchyard::inline v0::config {
 [[nodiscard]] std::string show(WhenDown value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(ServerType value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(RoleFamily value, const KeySpec& spec, std::string_view path);
+[[nodiscard]] std::string show(OwnerCheck value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(SequenceMode value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(AuditLog value, const KeySpec& spec, std::string_view path);
 [[nodiscard]] std::string show(ReadConsistency value, const KeySpec& spec, std::string_view path);

@@ -3,6 +3,7 @@
 #include <switchyard/fleet/outcome.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/spool_recorder.hpp>
+#include <switchyard/runtime/ambient.hpp>
 #include <switchyard/runtime/loop.hpp>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ Channel::Channel(std::shared_ptr<Route> route, std::unique_ptr<SpoolRecorder> re
     : route_(std::move(route)), recorder_(std::move(recorder)), endpoint_(nullptr) {}
 
 Channel::~Channel() {
+  leave_units();
   if (session_ != nullptr) give_back();
 }
 
@@ -44,8 +46,49 @@ void Channel::give_back() noexcept {
   route_->take_back(*endpoint_, session);
 }
 
+void Channel::join_units() {
+  if (route_->guard() == nullptr) return;
+  const auto join = [&](const std::shared_ptr<WriteUnit>& unit) {
+    if (unit) memberships.push_back({unit, unit->begin(route_->database())});
+  };
+  if (!ambient) ambient = std::static_pointer_cast<WriteUnit>(runtime::Ambient::current());
+  std::shared_ptr<WriteUnit> own;
+  if (RequestContext* request = context()) {
+    if (!request->writes) request->writes = std::make_shared<WriteUnit>();
+    own = request->writes;
+  } else if (!ambient) {
+    own = std::make_shared<WriteUnit>();
+  }
+  join(own);
+  if (ambient != own) join(ambient);
+}
+
+void Channel::leave_units() noexcept {
+  for (const OwnerGuard::Membership& one : memberships) one.unit->end(one.transaction);
+  memberships.clear();
+}
+
+bool Channel::guarded(session::OperationState& operation) noexcept {
+  OwnerGuard* guard = route_->guard();
+  if (guard == nullptr) return true;
+  try {
+    std::shared_ptr<WriteUnit> unit;
+    if (memberships.empty()) unit = std::static_pointer_cast<WriteUnit>(runtime::Ambient::current());
+    auto problem = guard->check(route_->database(), operation, memberships,
+                                context() != nullptr ? context()->writes.get() : nullptr, unit.get());
+    // Whoever waits for it goes on as a part of this transaction.
+    if (!memberships.empty()) runtime::Ambient::set(memberships.front().unit);
+    if (!problem) return true;
+    operation.fail(std::move(*problem));
+    return false;
+  } catch (const std::exception&) {
+    return true;  // memory ran out: nobody has looked
+  }
+}
+
 void Channel::start(session::OperationState& operation) noexcept {
   operation.host = this;
+  if (!guarded(operation)) return;
   if (!operation.context) operation.context = call.request;
   operation.started = operation.granted = runtime::now();
   operation.database = route_->database();

@@ -5,6 +5,7 @@
 #include <switchyard/base/error.hpp>
 #include <switchyard/base/time.hpp>
 #include <switchyard/fleet/endpoint_limiter.hpp>
+#include <switchyard/fleet/owner_guard.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/pool/pool.hpp>
 #include <switchyard/resilience/breaker.hpp>
@@ -17,6 +18,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace switchyard::inline v0::fleet {
 
@@ -61,6 +63,12 @@ class Channel final : public session::OperationHost, private session::Session::O
   bool broken = false;
   /// The statements belong to a transaction: losing the session rolls them back.
   bool in_transaction = false;
+  /// What the coroutine that opened it belongs to (runtime::Ambient).
+  std::shared_ptr<WriteUnit> ambient;
+  /// The transaction among the others that are open in its units; empty where nobody looks.
+  std::vector<OwnerGuard::Membership> memberships;
+  void join_units();
+  void leave_units() noexcept;
   /// Notified when the session is lost; may be null.
   runtime::AsyncEvent* on_lost_event = nullptr;
   /// Of the endpoint's breaker, until the first outcome is known.
@@ -77,6 +85,8 @@ class Channel final : public session::OperationHost, private session::Session::O
   [[nodiscard]] bool finished(session::OperationState& operation) noexcept override;
 
  private:
+  /// False: the owner's map does not let it run, and it has failed.
+  [[nodiscard]] bool guarded(session::OperationState& operation) noexcept;
   void on_idle(session::Session& session) noexcept override;
   void on_closed(session::Session& session, const Error& reason) noexcept override;
   void give_back() noexcept;

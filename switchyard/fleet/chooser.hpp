@@ -18,6 +18,9 @@ namespace switchyard::inline v0::fleet {
 class Endpoint;
 class RequestContext;
 
+/// SQLSTATE of statements at a place that tables were moved away from (switchyard/move): nothing has happened.
+inline constexpr std::string_view kMovedState = "SYMOV";
+
 enum class RouteAccess : std::uint8_t { read, write };
 
 struct ChoiceInput {
@@ -77,6 +80,9 @@ class Chooser {
   [[nodiscard]] virtual Choice choose(const ChoiceInput& input) noexcept = 0;
   /// Hears of the end of every operation that it chose for.
   virtual void ended(const ChoiceEnd& end) noexcept { (void)end; }
+  /// The server has said that its tables were moved to another database (kMovedState). True: the chooser finds out
+  /// where to, and whoever asks again is sent there.
+  [[nodiscard]] virtual bool relocated() noexcept { return false; }
   virtual ~Chooser() = default;
 };
 
@@ -104,6 +110,7 @@ class StandInChooser final : public Chooser {
     return choice;
   }
   void ended(const ChoiceEnd& end) noexcept override { other_.ended(end); }
+  [[nodiscard]] bool relocated() noexcept override { return other_.relocated(); }
 
  private:
   Chooser& other_;

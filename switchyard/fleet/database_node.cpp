@@ -67,7 +67,8 @@ void DatabaseNode::set_stand_in(DatabaseNode& other) {
   if (Endpoint* primary = places_.primary()) facts.location = primary->location();
   Route& home =
       add_route(std::make_unique<StandInChooser>(other.writes().chooser(), "ownership map"), RouteAccess::write);
-  ownership_ = std::make_shared<Ownership>(std::move(facts), *config_.tables, home.shared_from_this());
+  ownership_ =
+      std::make_shared<Ownership>(std::move(facts), *config_.tables, *config_.schema, home.shared_from_this());
   ownership_->set_listener([this] {
     for (const auto& route : routes_) route->poke();
   });
@@ -210,7 +211,14 @@ RouteLimits DatabaseNode::limits() const {
 }
 
 Route& DatabaseNode::add_route(std::unique_ptr<Chooser> chooser, RouteAccess access) {
-  return *routes_.emplace_back(std::make_shared<Route>(config_.name, std::move(chooser), access, limits()));
+  Route& route = *routes_.emplace_back(std::make_shared<Route>(config_.name, std::move(chooser), access, limits()));
+  route.set_guard(guard_);
+  return route;
+}
+
+void DatabaseNode::set_guard(OwnerGuard* guard) noexcept {
+  guard_ = guard;
+  for (const auto& route : routes_) route->set_guard(guard);
 }
 
 Route& DatabaseNode::add_refusal(Error error) {

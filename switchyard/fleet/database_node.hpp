@@ -63,6 +63,8 @@ class DatabaseNode {
   /// Where writes go now; another one after a failover. Null when not configured.
   [[nodiscard]] Endpoint* primary() noexcept { return places_.primary(); }
   [[nodiscard]] Places& places() noexcept { return places_; }
+  /// Of all its routes, those to come included; null: none. It outlives the node.
+  void set_guard(OwnerGuard* guard) noexcept;
   /// See Fleet::pause().
   void set_paused(bool on) noexcept;
   [[nodiscard]] bool paused() const noexcept { return paused_; }
@@ -103,6 +105,7 @@ class DatabaseNode {
   Route* stand_in_reads_ = nullptr;
   std::string stand_in_reason_;
   std::map<Route*, Route*> strict_reads_;
+  OwnerGuard* guard_ = nullptr;
 };
 
 }  // namespace switchyard::inline v0::fleet

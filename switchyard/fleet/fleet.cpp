@@ -7,6 +7,7 @@
 #include <switchyard/fleet/explain_route.hpp>
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/fleet/marker_keeper.hpp>
+#include <switchyard/fleet/owner_guard.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/fleet/spool_cipher.hpp>
@@ -15,6 +16,7 @@
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
+#include <switchyard/sql/facts_cache.hpp>
 #include <switchyard/sql/safe_names.hpp>
 #include <switchyard/telemetry/event_log.hpp>
 #include <switchyard/telemetry/log.hpp>
@@ -57,6 +59,8 @@ class Fleet::Impl {
       DatabaseNode* home = find(name.empty() ? kMainDatabase : std::string_view(name));
       if (home != nullptr) node->set_fallback(*home);
     }
+    guard = fleet::make_owner_guard(config);
+    for (const auto& node : nodes) node->set_guard(guard.get());
     std::vector<Endpoint*> endpoints;
     for (const auto& node : nodes) std::ranges::copy(node->endpoints(), std::back_inserter(endpoints));
     keeper = std::make_unique<fleet::BudgetKeeper>(std::move(endpoints));
@@ -96,6 +100,8 @@ class Fleet::Impl {
     return {};
   }
 
+  [[nodiscard]] fleet::OwnerMap guard_map() const { return guard ? guard->map() : fleet::owner_map_of(config); }
+
   void check_thread() const {
     if (std::this_thread::get_id() != thread) {
       throw Error(ErrorKind::Usage, "wrong thread: a fleet belongs to the shard it was opened on")
@@ -107,6 +113,7 @@ class Fleet::Impl {
   TimePoint opened;
   std::shared_ptr<fleet::SharedPermits> permits;
   std::thread::id thread = std::this_thread::get_id();
+  std::unique_ptr<fleet::OwnerGuard> guard;  ///< null: nobody looks
   std::vector<std::unique_ptr<DatabaseNode>> nodes;
   std::unique_ptr<fleet::BudgetKeeper> keeper;
   std::shared_ptr<fleet::Tracer> tracer;           ///< null: no traces
@@ -140,6 +147,8 @@ Result<std::unique_ptr<Fleet>> Fleet::open(FleetConfig config, std::shared_ptr<f
   SY_TRY(impl->observe());
   return std::unique_ptr<Fleet>(new Fleet(std::move(impl)));
 }
+
+fleet::OwnerGuard* fleet::owner_guard(Fleet& fleet) noexcept { return fleet.impl_->guard.get(); }
 
 Fleet::Fleet(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Fleet::~Fleet() = default;
@@ -303,12 +312,25 @@ Task<Result<HealthReport>> Fleet::health(std::string_view database, Duration tim
   co_return co_await check_database(*impl_->find(resolved->database->name), timeout);
 }
 
+namespace {
+
+std::string owner_note(const fleet::OwnerMap& map, std::string_view database, std::string_view text) {
+  const auto facts = sql::FactsCache::of_process().analyse_now(text);
+  if (!facts || map.empty()) return {};
+  const auto verdict = map.judge(database, *facts);
+  if (verdict.ok()) return verdict.note;
+  return "wrong place: " + verdict.problem + " (" + verdict.hint + ")";
+}
+
+}  // namespace
+
 Task<Result<RouteExplanation>> Fleet::explain_route(std::string_view database, RouteQuestion question,
                                                     Duration timeout) {
   auto resolved = impl_->config.resolve(database);
   if (!resolved.ok()) co_return resolved.error().with_kind(ErrorKind::Usage);
   DatabaseNode* node = impl_->find(resolved->database->name);
   const std::string asked = node->config().name;
+  const std::string sql = question.sql;
   question.read = question.read || resolved->read_view;
   if (question.replica.empty()) question.replica = resolved->purpose;
   if (node->stand_in() != nullptr && !(question.read && node->places().has_replicas())) node = node->stand_in();
@@ -317,6 +339,7 @@ Task<Result<RouteExplanation>> Fleet::explain_route(std::string_view database, R
   }
   auto explanation =
       co_await fleet::explain_route(node->places(), std::move(question), deadline_after(runtime::now(), timeout));
+  if (explanation.ok() && !sql.empty()) explanation->owner = owner_note(impl_->guard_map(), asked, sql);
   if (explanation.ok() && asked != explanation->database) {
     explanation->reason =
         asked + " is not configured: " + explanation->database + " takes over, " + explanation->reason;

@@ -27,9 +27,12 @@
 
 namespace switchyard::inline v0 {
 
+class Fleet;
 namespace fleet {
 class SharedPermits;
-}
+class OwnerGuard;
+[[nodiscard]] SWITCHYARD_API OwnerGuard* owner_guard(Fleet& fleet) noexcept;
+}  // namespace fleet
 
 class SWITCHYARD_API Fleet {
  public:
@@ -112,6 +115,7 @@ class SWITCHYARD_API Fleet {
   Task<void> close(Duration timeout = std::chrono::seconds(10));
 
  private:
+  friend fleet::OwnerGuard* fleet::owner_guard(Fleet& fleet) noexcept;
   class Impl;
   explicit Fleet(std::unique_ptr<Impl> impl) noexcept;
   DatabaseHandle handle(std::string_view used_name);

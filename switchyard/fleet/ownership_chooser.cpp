@@ -14,11 +14,14 @@ namespace {
 /// How long the first operation waits for the map, and how soon it is tried again.
 constexpr Duration kReadLimit = std::chrono::seconds(5);
 constexpr Duration kReadAgain = std::chrono::seconds(1);
+/// While another database still serves, how soon it is noticed that the tables were moved.
+constexpr Duration kLookForMove = std::chrono::seconds(1);
 
 }  // namespace
 
-Ownership::Ownership(OwnershipFacts facts, std::vector<std::string> tables, std::shared_ptr<Route> home)
-    : facts_(std::move(facts)), tables_(std::move(tables)), home_(std::move(home)) {}
+Ownership::Ownership(OwnershipFacts facts, std::vector<std::string> tables, std::string schema,
+                     std::shared_ptr<Route> home)
+    : facts_(std::move(facts)), tables_(std::move(tables)), schema_(std::move(schema)), home_(std::move(home)) {}
 
 const OwnershipDecision* Ownership::decision(TimePoint now) noexcept {
   if ((!decision_ || now >= valid_until_) && !reading_ && !retired_) {
@@ -35,14 +38,16 @@ Task<void> Ownership::read(std::shared_ptr<Ownership> self) {
   if (me.retired_) co_return;
   const bool first = !me.decision_;
   if (gathered.ok()) {
+    const std::string said = me.decision_ ? me.decision_->note : std::string();
     me.decision_ = decide_ownership(me.facts_);
-    me.valid_until_ = kNever;
+    const bool waits = me.decision_->verdict == OwnershipVerdict::stand_in && me.facts_.configured;
+    me.valid_until_ = waits ? deadline_after(runtime::now(), kLookForMove) : kNever;
     if (!me.decision_->record_owner.empty()) {
       // Who may not record it decides again the next time.
       static_cast<void>(co_await as_result(me.record(me.decision_->record_owner)));
     }
     if (me.retired_) co_return;
-    if (!me.decision_->note.empty()) {
+    if (me.decision_ && !me.decision_->note.empty() && me.decision_->note != said) {
       log::warning("fleet", "ownership",
                    [&] { return "[OWNERSHIP] " + me.decision_->note + " (" + me.decision_->hint + ")"; },
                    {{"database", std::string_view(me.facts_.database)}});
@@ -80,8 +85,16 @@ Task<void> Ownership::gather() {
         "SELECT owner, location FROM switchyard.ownership WHERE database = $1", facts_.database);
     if (record) std::tie(facts_.recorded_owner, facts_.recorded_location) = *record;
   }
-  if (!facts_.configured) co_return;
-  for (const std::string& table : tables_) {
+  // What stands in the place of tables that were moved away refuses to be read.
+  if (!facts_.configured || facts_.recorded_owner == facts_.database) co_return;
+  std::vector<std::string> tables = tables_;
+  if (tables.empty() && !schema_.empty()) {
+    tables = co_await home.query<std::string>(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') ORDER BY 1",
+        schema_);
+  }
+  for (const std::string& table : tables) {
     // The server quotes the name.
     const auto name = co_await home.query_value<std::optional<std::string>>("SELECT to_regclass($1)::text", table);
     if (!name) continue;
@@ -93,10 +106,17 @@ Task<void> Ownership::gather() {
 Task<void> Ownership::record(std::string owner) {
   RouteQuerier home(home_, deadline_after(runtime::now(), kReadLimit));
   co_await ensure_home_tables(home, facts_.stand_in);
-  co_await home.execute(
-      "INSERT INTO switchyard.ownership (database, owner, location) VALUES ($1, $2, $3) ON CONFLICT (database)"
-      " DO UPDATE SET owner = excluded.owner, location = excluded.location, decided_at = clock_timestamp()",
-      facts_.database, owner, facts_.location);
+  // Somebody may have moved the tables since the map was read: his word counts.
+  if (facts_.recorded_owner.empty()) {
+    co_await home.execute(
+        "INSERT INTO switchyard.ownership (database, owner, location) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        facts_.database, owner, facts_.location);
+  } else {
+    co_await home.execute(
+        "UPDATE switchyard.ownership SET owner = $2, location = $3, decided_at = clock_timestamp()"
+        " WHERE database = $1 AND owner = $4",
+        facts_.database, owner, facts_.location, facts_.recorded_owner);
+  }
 }
 
 Choice OwnershipChooser::choose(const ChoiceInput& input) noexcept {

@@ -20,9 +20,9 @@ namespace switchyard::inline v0::fleet {
 /// One database's part of the ownership map; shared by the choosers of its routes.
 class Ownership final : public std::enable_shared_from_this<Ownership> {
  public:
-  /// `facts` holds what the configuration knows, `tables` are those to be looked for, `home` is a route to the
-  /// stand-in.
-  Ownership(OwnershipFacts facts, std::vector<std::string> tables, std::shared_ptr<Route> home);
+  /// `facts` holds what the configuration knows, `tables` are those to be looked for (without any: those of
+  /// `schema`), `home` is a route to the stand-in.
+  Ownership(OwnershipFacts facts, std::vector<std::string> tables, std::string schema, std::shared_ptr<Route> home);
   Ownership(const Ownership&) = delete;
   Ownership& operator=(const Ownership&) = delete;
 
@@ -33,6 +33,8 @@ class Ownership final : public std::enable_shared_from_this<Ownership> {
   /// As decided; null before.
   [[nodiscard]] const OwnershipDecision* known() const noexcept { return decision_ ? &*decision_ : nullptr; }
   [[nodiscard]] const OwnershipFacts& facts() const noexcept { return facts_; }
+  /// What was decided is out of date: the map is read again before anybody goes anywhere.
+  void forget() noexcept { decision_.reset(); }
   void retire() noexcept {
     retired_ = true;
     listener_ = nullptr;
@@ -45,6 +47,7 @@ class Ownership final : public std::enable_shared_from_this<Ownership> {
 
   OwnershipFacts facts_;
   std::vector<std::string> tables_;
+  std::string schema_;
   std::shared_ptr<Route> home_;
   std::function<void()> listener_;
   std::optional<OwnershipDecision> decision_;
@@ -60,6 +63,10 @@ class OwnershipChooser final : public Chooser {
       : ownership_(std::move(ownership)), own_(own), stand_in_(stand_in), reason_(std::move(reason)) {}
   [[nodiscard]] Choice choose(const ChoiceInput& input) noexcept override;
   void ended(const ChoiceEnd& end) noexcept override;
+  [[nodiscard]] bool relocated() noexcept override {
+    ownership_->forget();
+    return true;
+  }
 
  private:
   std::shared_ptr<Ownership> ownership_;

@@ -5,6 +5,7 @@
 #include <switchyard/fleet/causal_token.hpp>
 #include <switchyard/fleet/read_choice.hpp>
 #include <switchyard/fleet/tracer.hpp>
+#include <switchyard/fleet/write_unit.hpp>
 #include <switchyard/session/operation_state.hpp>
 
 #include <cstdint>
@@ -33,6 +34,9 @@ class RequestContext final : public session::OperationContext {
   bool partial = false;
   /// Writes that were kept for later instead of being applied.
   std::uint32_t kept = 0;
+
+  /// Its transactions that are open, where writes to several databases at a time are looked for; else null.
+  std::shared_ptr<WriteUnit> writes;
 
   /// How far its writes reach, by the database that holds them.
   CausalTokens tokens;

@@ -2,10 +2,12 @@
 #include <switchyard/fleet/diversion.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/outcome.hpp>
+#include <switchyard/fleet/owner_guard.hpp>
 #include <switchyard/fleet/position_query.hpp>
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/statement_text.hpp>
+#include <switchyard/runtime/ambient.hpp>
 #include <switchyard/runtime/loop.hpp>
 
 #include <algorithm>
@@ -15,6 +17,9 @@
 namespace switchyard::inline v0::fleet {
 namespace {
 
+/// Whose tables are said to have been moved is sent after them this often, with a growing pause.
+constexpr unsigned kMostMoves = 10;
+constexpr Duration kMovePause = std::chrono::milliseconds(20);
 constexpr std::string_view kReadOnlyTransaction = "25006";
 
 pool::Lane* lane_of(LaneSet& lanes, const session::OperationState& operation, TimePoint now) noexcept {
@@ -101,8 +106,25 @@ void Route::take_back(Endpoint& endpoint, session::Session& session) noexcept {
 }
 
 void Route::start(session::OperationState& operation) noexcept {
+  if (guard_ != nullptr && !guarded(operation)) return;
   if (Diversion* other = diversion(); other != nullptr && other->takes(operation, *this)) return;
   send(operation);
+}
+
+bool Route::guarded(session::OperationState& operation) noexcept {
+  if (refusal_) return true;
+  try {
+    const auto* context = static_cast<const RequestContext*>(operation.context.get());
+    const auto unit = std::static_pointer_cast<WriteUnit>(runtime::Ambient::current());
+    auto problem =
+        guard_->check(database_, operation, {}, context != nullptr ? context->writes.get() : nullptr, unit.get());
+    if (!problem) return true;
+    operation.database = database_;
+    operation.fail(std::move(*problem));
+    return false;
+  } catch (const std::exception&) {
+    return true;  // memory ran out: nobody has looked
+  }
 }
 
 void Route::send(session::OperationState& operation) noexcept {
@@ -133,6 +155,9 @@ bool Route::share(session::OperationState& operation) noexcept {
   operation.database = database_;
   operation.lane_only = true;
   if (refusal_) return refuse("leased: the route can't be taken");
+  if (guard_ != nullptr && guard_->refusal(database_, operation.parts.front().sql) != nullptr) {
+    return refuse("leased: its tables belong to another database");
+  }
   if (const Diversion* other = diversion(); other != nullptr && other->stands_in()) {
     return refuse("leased: the database's fallback answers");
   }
@@ -423,6 +448,7 @@ bool Route::finished(session::OperationState& operation) noexcept {
     if (operation.changes_catalogue) endpoint->note_ddl();
     const bool timely = !operation.error() || operation.error()->kind() == ErrorKind::Deadline;
     if (ran && attempt->phase == Attempt::Phase::running && timely) teach_lane(operation, *endpoint, took, now);
+    if (operation.error() && operation.error()->sqlstate() == kMovedState && follow_move(*attempt)) return true;
     if (first_elsewhere && rescued(*attempt, *other)) return true;
     if (operation.error() && run_again(*attempt, verdict)) {
       endpoint->recorder().retried(access_);
@@ -445,6 +471,24 @@ bool Route::rescued(Attempt& attempt, Diversion& other) noexcept {
   }
   operation.host_data = &attempt;
   return false;
+}
+
+bool Route::follow_move(Attempt& attempt) noexcept {
+  session::OperationState& operation = *attempt.operation;
+  if (!chooser_->relocated() || operation.lane_only || !operation.restartable() || attempt.moves >= kMostMoves) {
+    return false;
+  }
+  // Nothing has happened at the old place, so it can be done at the new one.
+  operation.restart();
+  operation.granted = {};
+  operation.retain();
+  attempt.endpoint = nullptr;
+  attempt.place = {};
+  ++attempt.moves;
+  attempt.phase = Attempt::Phase::waiting;
+  attempt.pokable = true;
+  attempt.timer.arm(deadline_after(runtime::now(), kMovePause * attempt.moves));
+  return true;
 }
 
 bool Route::run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept {

@@ -41,6 +41,7 @@ struct RouteLimits {
 };
 
 class Diversion;
+class OwnerGuard;
 enum class RouteUse : std::uint8_t;
 
 class Route final : public session::OperationHost, public std::enable_shared_from_this<Route> {
@@ -66,6 +67,9 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   }
   [[nodiscard]] Diversion* diversion() const noexcept { return refusal_ ? nullptr : diversion_; }
   [[nodiscard]] RouteUse use() const noexcept { return use_; }
+  /// Looks at every operation before it begins; it outlives the route's operations. Null: nobody does.
+  void set_guard(OwnerGuard* guard) noexcept { guard_ = guard; }
+  [[nodiscard]] OwnerGuard* guard() const noexcept { return refusal_ ? nullptr : guard_; }
 
   /// The fleet has gone: no endpoint is used any more, and every operation ends with Closed.
   void retire() noexcept;
@@ -125,6 +129,8 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   void give_attempt(Attempt& attempt) noexcept;
   /// The diversion has taken it over.
   [[nodiscard]] bool rescued(Attempt& attempt, Diversion& other) noexcept;
+  /// False: the owner's map does not let it run, and it has failed.
+  [[nodiscard]] bool guarded(session::OperationState& operation) noexcept;
   /// Asks the chooser and goes on from there.
   void advance(Attempt& attempt) noexcept;
   /// A place among the calls in flight to the endpoint; false: the attempt waits for one, or has ended.
@@ -136,6 +142,8 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   /// It had a session to itself for so long: what that says of its statement.
   void teach_lane(const session::OperationState& operation, Endpoint& endpoint, Duration took,
                   TimePoint now) const noexcept;
+  /// Its tables are elsewhere: true, and it goes there.
+  [[nodiscard]] bool follow_move(Attempt& attempt) noexcept;
   /// After a failed attempt: will there be another? Then it waits for its time.
   [[nodiscard]] bool run_again(Attempt& attempt, const resilience::Verdict& verdict) noexcept;
   /// "primary, attempt 2"; lives as long as the route.
@@ -151,6 +159,7 @@ class Route final : public session::OperationHost, public std::enable_shared_fro
   std::string query_timeout_text_;
   std::optional<Error> refusal_;
   Diversion* diversion_ = nullptr;
+  OwnerGuard* guard_ = nullptr;
   RouteUse use_{};
   runtime::AsyncEvent news_;
   std::set<std::string, std::less<>> attempt_reasons_;

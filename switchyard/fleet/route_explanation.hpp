@@ -31,7 +31,8 @@ struct RouteExplanation {
   std::string database;
   std::string location;  ///< of the choice
   std::string reason;
-  std::string lane;  ///< whether the statement would share a session there, and why; empty = not asked
+  std::string lane;   ///< whether the statement would share a session there, and why; empty = not asked
+  std::string owner;  ///< whose tables the statement uses; empty = not asked, or nobody claims them
   std::vector<RouteCandidate> candidates;
 };
 

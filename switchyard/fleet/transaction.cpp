@@ -7,6 +7,7 @@
 #include <switchyard/fleet/retrier.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
+#include <switchyard/runtime/ambient.hpp>
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/task_tools.hpp>
@@ -18,6 +19,8 @@
 namespace switchyard::inline v0::fleet {
 namespace {
 
+/// Before a transaction begins again where its tables have gone.
+constexpr Duration kMovePause = std::chrono::milliseconds(20);
 /// How long a lost COMMIT is looked for, if the request's deadline allows.
 constexpr Duration kLongestSettling = std::chrono::seconds(30);
 
@@ -86,6 +89,8 @@ Task<void> next_news(Route& route) { co_await route.news().wait(); }
 Error in_database(const Error& error, const Route& route) {
   return error.database().empty() ? error.with_database(std::string(route.database())) : error;
 }
+
+Task<std::shared_ptr<Channel>> open_any_channel(Route& route, session::CallContext call);
 
 std::string begin_text(const TransactionOptions& options) {
   std::string text = "BEGIN";
@@ -222,6 +227,16 @@ Task<std::shared_ptr<Channel>> open_channel(Route& route, session::CallContext c
 }
 
 Task<std::shared_ptr<Channel>> open_transaction_channel(Route& route, session::CallContext call) {
+  // As long as this coroutine has not waited, it runs where its caller does.
+  auto ambient = std::static_pointer_cast<WriteUnit>(runtime::Ambient::current());
+  auto channel = co_await open_any_channel(route, std::move(call));
+  channel->ambient = std::move(ambient);
+  co_return channel;
+}
+
+namespace {
+
+Task<std::shared_ptr<Channel>> open_any_channel(Route& route, session::CallContext call) {
   const std::shared_ptr<Route> keeper = route.shared_from_this();
   if (route.diversion() == nullptr) co_return co_await open_channel(route, std::move(call));
   if (auto channel = co_await route.diversion()->divert(route, call, nullptr)) co_return channel;
@@ -235,6 +250,8 @@ Task<std::shared_ptr<Channel>> open_transaction_channel(Route& route, session::C
   }
   throw opened.error();
 }
+
+}  // namespace
 
 TransactionScope::TransactionScope(std::shared_ptr<Channel> channel) noexcept : channel_(std::move(channel)) {}
 
@@ -250,12 +267,14 @@ TransactionScope::~TransactionScope() {
 void TransactionScope::end() noexcept {
   level_->ended = true;
   channel_->depth = level_->depth - 1;
+  if (channel_->depth == 0) channel_->leave_units();
   level_.reset();
 }
 
 Task<void> TransactionScope::begin(TransactionOptions options) {
   const std::uint32_t depth = channel_->depth + 1;
   if (depth == 1) {
+    channel_->join_units();
     co_await run_command(*channel_, begin_text(options));
     channel_->in_transaction = true;
     channel_->broken = false;
@@ -345,7 +364,11 @@ Duration pause_or_throw(Route& route, const std::exception_ptr& failure, const T
     // Another database's error inside the function is the function's matter.
     const bool ours = error.database().empty() || error.database() == route.database();
     Retrier* retrier = route.refusal() == nullptr ? route.retrier() : nullptr;
+    // The next transaction goes where the tables are now.
+    const bool follows =
+        ours && retrier != nullptr && error.sqlstate() == kMovedState && route.chooser().relocated();
     if (!ours || retrier == nullptr || made.most <= 1) throw;
+    if (follows && !made.keeps_session && made.attempts < made.most) return kMovePause;
     if (made.keeps_session && !error.session_alive()) throw;
     // What was lost before COMMIT was sent is rolled back; what COMMIT itself left open is InDoubt.
     const auto verdict = resilience::classify(error, resilience::Effects::rolled_back);

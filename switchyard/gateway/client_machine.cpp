@@ -21,6 +21,10 @@ constexpr std::uint32_t kInternFromUse = 3;
 constexpr std::size_t kMostDue = 10'000;
 /// Names of prepared statements that one client may have.
 constexpr std::size_t kMostNames = 10'000;
+/// What is sent in the place of a text that may not run: it can't be parsed.
+constexpr std::string_view kFailingText = "!";
+constexpr ByteView kFailingBody("!\0\0\0", 4);  // the same in a Parse: no types of parameters
+constexpr std::string_view kFailingName = "switchyard_refused";
 /// Functions below are built in (FirstNormalObjectId).
 constexpr Oid kFirstUserOid = 16384;
 
@@ -317,6 +321,24 @@ void ClientMachine::discard_all() {
   answer_command("DISCARD ALL");
 }
 
+bool ClientMachine::on_refused(char type, std::string_view sql) {
+  auto refusal = (*shared_.refuses)(sql);
+  if (!refusal) return false;
+  if (type == 'Q') {
+    (void)encode(*server_out_, protocol::Query{kFailingText});
+    expect(Kind::query);
+    state_->set_unnamed(nullptr);
+    change_unnamed(nullptr, false);
+    group_open_ = false;
+  } else {
+    send_renamed('P', {}, kFailingName, kFailingBody);
+    expect(Kind::parse);
+    group_open_ = true;
+  }
+  state_->last()->refusal = std::make_shared<const ServerFields>(*std::move(refusal));
+  return true;
+}
+
 bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
   const auto sql = take_text(frame.body);
   if (!sql) {
@@ -324,6 +346,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
     expect(Kind::query);
     return true;
   }
+  if (shared_.refuses != nullptr && on_refused('Q', sql->first)) return true;
   ClientText text = read(sql->first);
   if (!text.plain) {
     if (text.verb != TextVerb::other) {
@@ -423,6 +446,7 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
     group_open_ = true;
     return true;
   }
+  if (shared_.refuses != nullptr && on_refused('P', name->second.substr(0, name->second.find('\0')))) return true;
   InternRef intern = intern_of(name->second);
   bool renamed = false;
   if (intern->text.verb == TextVerb::execute) {

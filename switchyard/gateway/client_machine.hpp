@@ -30,6 +30,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -52,6 +53,9 @@ struct SharedStatements {
   std::size_t max_prepared = 500;
   /// Unnamed statements are kept on the server as well.
   bool keeps_unnamed = false;
+  /// Why a text may not run here, as the fleet's owner's map says; null: nobody looks.
+  using Refusal = std::function<std::optional<ServerFields>(std::string_view sql)>;
+  const Refusal* refuses = nullptr;
 };
 
 class ClientMachine {
@@ -119,6 +123,8 @@ class ClientMachine {
   void fence() noexcept {
     if (state_ != nullptr) state_->fenced = true;
   }
+  /// The server has said since this was asked last that tables have been moved away from it.
+  [[nodiscard]] bool take_relocation() noexcept { return std::exchange(relocated_, false); }
   /// What the server has answered since this was asked last: queries and groups up to a Sync, those that ended
   /// outside of a transaction, those whose client has to keep its session.
   struct Answered {
@@ -182,6 +188,12 @@ class ClientMachine {
 
   // Messages of the client. False: it has to wait.
   [[nodiscard]] bool on_message(const protocol::Frame& frame, ByteView message);
+  /// The text does not belong here: the server is sent one that fails in its place, so that everything behind it
+  /// goes as after any error. False: it may run.
+  [[nodiscard]] bool refused(std::string_view sql) const {
+    return shared_.refuses != nullptr && (*shared_.refuses)(sql).has_value();
+  }
+  [[nodiscard]] bool on_refused(char type, std::string_view sql);
   [[nodiscard]] bool on_query(const protocol::Frame& frame, ByteView message);
   [[nodiscard]] bool on_parse(const protocol::Frame& frame, ByteView message);
   [[nodiscard]] bool on_bind(const protocol::Frame& frame, ByteView message);
@@ -295,6 +307,8 @@ class ClientMachine {
   // Large and rare: an idle client is small.
   std::unique_ptr<ServerFields> own_error_;
   std::unique_ptr<ServerFields> refusal_;
+  bool relocated_ = false;
+  std::shared_ptr<const ServerFields> refusal_told_;  ///< instead of the error that is being passed on
   std::string error_;
 };
 

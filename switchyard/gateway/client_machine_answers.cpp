@@ -1,4 +1,5 @@
 // What a server says to a client's messages, and to those of the gateway.
+#include <switchyard/fleet/chooser.hpp>
 #include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/protocol/messages/extended.hpp>
@@ -250,9 +251,11 @@ ClientMachine::Pass ClientMachine::on_error_response(const protocol::Frame& fram
   const bool ours = frame.body.find(shared_.interns.prefix()) != ByteView::npos;
   if (ours && fields->sqlstate == kInvalidStatementName) state_->forget_statements();
   // Its client may parse it anew, and gets what the text means now.
+  if (fields->sqlstate == fleet::kMovedState) relocated_ = true;
   if (fields->sqlstate == kPlanChanged) shared_.interns.begin_epoch();
   Step& step = state_->head();
-  const Pass pass = step.silent ? Pass::drop : ours ? Pass::rewrite_error : Pass::pass;
+  refusal_told_ = step.refusal;
+  const Pass pass = step.silent ? Pass::drop : ours || refusal_told_ ? Pass::rewrite_error : Pass::pass;
   copy_in_ = false;
   switch (step.kind) {
     case Kind::query:
@@ -448,6 +451,10 @@ void ClientMachine::pass_notification(const protocol::Frame& frame) {
 
 /// Statements are called as the client calls them.
 void ClientMachine::pass_error(const protocol::Frame& frame) {
+  if (const auto refusal = std::exchange(refusal_told_, nullptr)) {
+    protocol::encode_error_response(client_out_, *refusal);
+    return;
+  }
   auto fields = protocol::decode_error_fields(frame.body);
   if (!fields.ok()) return;
   for (std::string* text : {&fields->message, &fields->detail, &fields->hint, &fields->where}) (void)rename(*text);

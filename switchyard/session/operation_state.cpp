@@ -1,6 +1,7 @@
 #include <switchyard/session/operation_state.hpp>
 
 #include <switchyard/base/units.hpp>
+#include <switchyard/runtime/ambient.hpp>
 
 #include <charconv>
 #include <exception>
@@ -20,11 +21,13 @@ void OperationState::begin(std::coroutine_handle<> waiter) noexcept {
     finish();
   } else {
     host->start(*this);
+    if (runtime::Ambient::used()) runtime::Ambient::remember(ready_);
   }
 }
 
 void OperationState::drop() noexcept {
   waiter_ = nullptr;
+  if (runtime::Ambient::used()) runtime::Ambient::forget(ready_);
   ready_.cancel();  // it may have ended in this turn, its waiter not resumed yet
   if (phase_ == Phase::created || phase_ == Phase::finished) return;
   abandoned_ = true;

@@ -25,7 +25,8 @@ namespace switchyard::testing {
 inline constexpr int kDoorPort = 6433;
 
 struct DoorOptions {
-  std::string more;  ///< TOML
+  std::string more;        ///< TOML
+  std::string fleet = {};  ///< the same, of [fleet]
   std::string users;
   bool tls = false;
   std::function<void(gateway::GatewaySettings&)> change;
@@ -106,8 +107,8 @@ class Door {
                    std::promise<std::uint16_t>& opened) {
     Sources sources;
     sources.file = "test.toml";
-    sources.file_text = "[fleet]\napplication = \"test\"\n[database.main]\ndsn = \"" + database.endpoint().uri() +
-                        "\"\n" + options.more;
+    sources.file_text = "[fleet]\napplication = \"test\"\n" + options.fleet + "[database.main]\ndsn = \"" +
+                        database.endpoint().uri() + "\"\n" + options.more;
     auto fleet = Fleet::open(load_config(sources).value_or_throw()).value_or_throw();
     gateway::GatewaySettings settings;
     settings.listen.push_back(

@@ -1,0 +1,130 @@
+#include <switchyard/move/split.hpp>
+
+#include <switchyard/move/table_plan.hpp>
+#include <switchyard/runtime/task_tools.hpp>
+
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace switchyard::inline v0::move {
+namespace {
+
+Error wrong(std::string what, std::string hint) {
+  return Error(ErrorKind::Config, std::move(what)).with_hint(std::move(hint));
+}
+
+std::string server_names(const FleetConfig& fleet) {
+  std::string out;
+  for (const ServerConfig& server : fleet.servers) out += (out.empty() ? "" : ", ") + server.name;
+  return out;
+}
+
+}  // namespace
+
+Result<SplitEnds> split_ends(FleetConfig& fleet, const std::string& schema, const std::string& from,
+                             const std::string& to) {
+  SplitEnds ends;
+  ends.from = from;
+  if (to.empty()) {
+    return wrong("where does the schema '" + schema + "' go?",
+                 "switchyard split " + schema + " --to DATABASE, or --to SERVER/DBNAME with a [server.SERVER]");
+  }
+  if (ends.from.empty()) {
+    for (const DatabaseConfig& database : fleet.databases) {
+      if (*database.schema != schema || database.name == to || !database.configured()) continue;
+      if (!ends.from.empty()) {
+        return wrong("'" + ends.from + "' and '" + database.name + "' both have the schema '" + schema + "'",
+                     "say which one: --from " + ends.from);
+      }
+      ends.from = database.name;
+    }
+  }
+  const DatabaseConfig* source = ends.from.empty() ? nullptr : fleet.find(ends.from);
+  if (source == nullptr) {
+    return wrong("no database of the fleet has the schema '" + schema + "'",
+                 "[database.NAME] schema = \"" + schema + "\" says whose it is, or give --from DATABASE");
+  }
+  const std::size_t slash = to.find('/');
+  if (slash == std::string::npos) {
+    auto resolved = fleet.resolve(to);
+    if (!resolved.ok()) return resolved.error();
+    ends.to = resolved->database->name;
+    return ends;
+  }
+  const std::string server_name = to.substr(0, slash);
+  const std::string dbname = to.substr(slash + 1);
+  const ServerConfig* server = nullptr;
+  for (const ServerConfig& one : fleet.servers) {
+    if (one.name == server_name) server = &one;
+  }
+  if (server == nullptr || dbname.empty()) {
+    return wrong("there is no server '" + server_name + "' in the fleet file",
+                 "[server." + server_name + "] host = ..., port = ...; there are: " + server_names(fleet));
+  }
+  DatabaseConfig copy = *source;
+  ends.to = copy.name = source->name + "_split";
+  ConnectionOptions& at = copy.primary.connection;
+  const ConnectionOptions& there = server->endpoint.connection;
+  at.hosts = there.hosts;
+  at.dbname = dbname;
+  if (!there.user.empty()) at.user = there.user;
+  if (!there.password.empty()) at.password = there.password;
+  copy.write = {};
+  copy.replicas.clear();
+  copy.when_unconfigured = std::string();
+  fleet.databases.push_back(std::move(copy));
+  ends.advice = "the tables are at " + to + " now. In the fleet file:\n  [database." + source->name +
+                "]\n  server = \"" + server_name + "\"\n  dbname = \"" + dbname +
+                "\"\nand restart or reload what uses it; until then its "
+                "statements fail with the new place named";
+  return ends;
+}
+
+Task<void> prepare_split(Fleet& fleet, const std::string& from, const std::string& to, const std::string& schema) {
+  DatabaseHandle source = fleet.database(from).value_or_throw();
+  DatabaseHandle target = fleet.database(to).value_or_throw();
+  using Owner = std::tuple<std::string, bool, std::int32_t>;
+  const auto owner = co_await source.query_optional<Owner>(
+      "SELECT r.rolname::text, r.rolcanlogin, r.rolconnlimit FROM pg_namespace n JOIN pg_roles r ON r.oid = "
+      "n.nspowner"
+      " WHERE n.nspname = $1",
+      schema);
+  if (!owner) throw wrong("there is no schema '" + schema + "' in '" + from + "'", "switchyard shell: \\dn");
+  const auto& [role, login, limit] = *owner;
+  const bool there =
+      co_await target.query_value<bool>("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role);
+  if (!there) {
+    std::string text = "CREATE ROLE " + quote_name(role) + (login ? " LOGIN" : " NOLOGIN") + " CONNECTION LIMIT " +
+                       std::to_string(limit);
+    // The verifier, not the password: only a superuser sees it.
+    const auto verifier = co_await source
+                              .query_optional<std::optional<std::string>>(
+                                  "SELECT rolpassword FROM pg_authid WHERE rolname = $1", role)
+                              .result();
+    if (verifier.ok() && *verifier && **verifier) text += " PASSWORD " + literal(***verifier);
+    const auto made = co_await target.execute(text).result();
+    if (!made.ok()) {
+      throw made.error().with_hint("make the role '" + role + "' at '" + to +
+                                   "' first: switchyard provision apply");
+    }
+    const auto settings = co_await source.query<std::string>(
+        "SELECT format('ALTER ROLE %I SET %s TO %L', r.rolname, split_part(c, '=', 1), substr(c, strpos(c, '=') + "
+        "1))"
+        " FROM pg_roles r JOIN pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0, "
+        "unnest(s.setconfig) c"
+        " WHERE r.rolname = $1",
+        role);
+    for (const std::string& setting : settings) co_await target.execute(setting);
+  }
+  co_await target.execute("CREATE SCHEMA IF NOT EXISTS " + quote_name(schema) + " AUTHORIZATION " +
+                          quote_name(role));
+}
+
+Task<bool> has_moves(Fleet& fleet, const std::string& database) {
+  DatabaseHandle handle = fleet.database(database).value_or_throw();
+  co_return co_await handle.query_value<bool>("SELECT to_regclass('switchyard.moves') IS NOT NULL");
+}
+
+}  // namespace switchyard::inline v0::move
