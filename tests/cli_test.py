@@ -357,7 +357,11 @@ def demonstration(cases, machine):
         local = psql(machine, folder.group(1), folder.group(2), user, "reference", "SELECT 1")
         p.want(local.stdout == "1\n", local.stdout, local.stderr)
         p.want(port in machine.run("status").stdout, "status does not show the gateway")
-        p.want("switchyard_gateway_connections_total 3" in get(address, "/metrics")[1], "not counted")
+        console = psql(machine, host, port, user, "switchyard", "SHOW CLIENTS")
+        p.want(console.returncode == 0, "the console is not to be had", console.stderr)
+        nobody = psql(machine, host, port, user, "nosuch", "SELECT 1")
+        p.want("nosuch" in nobody.stderr and "main" in nobody.stderr and "password" not in nobody.stderr, nobody.stderr)
+        p.want("switchyard_gateway_connections_total 5" in get(address, "/metrics")[1], "not counted")
 
     dsn = re.search(r"psql '(postgresql://\S+)'\s+# main\n", up.stdout).group(1)
     gateway_alone(cases, machine, dsn)

@@ -67,6 +67,13 @@ Result<gateway::GatewaySettings> settings_of(const FleetConfig& config, const Do
       lines.push_back("host \"" + database + "\" all " + address + " trust");
     }
   }
+  if (options.owns_all) {
+    // The console, and names that nobody has: who asks for one hears what there is.
+    for (const char* address : {"127.0.0.0/8", "::1/128"}) {
+      lines.push_back("host all all " + std::string(address) + " trust");
+    }
+    settings->console.trusts_loopback = true;
+  }
   auto rules = gateway::AccessRules::parse(lines, "own servers");
   if (!rules.ok()) return rules.error();
   rules->mean_fleet_names();  // a server elsewhere may have a database of the same name
@@ -164,6 +171,8 @@ WireDoorStatus GatewayDoor::status() const {
   status.refused = now.refused;
   status.cancels = now.cancels;
   status.stray_cancels = now.unknown_cancels;
+  status.at_replicas = now.at_replicas;
+  status.reads_at_primary = now.reads_at_primary;
   return status;
 }
 

@@ -38,6 +38,8 @@ struct DoorOptions {
   bool trust_known_only = false;
   /// Databases whose servers this process started: whoever is on this machine may log in without proof.
   std::vector<std::string> own_databases;
+  /// There are no others: the same goes for the console.
+  bool owns_all = false;
 };
 
 class GatewayDoor {

@@ -203,6 +203,8 @@ WireDoorStatus read_door(const Reader& from) {
   door.refused = from.number<std::uint64_t>("refused");
   door.cancels = from.number<std::uint64_t>("cancels");
   door.stray_cancels = from.number<std::uint64_t>("stray_cancels");
+  door.at_replicas = from.number<std::uint64_t>("reads_at_replicas");
+  door.reads_at_primary = from.number<std::uint64_t>("reads_at_primary");
   return door;
 }
 

@@ -214,7 +214,8 @@ class Up {
                                        .next_free = plan_.gateway_anywhere,
                                        .shutdown = [] { ::kill(::getpid(), SIGTERM); },
                                        .reload = {},
-                                       .own_databases = own_databases()})
+                                       .own_databases = own_databases(),
+                                       .owns_all = owns_all()})
                 .value_or_throw();
     http::LiveFleetSource source(*fleet);
     const BackupWatch backups(fleet->config());
@@ -244,6 +245,13 @@ class Up {
       if (at.replica.empty()) names.push_back(at.database);
     }
     return names;
+  }
+
+  [[nodiscard]] bool owns_all() const {
+    const std::vector<std::string> own = own_databases();
+    return std::ranges::all_of(plan_.config.databases, [&](const DatabaseConfig& database) {
+      return !database.configured() || std::ranges::find(own, database.name) != own.end();
+    });
   }
 
   /// Private databases follow their folder of migrations; others when they are configured to.

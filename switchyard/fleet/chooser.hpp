@@ -75,6 +75,13 @@ struct ChoiceEnd {
   TimePoint now{};
 };
 
+/// A session that a chooser had sent somebody to was used without operations, and is left now.
+struct RelayEnd {
+  RequestContext* context = nullptr;
+  Endpoint& endpoint;
+  TimePoint now{};
+};
+
 class Chooser {
  public:
   [[nodiscard]] virtual Choice choose(const ChoiceInput& input) noexcept = 0;
@@ -83,6 +90,10 @@ class Chooser {
   /// The server has said that its tables were moved to another database (kMovedState). True: the chooser finds out
   /// where to, and whoever asks again is sent there.
   [[nodiscard]] virtual bool relocated() noexcept { return false; }
+  /// The same for sessions whose bytes somebody passes on.
+  virtual void relayed(const RelayEnd& end) noexcept { (void)end; }
+  /// Such a session was lost: something has happened to its server.
+  virtual void relay_lost() noexcept {}
   virtual ~Chooser() = default;
 };
 
@@ -111,6 +122,8 @@ class StandInChooser final : public Chooser {
   }
   void ended(const ChoiceEnd& end) noexcept override { other_.ended(end); }
   [[nodiscard]] bool relocated() noexcept override { return other_.relocated(); }
+  void relayed(const RelayEnd& end) noexcept override { other_.relayed(end); }
+  void relay_lost() noexcept override { other_.relay_lost(); }
 
  private:
   Chooser& other_;

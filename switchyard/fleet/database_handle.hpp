@@ -14,6 +14,7 @@
 #include <switchyard/session/querier.hpp>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,8 @@ class RequestContext;
 [[nodiscard]] SWITCHYARD_API Route& read_route(DatabaseNode& node, const ReadOptions& options);
 [[nodiscard]] SWITCHYARD_API session::OperationHost& route_host(Route& route) noexcept;
 [[nodiscard]] SWITCHYARD_API std::string_view node_name(const DatabaseNode& node) noexcept;
+[[nodiscard]] SWITCHYARD_API bool replica_may_answer(DatabaseNode& node, std::string_view sql,
+                                                     std::span<const std::uint32_t> types);
 [[nodiscard]] SWITCHYARD_API Route& autocommit_route(DatabaseNode& node) noexcept;
 [[nodiscard]] SWITCHYARD_API Route& write_route(DatabaseNode& node) noexcept;
 [[nodiscard]] SWITCHYARD_API Task<Lease> take_lease(Route& route, session::CallContext call,
@@ -85,6 +88,11 @@ class SWITCHYARD_API DatabaseHandle : public Querier {
     return only_reads_ != nullptr ? *only_reads_ : fleet::autocommit_route(*node_);
   }
   [[nodiscard]] const session::CallContext& call() const noexcept { return call_; }
+  /// The text is known to be a read that any replica may answer; `types` are those of its parameters, 0 leaves one
+  /// to the server. False as well while it is being looked at, which this call starts.
+  [[nodiscard]] bool replica_may_answer(std::string_view sql, std::span<const std::uint32_t> types) const {
+    return fleet::replica_may_answer(*node_, sql, types);
+  }
 
   /// The read view: a replica if there is one, else the primary.
   [[nodiscard]] ReadView read(ReadOptions options = {}) const {

@@ -324,6 +324,9 @@ std::shared_ptr<session::OperationHost> joined_host(DatabaseNode& node, const Tr
 
 Route& read_route(DatabaseNode& node, const ReadOptions& options) { return node.reads(options); }
 session::OperationHost& route_host(Route& route) noexcept { return route; }
+bool replica_may_answer(DatabaseNode& node, std::string_view sql, std::span<const std::uint32_t> types) {
+  return node.places().replica_may_answer(sql, types);
+}
 std::string_view node_name(const DatabaseNode& node) noexcept { return node.name(); }
 Route& autocommit_route(DatabaseNode& node) noexcept { return node.autocommit(); }
 Route& write_route(DatabaseNode& node) noexcept { return node.writes(); }

@@ -8,6 +8,7 @@
 #include <switchyard/telemetry/log.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace switchyard::inline v0::fleet {
@@ -19,6 +20,7 @@ constexpr Duration kDownMemory = std::chrono::seconds(1);
 constexpr Duration kLookPause = std::chrono::seconds(1);
 /// How soon a process that does nothing hears of maintenance, or of a spool that somebody else has opened.
 constexpr Duration kWatchPause = std::chrono::seconds(3);
+constexpr int kWatchSlots = 64;
 /// Making tables included.
 constexpr Duration kOpenLimit = std::chrono::seconds(10);
 
@@ -499,7 +501,11 @@ void Fallback::watch() noexcept {
   if (!retired_ && !watching_.running()) watching_.start(watch_loop(*this));
 }
 
+/// Databases that have one fallback begin together: each looks at a moment of its own, so that with nothing else to
+/// do there is never more than one session in use there.
 Task<void> Fallback::watch_loop(Fallback& self) {
+  const auto slot = static_cast<int>(std::hash<std::string>()(self.plan_.database) % kWatchSlots);
+  co_await sleep(kWatchPause * slot / kWatchSlots);
   for (;;) {
     self.start_look();
     co_await sleep(kWatchPause);

@@ -146,4 +146,16 @@ void OwnershipChooser::ended(const ChoiceEnd& end) noexcept {
   }
 }
 
+void OwnershipChooser::relayed(const RelayEnd& end) noexcept {
+  const OwnershipDecision* decision = ownership_->known();
+  if (decision == nullptr) return;
+  (decision->verdict == OwnershipVerdict::own ? *own_ : stand_in_).relayed(end);
+}
+
+void OwnershipChooser::relay_lost() noexcept {
+  const OwnershipDecision* decision = ownership_->known();
+  if (decision == nullptr) return;
+  (decision->verdict == OwnershipVerdict::own ? *own_ : stand_in_).relay_lost();
+}
+
 }  // namespace switchyard::inline v0::fleet

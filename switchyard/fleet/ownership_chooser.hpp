@@ -67,6 +67,8 @@ class OwnershipChooser final : public Chooser {
     ownership_->forget();
     return true;
   }
+  void relayed(const RelayEnd& end) noexcept override;
+  void relay_lost() noexcept override;
 
  private:
   std::shared_ptr<Ownership> ownership_;

@@ -195,6 +195,11 @@ Endpoint* Places::reader() noexcept {
   return side().reader ? side().reader.get() : side().primary.get();
 }
 
+bool Places::replica_may_answer(std::string_view sql, std::span<const std::uint32_t> types) {
+  const std::optional<sql::Verdict> verdict = lanes_.judge(sql, types);
+  return verdict && verdict->may_share && verdict->replica_safe;
+}
+
 Endpoint* Places::replica_at(std::size_t place) noexcept {
   for (Replica& replica : replicas_) {
     if (replica.place == place) return replica.endpoint.get();

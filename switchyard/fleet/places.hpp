@@ -21,9 +21,11 @@
 #include <switchyard/fleet/topology_watch.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +58,9 @@ class Places final : private TopologyWatch::Observer, private Endpoint::Listener
   /// Null for one that is not configured.
   [[nodiscard]] const Endpoint* replica(const ReplicaConfig& config) const noexcept;
   [[nodiscard]] bool has_replicas() const noexcept { return !replicas_.empty(); }
+  /// The statement is known to be a read that leaves nothing behind, and of tables that a replica has. False as
+  /// well while it is being looked at.
+  [[nodiscard]] bool replica_may_answer(std::string_view sql, std::span<const std::uint32_t> types);
 
   /// There is a choice to be made.
   [[nodiscard]] bool watched() const noexcept { return watch_ != nullptr; }

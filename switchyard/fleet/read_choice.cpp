@@ -37,8 +37,9 @@ bool shows_as_much(const TopologySnapshot& snapshot, const EndpointHealth& healt
   };
   if (former.role == PlaceRole::standby && covers(former, former.replayed)) return true;
   // What any place of the cluster can have shown, the primary had written.
-  return snapshot.primary_answers() &&
-         covers(snapshot.health[*snapshot.primary], snapshot.health[*snapshot.primary].written);
+  if (!snapshot.primary_answers()) return false;
+  const EndpointHealth& primary = snapshot.health[*snapshot.primary];
+  return covers(primary, replayable_position(primary.written, primary.segment_size));
 }
 
 /// It may do within moments what it does not do now.

@@ -14,6 +14,10 @@ constexpr Duration kAskAgain = std::chrono::milliseconds(100);
 
 constexpr std::string_view kReadOnlyTransaction = "25006";
 
+constexpr std::string_view kWaitsForPosition = "waits to learn how far this request wrote";
+constexpr std::string_view kPositionUnknown =
+    "primary: this request wrote, and how far was not to be learnt in time";
+
 /// Does the error say that a server, or the way to it, has changed?
 bool is_trouble(const Error& error) noexcept {
   if (!error.session_alive() || error.sqlstate() == kReadOnlyTransaction) return true;
@@ -118,6 +122,22 @@ void PrimaryChooser::ended(const ChoiceEnd& end) noexcept {
 
 ReplicaChooser::ReplicaChooser(Places& places, ReadLimits limits) : places_(places), limits_(std::move(limits)) {}
 
+bool ReplicaChooser::place_writes(RequestContext& context) noexcept {
+  const DatabaseConfig& config = places_.config();
+  const std::optional<TimePoint> wrote = context.unplaced(config.name);
+  if (!wrote) return true;
+  const TopologySnapshot& known = *places_.snapshot();
+  if (!known.primary_answers()) return false;
+  const EndpointHealth& primary = known.health[*known.primary];
+  if (primary.asked <= *wrote) return false;
+  context.tokens.raise({.database = config.name,
+                        .system_identifier = primary.system_identifier,
+                        .timeline = primary.timeline,
+                        .lsn = replayable_position(primary.written, primary.segment_size)});
+  context.placed(config.name);
+  return true;
+}
+
 ReadWish ReplicaChooser::wish(const RequestContext* context, TimePoint now, Duration may_wait) const noexcept {
   const DatabaseConfig& config = places_.config();
   ReadWish out;
@@ -147,6 +167,19 @@ Choice ReplicaChooser::choose(const ChoiceInput& input) noexcept {
     asked.may_wait = std::max(input.started + *config.replica_wait - input.now, Duration::zero());
   }
   ++turn_;
+  if (input.context != nullptr && !place_writes(*input.context)) {
+    if (asked.may_wait > Duration::zero()) {
+      // One look that begins now is enough: of the primary, and of those who may show it by then.
+      for (std::size_t place = 0; place < known.health.size(); ++place) places_.hurry(place, input.now);
+      return Choice::later(asked.may_wait, kWaitsForPosition);
+    }
+    if (Endpoint* const reader = places_.reader()) {
+      if (known.primary) input.context->note_read(config.name, *known.primary, input.now);
+      return Choice::go(*reader, kPositionUnknown);
+    }
+  }
+  // With the tokens as they are now.
+  asked.token = input.context != nullptr ? input.context->tokens.find(config.name) : nullptr;
   std::array<PlaceLoad, kMostPlaces> loads{};
   for (std::size_t place = 0; place < known.health.size(); ++place) {
     Endpoint* const endpoint = places_.replica_at(place);
@@ -160,6 +193,8 @@ Choice ReplicaChooser::choose(const ChoiceInput& input) noexcept {
   switch (choice.kind) {
     case ReadChoice::Kind::wait:
       places_.hurry(choice.place, input.now + asked.may_wait);
+      // What the former place can have shown is known when the primary has been looked at once more.
+      if (choice.obstacle == Verdict::behind_former && known.primary) places_.hurry(*known.primary, input.now);
       return Choice::later(asked.may_wait, reason(choice));
     case ReadChoice::Kind::replica: {
       if (input.context != nullptr) input.context->note_read(config.name, choice.place, input.now);
@@ -187,6 +222,16 @@ void ReplicaChooser::ended(const ChoiceEnd& end) noexcept {
   }
   if (end.operation.error() && is_trouble(*end.operation.error())) places_.poke();
 }
+
+void ReplicaChooser::relayed(const RelayEnd& end) noexcept {
+  if (end.context != nullptr) {
+    if (const auto place = places_.place_of(end.endpoint)) {
+      end.context->note_read(places_.config().name, *place, end.now);
+    }
+  }
+}
+
+void ReplicaChooser::relay_lost() noexcept { places_.poke(); }
 
 std::string_view ReplicaChooser::reason(const ReadChoice& choice) {
   const auto key = static_cast<std::uint32_t>(choice.kind) << 24 | static_cast<std::uint32_t>(choice.why) << 16 |

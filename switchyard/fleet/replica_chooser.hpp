@@ -54,12 +54,16 @@ class ReplicaChooser final : public Chooser {
   ReplicaChooser(Places& places, ReadLimits limits);
   [[nodiscard]] Choice choose(const ChoiceInput& input) noexcept override;
   void ended(const ChoiceEnd& end) noexcept override;
+  void relayed(const RelayEnd& end) noexcept override;
+  void relay_lost() noexcept override;
 
   /// What the read asks for of `context` (null = none) at `now`, with `may_wait` as its patience.
   [[nodiscard]] ReadWish wish(const RequestContext* context, TimePoint now, Duration may_wait) const noexcept;
 
  private:
   [[nodiscard]] std::string_view reason(const ReadChoice& choice);
+  /// Writes without a token get one, if a look at the primary tells. False: it does not yet.
+  [[nodiscard]] bool place_writes(RequestContext& context) noexcept;
 
   Places& places_;
   ReadLimits limits_;

@@ -8,6 +8,7 @@
 #include <switchyard/fleet/write_unit.hpp>
 #include <switchyard/session/operation_state.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,6 +42,27 @@ class RequestContext final : public session::OperationContext {
   /// How far its writes reach, by the database that holds them.
   CausalTokens tokens;
 
+  /// Something was written there at `at` at the latest, for whoever does not ask each write how far it reaches: a
+  /// look at the primary that began later tells.
+  void wrote(std::string_view database, TimePoint at) {
+    for (auto& [name, when] : unplaced_) {
+      if (name != database) continue;
+      when = std::max(when, at);
+      return;
+    }
+    unplaced_.emplace_back(database, at);
+  }
+  /// Nothing: all its writes there have a token, as far as is known.
+  [[nodiscard]] std::optional<TimePoint> unplaced(std::string_view database) const noexcept {
+    for (const auto& [name, when] : unplaced_) {
+      if (name == database) return when;
+    }
+    return std::nullopt;
+  }
+  void placed(std::string_view database) noexcept {
+    std::erase_if(unplaced_, [&](const auto& entry) { return entry.first == database; });
+  }
+
   /// Where it has read last in a database; null = nowhere yet.
   [[nodiscard]] const StickyRead* sticky(std::string_view database) const noexcept {
     for (const auto& [name, read] : reads_) {
@@ -60,6 +82,7 @@ class RequestContext final : public session::OperationContext {
 
  private:
   std::vector<std::pair<std::string, StickyRead>> reads_;
+  std::vector<std::pair<std::string, TimePoint>> unplaced_;
 };
 
 }  // namespace switchyard::inline v0::fleet

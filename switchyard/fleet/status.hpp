@@ -203,16 +203,18 @@ struct SessionStatus {
 /// Of the wire door, when this process has one open.
 struct WireDoorStatus {
   std::vector<std::string> addresses;
-  std::uint32_t clients = 0;        ///< connected, those that log in included
-  std::uint32_t logins = 0;         ///< of them: have not logged in yet
-  std::uint32_t served = 0;         ///< of them: have a session of a server
-  std::uint32_t waiting = 0;        ///< of them: wait for one
-  std::uint32_t sessions = 0;       ///< of servers, that clients have or have just had
-  std::uint32_t roles = 0;          ///< pools of roles other than the fleet's
-  std::uint64_t accepted = 0;       ///< connections
-  std::uint64_t refused = 0;        ///< ended before they could send a statement, cancel requests not counted
-  std::uint64_t cancels = 0;        ///< cancel requests that named a client
-  std::uint64_t stray_cancels = 0;  ///< and those that did not, or were too many
+  std::uint32_t clients = 0;           ///< connected, those that log in included
+  std::uint32_t logins = 0;            ///< of them: have not logged in yet
+  std::uint32_t served = 0;            ///< of them: have a session of a server
+  std::uint32_t waiting = 0;           ///< of them: wait for one
+  std::uint32_t sessions = 0;          ///< of servers, that clients have or have just had
+  std::uint32_t roles = 0;             ///< pools of roles other than the fleet's
+  std::uint64_t accepted = 0;          ///< connections
+  std::uint64_t refused = 0;           ///< ended before they could send a statement, cancel requests not counted
+  std::uint64_t cancels = 0;           ///< cancel requests that named a client
+  std::uint64_t stray_cancels = 0;     ///< and those that did not, or were too many
+  std::uint64_t at_replicas = 0;       ///< reads that a replica served
+  std::uint64_t reads_at_primary = 0;  ///< reads that none could serve
 };
 
 struct FleetStatus {

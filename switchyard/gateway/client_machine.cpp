@@ -41,6 +41,14 @@ bool begins_with_d(std::string_view sql) noexcept {
   return at != std::string_view::npos && (sql[at] == 'd' || sql[at] == 'D');
 }
 
+/// Nothing that is due was asked for by the client.
+bool only_hidden(SessionState& state) noexcept {
+  for (std::size_t i = 0; const Step* step = state.ahead(i); ++i) {
+    if (!step->hidden) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 ClientMachine::ClientMachine(SharedStatements shared, base::WriteBuffer& client_out, std::uint32_t id,
@@ -70,12 +78,15 @@ void ClientMachine::become(SettingsRef settings) {
 
 // ---- the session ----
 
-void ClientMachine::attach(SessionState& state, base::WriteBuffer& server_out, std::int32_t server_pid) {
+void ClientMachine::attach(SessionState& state, base::WriteBuffer& server_out, std::int32_t server_pid, Use use) {
   state_ = &state;
+  use_ = use;
+  used_ = false;
   server_out_ = &server_out;
   server_pid_ = server_pid;
   wants_session_ = gives_up_ = spoilt_ = told_fatal_ = false;
   fresh_ = state.last_user != id_;
+  if (fresh_) state.sequences_of = 0;
   state.last_user = id_;
   if (has_custom_) {
     pins_ |= Claim::custom;
@@ -90,6 +101,15 @@ void ClientMachine::detach() noexcept {
   server_out_ = nullptr;
   pins_ = Claim::none;
   recheck_ = gives_up_ = spoilt_ = group_open_ = copy_in_ = resets_all_ = false;
+  use_ = Use::anything;
+  used_ = false;
+  again_ = Again::no;
+  native_listens_ = shown_listens_ = fences_ = failed_ = asks_hub_ = waits_for_hub_ = false;
+  end_tag_ = '\0';
+  wanted_channels_.clear();
+  shows_statements_ = false;
+  shown_names_.clear();
+  if (listening_) listening_->forget_expected();
   held_ready_ = '\0';
   rest_ = 0;
   resets_.clear();
@@ -103,10 +123,12 @@ void ClientMachine::detach() noexcept {
 
 bool ClientMachine::settled() const noexcept {
   return state_ != nullptr && state_->drained() && !group_open_ && !copy_in_ && status_ == 'I' &&
-         own_ == Own::none && skip_ == Skip::no && rest_ == 0;
+         own_ == Own::none && skip_ == Skip::no && rest_ == 0 && !waits_for_hub_;
 }
 
-bool ClientMachine::quiet() const noexcept { return settled() && !state_->fenced && !recheck_ && touched_.empty(); }
+bool ClientMachine::quiet() const noexcept {
+  return settled() && !state_->fenced && !recheck_ && touched_.empty() && !moves_listens() && !shows_statements_;
+}
 
 bool ClientMachine::survives_loss() const noexcept {
   const bool idle = state_ == nullptr || state_->drained() || own_ != Own::none;
@@ -132,6 +154,9 @@ void ClientMachine::settle() {
         "FROM pg_catalog.pg_listening_channels()), EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE "
         "from_sql)");
   }
+  if (shows_statements_) return hide_statements();
+  if (moves_listens()) return ask_channels();
+  if (listening_ && !held_ && !any(pins_ & Claim::listens)) listening_->forget_expected();
   std::erase_if(touched_, [](const std::string& name) { return name.find('.') != std::string::npos; });
   if (!touched_.empty()) begin_own(Own::read, read_text(touched_));
 }
@@ -155,7 +180,7 @@ void ClientMachine::judge_again() {
   std::erase_if(unjudged_, [&](const std::string& sql) {
     const ClientText text = read(sql);
     if (!text.judged) return false;
-    pins_ |= text.claims;
+    claim(text.claims);
     recheck_ = recheck_ || any(text.claims & kProvable);
     return true;
   });
@@ -180,7 +205,8 @@ void ClientMachine::on_client(base::ReadBuffer& in) noexcept {
     const protocol::Frame frame = protocol::next_frame(in.readable(), limits, max_message_size_);
     if (frame.status == protocol::FrameStatus::incomplete) return;
     if (frame.status != protocol::FrameStatus::complete) return bad_message(frame);
-    if (own_ != Own::none || spoilt_ || !on_message(frame, in.readable().substr(0, frame.total))) {
+    if (own_ != Own::none || spoilt_ || waits_for_hub_ ||
+        !on_message(frame, in.readable().substr(0, frame.total))) {
       held_ = true;
       return;
     }
@@ -221,6 +247,10 @@ bool ClientMachine::on_message(const protocol::Frame& frame, ByteView message) {
     }
   }
   if (state_->due() > kMostDue) return false;
+  // What the gateway tidies up behind a group is done before the next one is looked at.
+  if (!group_open_ && !state_->drained() && only_hidden(*state_)) return false;
+  // What follows the one read may be for another server: its end has to be seen first.
+  if (use_ == Use::one_read && (used_ || state_->boundaries() != 0)) return false;
   if (copy_in_ && frame.type != 'd') {
     if (frame.type == 'S' || frame.type == 'H') return send(message), true;  // passed over by the server
     copy_in_ = false;
@@ -315,6 +345,7 @@ void ClientMachine::answer_command(std::string_view tag) {
 void ClientMachine::discard_all() {
   names_.clear();
   unnamed_.reset();
+  if (listening_) listening_->forget_all();
   become(startup_);
   tell_parameters(login_parameters_);
   if (state_ != nullptr && (any(pins_) || !unjudged_.empty() || !touched_.empty())) gives_up_ = true;
@@ -359,7 +390,10 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
       return false;
     }
   }
-  if (text.verb == TextVerb::execute || text.verb == TextVerb::prepare) {
+  if (hub_ && (!await_hub(text) || !show_channels(sql->first))) return false;
+  note_notify(sql->first);
+  show_statements(text);
+  if (!shows_statements_ && (text.verb == TextVerb::execute || text.verb == TextVerb::prepare)) {
     // The client's name is another one on the server.
     if (const InternRef* known = find_name(text.name); known != nullptr && *known) {
       const bool absent = state_->find(**known) == nullptr;
@@ -389,6 +423,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
       return true;
     }
   }
+  if (listening_) listening_->sent();
   send(message);
   expect(Kind::query);
   if (!text.plain) state_->last()->text = std::make_shared<const ClientText>(std::move(text));
@@ -448,8 +483,10 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
   }
   if (shared_.refuses != nullptr && on_refused('P', name->second.substr(0, name->second.find('\0')))) return true;
   InternRef intern = intern_of(name->second);
+  if (hub_ && !show_channels(intern->sql())) return false;
+  show_statements(intern->text);
   bool renamed = false;
-  if (intern->text.verb == TextVerb::execute) {
+  if (intern->text.verb == TextVerb::execute && !shows_statements_) {
     // The client's name is another one on the server.
     if (const InternRef* known = find_name(intern->text.name); known != nullptr && *known) {
       const InternRef executes = *known;
@@ -471,7 +508,7 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
     return true;
   }
   if (name->first.empty()) {
-    if (internable(*intern)) {
+    if (internable(*intern) && !shows_statements_) {
       if (SessionState::Prepared* known = state_->find(*intern)) {
         state_->touch(*known);
         expect_locally(Kind::own_parse_complete);
@@ -494,6 +531,16 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
     return true;
   }
   if (uncertain(name->first)) return false;
+  if (shows_statements_) {
+    const bool exists = find_name(name->first) != nullptr;
+    send(message);
+    expect(Kind::parse, exists ? nullptr : intern);
+    group_open_ = true;
+    if (exists) return true;
+    shown_names_.emplace_back(name->first);
+    change_name(name->first, std::move(intern));
+    return true;
+  }
   if (const InternRef* known = find_name(name->first)) {
     if (!*known) {
       send(message);  // made by PREPARE: the server knows it under this name
@@ -584,17 +631,22 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
   InternRef intern;
   bool on_server = false;  // under a name of ours
   if (uncertain(name->first)) return false;
+  if (const InternRef* known = find_name(name->first); known != nullptr && *known) {
+    show_statements((*known)->text);
+  }
   if (name->first.empty()) {
     intern = unnamed_;
-    on_server = unnamed_interned_;
+    on_server = unnamed_interned_ && !shows_statements_;
     if (!on_server) place_unnamed();
   } else {
     if (const InternRef* known = find_name(name->first); known != nullptr && *known) {
       intern = *known;
-      on_server = true;
+      on_server = !shows_statements_;
     }
   }
   if (intern && intern->executes && !ensure(intern->executes)) return false;
+  if (intern && hub_ && (!await_hub(intern->text) || !show_channels(intern->sql()))) return false;
+  if (intern) note_notify(intern->sql());
   if (intern) {
     if (!intern->text.judged) intern->text = read(intern->sql());
     if (any(intern->text.claims & Claim::sequences) && fresh_ && settled()) {
@@ -638,7 +690,7 @@ bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) 
   const auto name = frame.body.size() < 2 ? std::nullopt : take_text(frame.body.substr(1));
   const bool statement = name && frame.body.front() == 'S';
   if (statement && uncertain(name->first)) return false;
-  if (statement && name->first.empty() && !unnamed_interned_) place_unnamed();
+  if (statement && name->first.empty() && (!unnamed_interned_ || shows_statements_)) place_unnamed();
   InternRef intern;
   if (statement) {
     const InternRef* known =
@@ -647,7 +699,7 @@ bool ClientMachine::on_describe(const protocol::Frame& frame, ByteView message) 
   }
   const InternRef& meant = statement && name->first.empty() ? unnamed_ : intern;
   if (meant && meant->executes && !ensure(meant->executes)) return false;
-  if (intern) {
+  if (intern && !shows_statements_) {
     if (!ensure(intern)) return false;
     send_renamed('D', "S", state_->name_of(*intern), {});
   } else {
@@ -688,6 +740,7 @@ bool ClientMachine::on_close(const protocol::Frame& frame, ByteView message) {
 }
 
 void ClientMachine::on_sync(ByteView message) {
+  if (listening_) listening_->sent();
   send(message);
   expect(Kind::sync);
   group_open_ = false;

@@ -20,6 +20,7 @@
 
 #include <switchyard/base/buffer.hpp>
 #include <switchyard/base/error.hpp>
+#include <switchyard/gateway/client_listening.hpp>
 #include <switchyard/gateway/client_text.hpp>
 #include <switchyard/gateway/interns.hpp>
 #include <switchyard/gateway/lane_group.hpp>
@@ -93,8 +94,11 @@ class ClientMachine {
 
   // ---- the session ----
 
+  /// For what a session is his: until what he keeps there is gone, or for one transaction, or statement outside of
+  /// one, that reads. Behind its end nothing more is sent there: held() until he is detached.
+  enum class Use : std::uint8_t { anything, one_read };
   /// The session is the client's. `server_out` and `state` outlive the attachment.
-  void attach(SessionState& state, base::WriteBuffer& server_out, std::int32_t server_pid);
+  void attach(SessionState& state, base::WriteBuffer& server_out, std::int32_t server_pid, Use use = Use::anything);
   /// Requires a session.
   void on_server(base::ReadBuffer& in) noexcept;
   /// Everything that was asked has been answered, in no transaction. Queries of the gateway's own may follow: call
@@ -131,10 +135,57 @@ class ClientMachine {
     std::uint32_t queries = 0;
     std::uint32_t transactions = 0;
     std::uint32_t pinned = 0;
+    bool wrote = false;  ///< one of the transactions may have written (watch_writes())
   };
   [[nodiscard]] Answered take_answered() noexcept { return std::exchange(answered_, {}); }
   /// The client waits for an answer of the server, to something that it has sent itself.
   [[nodiscard]] bool runs() const noexcept { return state_ != nullptr && own_ == Own::none && !state_->drained(); }
+
+  // ---- reads that may go elsewhere ----
+
+  /// Who uses currval() or lastval() keeps its session from then on.
+  void keep_sequences() noexcept { keeps_sequences_ = true; }
+  /// Answered::wrote is wanted.
+  void watch_writes() noexcept { watches_writes_ = true; }
+  /// The first message begins a transaction that only reads, and that any server of the database may have.
+  [[nodiscard]] bool begins_read(ByteView messages) const;
+  /// Statements outside of transactions may run at any server of the database, as far as its settings go.
+  [[nodiscard]] bool may_move() const noexcept;
+  /// default_transaction_read_only is on.
+  [[nodiscard]] bool reads_by_default() const noexcept;
+  /// What has been sent may be sent again, elsewhere, unless something of its answer is given to the client. `at`
+  /// is where that begins in the client's output.
+  void allow_again(std::size_t at) noexcept {
+    again_ = Again::allowed;
+    again_at_ = at;
+  }
+  void forbid_again() noexcept { again_ = Again::no; }
+  [[nodiscard]] bool again_allowed() const noexcept { return again_ != Again::no; }
+  /// It failed by what its server does besides (a conflict with recovery, its end), and nothing of it was answered.
+  [[nodiscard]] bool wants_again() const noexcept { return again_ == Again::wanted; }
+
+  // ---- LISTEN ----
+
+  /// There is somebody who listens in place of its sessions (listen_hub.hpp).
+  void use_hub() noexcept { hub_ = true; }
+  /// What the hub has to be asked for: channels, or (none) to hear what was committed so far. on_hub() follows.
+  /// Told once; nothing goes on before.
+  [[nodiscard]] const std::vector<std::string>* take_hub_question() noexcept {
+    return std::exchange(asks_hub_, false) ? &wanted_channels_ : nullptr;
+  }
+  /// The hub has answered; `ready` false: it can't, and the client listens on its session.
+  void on_hub(bool ready);
+  /// Something came. False: more waits than may.
+  [[nodiscard]] bool notify(std::int32_t server_pid, std::string_view channel, std::string_view payload);
+  /// Tells the client what waits, if it may be told now. True: something was.
+  bool deliver();
+  [[nodiscard]] bool minds_hub() const noexcept { return asks_hub_ || listening_; }
+  [[nodiscard]] std::size_t channels() const noexcept { return listening_ ? listening_->channels().size() : 0; }
+  [[nodiscard]] bool listens() const noexcept { return listening_ && !listening_->idle(); }
+  /// Channels that the hub need not have for it any more.
+  [[nodiscard]] std::vector<std::string> take_left_channels() {
+    return listening_ ? listening_->take_left() : std::vector<std::string>();
+  }
 
   // ---- logging in ----
 
@@ -174,8 +225,22 @@ class ClientMachine {
   [[nodiscard]] std::size_t prepared_statements() const noexcept { return names_.size(); }
 
  private:
-  enum class Own : std::uint8_t { none, log_in, replay, set_again, prove, read, ping, sequences };
+  enum class Own : std::uint8_t {
+    none,
+    log_in,
+    replay,
+    set_again,
+    prove,
+    read,
+    ping,
+    sequences,
+    channels,     ///< on which the session listens
+    unlisten,     ///< the hub does it
+    show_listen,  ///< the session listens, so that it can be asked for its channels
+    hub,          ///< no query: the hub was asked
+  };
   enum class Skip : std::uint8_t { no, server, locally };
+  enum class Again : std::uint8_t { no, allowed, wanted };
   enum class Pass : std::uint8_t { pass, drop, rewrite_error, notification, broken };
   /// A name was given, changed or taken away by a step that is not answered yet.
   struct Change {
@@ -233,7 +298,21 @@ class ClientMachine {
   [[nodiscard]] Pass on_ready(const protocol::Frame& frame);
   void on_own_done();
   void on_parameter(const protocol::Frame& frame);
+  void claim(Claim claims) noexcept;
+  [[nodiscard]] bool await_hub(const ClientText& text);
+  [[nodiscard]] bool show_channels(std::string_view sql);
+  void show_statements(const ClientText& text);
+  void hide_statements();
+  void send_hidden_sync();
+  void note_notify(std::string_view sql);
+  [[nodiscard]] bool moves_listens() const noexcept {
+    return hub_ && listening_ && !native_listens_ && any(pins_ & Claim::listens) && !(shown_listens_ && held_);
+  }
+  void ask_channels();
+  void on_channels();
+  void release_ready();
   void on_copy_in();
+  void note_command(ByteView body) noexcept;
   static void note_columns(Intern& intern, ByteView body);
   void skip_to_sync();
   void advance();
@@ -243,6 +322,7 @@ class ClientMachine {
   void apply(const ClientText& text);
   [[nodiscard]] bool set_again(char status);
   void tell_parameters(const SettingsRef& now);
+  [[nodiscard]] std::string_view setting(std::string_view name) const noexcept;
   void become(SettingsRef settings);
   void ready(char status);
   void broken(std::string what);
@@ -284,6 +364,28 @@ class ClientMachine {
   bool unnamed_interned_ = false;
   bool escapes_ = false;     ///< standard_conforming_strings is off
   bool has_custom_ = false;  ///< settings of the application's own are among the client's
+  bool keeps_sequences_ = false;
+  bool watches_writes_ = false;
+  bool wrote_ = false;  ///< in the transaction that is under way, perhaps
+  Use use_ = Use::anything;
+  bool used_ = false;  ///< the one read has ended
+  Again again_ = Again::no;
+  std::size_t again_at_ = 0;
+  // LISTEN.
+  bool hub_ = false;
+  bool asks_hub_ = false;
+  bool waits_for_hub_ = false;   ///< with a LISTEN
+  bool native_listens_ = false;  ///< the session listens on what the hub does not know of
+  bool shown_listens_ = false;
+  // pg_prepared_statements.
+  bool shows_statements_ =
+      false;  ///< the session has the client's statements under the client's names, and no others
+  std::vector<std::string> shown_names_;
+  bool fences_ = false;  ///< NOTIFY is in the transaction
+  bool failed_ = false;  ///< an error is
+  char end_tag_ = '\0';  ///< the first letter of its COMMIT or ROLLBACK
+  std::unique_ptr<ClientListening> listening_;
+  std::vector<std::string> wanted_channels_;
   Answered answered_;
   char held_ready_ = '\0';  ///< a ReadyForQuery that follows a query of our own
   std::size_t rest_ = 0;    ///< of a message of the server that is passed on in pieces

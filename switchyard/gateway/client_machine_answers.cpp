@@ -23,6 +23,11 @@ constexpr std::size_t kLargestWhole = 64 << 10;
 constexpr std::size_t kMostUnjudged = 64;
 
 constexpr std::string_view kSyntaxError = "42601";
+/// What a read alone can get from a server in recovery only.
+constexpr std::string_view kSerializationFailure = "40001";
+/// They tell what kind of server a session is at, and change when a client's reads go elsewhere: he keeps what he
+/// was told of the first.
+constexpr std::array<std::string_view, 2> kOfThePlace{"in_hot_standby", "default_transaction_read_only"};
 constexpr std::string_view kInvalidStatementName = "26000";
 /// "cached plan must not change result type" is one of them.
 constexpr std::string_view kPlanChanged = "0A000";
@@ -75,7 +80,12 @@ void ClientMachine::on_server(base::ReadBuffer& in) noexcept {
       frame = protocol::next_frame(bytes.substr(at), protocol::backend_limits());
       if (frame.status != protocol::FrameStatus::complete) break;
       if (own_ != Own::none) flush();
-      const Pass pass = on_answer(frame);
+      Pass pass = on_answer(frame);
+      if (again_ == Again::wanted && pass != Pass::broken) {
+        client_out_.truncate(again_at_);
+        pass = Pass::drop;
+        run = at;
+      }
       if (pass == Pass::pass) {
         at += frame.total;
       } else {
@@ -144,7 +154,7 @@ ClientMachine::Pass ClientMachine::on_answer(const protocol::Frame& frame) {
         case 'H':
         case 'c': return Pass::pass;
         case 'G': on_copy_in(); return Pass::pass;
-        case 'C':
+        case 'C': note_command(frame.body); return done(true);
         case 'I':
         case 's': return done(true);
         default: return Pass::broken;
@@ -157,7 +167,10 @@ ClientMachine::Pass ClientMachine::on_answer(const protocol::Frame& frame) {
         case 'H':
         case 'c': return Pass::pass;
         case 'G': on_copy_in(); return Pass::pass;
-        case 'C': step.completed = true; return Pass::pass;
+        case 'C':
+          step.completed = true;
+          note_command(frame.body);
+          return Pass::pass;
         case 'I': return Pass::pass;
         case 'Z': return on_ready(frame);
         default: return Pass::broken;
@@ -229,6 +242,16 @@ void ClientMachine::on_own_done() {
     }
     case Own::ping: state_->fenced = false; return;
     case Own::sequences: fresh_ = false; return;
+    case Own::channels: return on_channels();
+    case Own::unlisten:
+      pins_ &= ~Claim::listens;
+      shown_listens_ = false;
+      return release_ready();
+    case Own::show_listen:
+      pins_ |= Claim::listens;
+      shown_listens_ = true;
+      return;
+    case Own::hub: return;
   }
 }
 
@@ -247,7 +270,11 @@ ClientMachine::Pass ClientMachine::on_error_response(const protocol::Frame& fram
     told_fatal_ = true;
     return Pass::pass;
   }
-  told_fatal_ = told_fatal_ || fatal;
+  if (again_ == Again::allowed && (fatal || fields->sqlstate == kSerializationFailure)) {
+    again_ = Again::wanted;
+  } else {
+    told_fatal_ = told_fatal_ || fatal;
+  }
   const bool ours = frame.body.find(shared_.interns.prefix()) != ByteView::npos;
   if (ours && fields->sqlstate == kInvalidStatementName) state_->forget_statements();
   // Its client may parse it anew, and gets what the text means now.
@@ -257,6 +284,7 @@ ClientMachine::Pass ClientMachine::on_error_response(const protocol::Frame& fram
   refusal_told_ = step.refusal;
   const Pass pass = step.silent ? Pass::drop : ours || refusal_told_ ? Pass::rewrite_error : Pass::pass;
   copy_in_ = false;
+  failed_ = true;
   switch (step.kind) {
     case Kind::query:
       step.failed = true;
@@ -269,6 +297,19 @@ ClientMachine::Pass ClientMachine::on_error_response(const protocol::Frame& fram
       break;
   }
   return pass;
+}
+
+/// Commands behind whose tags nothing can have been written.
+void ClientMachine::note_command(ByteView body) noexcept {
+  if (listening_ && (body.starts_with("COMMIT") || body.starts_with("ROLLBACK"))) {
+    end_tag_ = body.front();
+    if (end_tag_ == 'R') listening_->ended(false);  // to a savepoint, perhaps
+  }
+  if (!watches_writes_ || wrote_ || use_ == Use::one_read) return;
+  constexpr std::array<std::string_view, 15> kHarmless{
+      "BEGIN", "START TRANSACTION", "COMMIT",  "ROLLBACK",       "SAVEPOINT",    "RELEASE",  "SET",   "RESET",
+      "SHOW",  "DEALLOCATE",        "PREPARE", "DECLARE CURSOR", "CLOSE CURSOR", "UNLISTEN", "LISTEN"};
+  wrote_ = std::ranges::find(kHarmless, body.substr(0, body.find('\0'))) == kHarmless.end();
 }
 
 /// The server passes over everything up to the next Sync, and so does what the client has meant with it.
@@ -316,9 +357,23 @@ ClientMachine::Pass ClientMachine::on_ready(const protocol::Frame& frame) {
   if (step.kind == Kind::query) after_query(step);
   if (step.hidden) return Pass::drop;
   ++answered_.queries;
-  if (status == 'I') ++answered_.transactions;
+  if (status == 'I') {
+    ++answered_.transactions;
+    answered_.wrote = std::exchange(wrote_, false) || answered_.wrote;
+    used_ = use_ == Use::one_read;
+    const char tag = std::exchange(end_tag_, '\0');
+    const bool failed = std::exchange(failed_, false);
+    if (listening_) listening_->ended(tag == '\0' ? !failed : tag == 'C');
+  }
   if (any(pins_) || !unjudged_.empty()) ++answered_.pinned;
-  return set_again(status) ? Pass::drop : Pass::pass;
+  if (set_again(status)) return Pass::drop;
+  if (status != 'I' || !std::exchange(fences_, false) || !state_->drained()) return Pass::pass;
+  // A client hears what it has sent itself before it goes on.
+  held_ready_ = status;
+  own_ = Own::hub;
+  asks_hub_ = true;
+  wanted_channels_.clear();
+  return Pass::drop;
 }
 
 void ClientMachine::after_query(Step& step) {
@@ -332,12 +387,24 @@ void ClientMachine::after_query(Step& step) {
   if (text.verb == TextVerb::deallocate) names_.erase(text.name);
 }
 
+/// The values of sequences stay on the session without holding the client there, until somebody else asks for his.
+void ClientMachine::claim(Claim claims) noexcept {
+  if (any(claims & Claim::sequences)) {
+    state_->sequences_of = id_;
+    if (!keeps_sequences_) claims &= ~Claim::sequences;
+  }
+  pins_ |= claims;
+}
+
 void ClientMachine::apply(const ClientText& text) {
-  pins_ |= text.claims;
+  claim(text.claims);
   if (any(text.claims & kProvable) || text.may_end_claims) recheck_ = true;
   const auto touch = [&](const std::string& name) {
     if (std::ranges::find(touched_, name) == touched_.end()) touched_.push_back(name);
   };
+  if (listening_) {
+    for (const std::string& name : text.unlistens) listening_->unlisten(name);
+  }
   for (const std::string& name : text.settings) touch(name);
   for (const std::string& name : text.resets) resets_.push_back(name);
   if (text.resets_all) {
@@ -399,6 +466,7 @@ void ClientMachine::tell_parameters(const SettingsRef& now) {
   }
   if (now && logged_in_) {
     for (const auto& [name, value] : *now) {
+      if (std::ranges::find(kOfThePlace, name) != kOfThePlace.end()) continue;
       const bool known =
           parameters_ && std::ranges::find(*parameters_, std::pair(name, value)) != parameters_->end();
       if (!known) (void)encode(client_out_, protocol::ParameterStatus{name, value});
@@ -445,6 +513,7 @@ void ClientMachine::ready(char status) {
 void ClientMachine::pass_notification(const protocol::Frame& frame) {
   auto message = protocol::NotificationResponse::decode(frame.body);
   if (!message.ok()) return broken("a malformed notification");
+  if (hub_ && listening_ && listening_->covers(message->channel)) return;  // the hub hears it as well
   if (message->process_id == server_pid_) message->process_id = static_cast<std::int32_t>(id_);
   (void)encode(client_out_, *message);
 }

@@ -1,6 +1,7 @@
 // A client that has sessions for moments only can't tell that from one that has a session for itself: random
 // conversations, pipelined and cut anywhere, with errors anywhere, are held with a small model of a server
-// directly, and through the machine with two of them that take turns. Every answer must be the same.
+// directly, and through the machine with two of them that take turns, and a third that only reads and is given
+// transactions that begin with READ ONLY. Every answer must be the same.
 #include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/protocol/messages/extended.hpp>
@@ -28,6 +29,9 @@ using base::WriteBuffer;
 /// One session of PostgreSQL, as far as names and transactions go.
 class ModelServer {
  public:
+  enum class Kind : std::uint8_t { primary, standby };
+  explicit ModelServer(Kind kind = Kind::primary) : kind_(kind) {}
+
   void take(std::string_view bytes) {
     while (!bytes.empty()) {
       const protocol::Frame frame = protocol::next_frame(bytes, protocol::frontend_limits());
@@ -133,7 +137,11 @@ class ModelServer {
   }
 
   void run(const std::string& sql) {
-    if (sql == "BEGIN") status_ = 'T';
+    if (sql.starts_with("BEGIN")) {
+      if (status_ == 'I') reads_only_ = sql == "BEGIN READ ONLY";
+      status_ = 'T';
+    }
+    if (sql == "INSERT" && (kind_ == Kind::standby || (status_ == 'T' && reads_only_))) return error("25006");
     if (sql == "COMMIT" || sql == "ROLLBACK") {
       const bool rolled_back = status_ == 'E' || sql == "ROLLBACK";
       status_ = 'I';
@@ -170,6 +178,8 @@ class ModelServer {
     answers_ += out.view();
   }
 
+  Kind kind_;
+  bool reads_only_ = false;
   std::map<std::string, std::string> statements_;
   std::optional<std::string> unnamed_;
   std::optional<std::string> portal_;
@@ -211,9 +221,9 @@ class Conversation {
     const unsigned groups = pick(1, 8);
     for (unsigned i = 0; i < groups; ++i) {
       if (pick(0, 2) == 0) {
-        all.push_back(encoded(
-            protocol::Query{one_of({"SELECT 1", "SELECT fail", "BEGIN", "COMMIT", "ROLLBACK", "SELECT later",
-                                    "DEALLOCATE a", "DEALLOCATE ALL", "DISCARD ALL", "SELECT 2"})}));
+        all.push_back(encoded(protocol::Query{one_of(
+            {"SELECT 1", "SELECT fail", "BEGIN", "COMMIT", "ROLLBACK", "SELECT later", "DEALLOCATE a",
+             "DEALLOCATE ALL", "DISCARD ALL", "SELECT 2", "BEGIN READ ONLY", "INSERT", "INSERT", "COMMIT"})}));
         continue;
       }
       const unsigned count = pick(0, 7);
@@ -231,10 +241,12 @@ class Conversation {
   std::string_view name() { return one_of({"a", "b", "", "a"}); }
   std::string message() {
     switch (pick(0, 6)) {
-      case 0: return encoded(protocol::Parse{name(), one_of({"SELECT 1", "SELECT 2", "SELECT fail", "BEGIN"}), {}});
+      case 0:
+        return encoded(protocol::Parse{
+            name(), one_of({"SELECT 1", "SELECT 2", "SELECT fail", "BEGIN", "BEGIN READ ONLY"}), {}});
       case 1:
-        return encoded(
-            protocol::Parse{"", one_of({"SELECT 1", "SELECT fail", "COMMIT", "ROLLBACK", "SELECT later"}), {}});
+        return encoded(protocol::Parse{
+            "", one_of({"SELECT 1", "SELECT fail", "COMMIT", "ROLLBACK", "SELECT later", "BEGIN READ ONLY"}), {}});
       case 2: {
         protocol::Bind bind;
         bind.statement = name();
@@ -276,8 +288,11 @@ class Gateway {
       machine.on_client(client_in);
       ASSERT_EQ(machine.state(), ClientMachine::State::running) << machine.error();
       if (machine.wants_session() && !machine.attached()) {
-        at_ = with.pick(0, 1);
-        machine.attach(states_[at_], server_out_, 1);
+        const bool read = machine.begins_read(client_in.readable());
+        at_ = read ? kStandby : with.pick(0, 1);
+        reads += read ? 1 : 0;
+        machine.attach(states_[at_], server_out_, 1,
+                       read ? ClientMachine::Use::one_read : ClientMachine::Use::anything);
         continue;
       }
       if (!machine.attached()) return;
@@ -292,10 +307,13 @@ class Gateway {
         }
         machine.settle();
         if (!server_out_.empty()) continue;
-        if (machine.quiet() && !machine.held() && with.pick(0, 1) == 0) {
+        const bool leaves = at_ == kStandby || (!machine.held() && with.pick(0, 1) == 0);
+        if (machine.quiet() && leaves) {
           ASSERT_FALSE(any(machine.pins()));
+          const bool held = machine.held();
           machine.detach();
-          return;
+          if (!held) return;
+          continue;
         }
         if (!machine.held()) return;
         continue;
@@ -314,12 +332,14 @@ class Gateway {
 
   WriteBuffer client_out;
   ReadBuffer client_in;
+  int reads = 0;  ///< times that it was given the standby
 
  private:
+  static constexpr unsigned kStandby = 2;
   Interns interns_{"sw_test_"};
   SettingSets sets_;
-  std::array<SessionState, 2> states_;
-  std::array<ModelServer, 2> servers_;
+  std::array<SessionState, 3> states_;
+  std::array<ModelServer, 3> servers_{ModelServer(), ModelServer(), ModelServer(ModelServer::Kind::standby)};
   WriteBuffer server_out_;
   ReadBuffer server_in_;
   unsigned at_ = 0;
@@ -346,6 +366,7 @@ std::string shown(const std::vector<std::string>& messages) {
 }
 
 TEST(ClientMachineModelTest, AClientSeesWhatASessionOfItsOwnWouldSay) {
+  int reads = 0;
   for (unsigned seed = 1; seed <= 4000; ++seed) {
     Conversation conversation(seed);
     const std::vector<std::string> messages = conversation.messages();
@@ -364,7 +385,9 @@ TEST(ClientMachineModelTest, AClientSeesWhatASessionOfItsOwnWouldSay) {
     ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "seed " << seed << ": " << shown(messages);
     ASSERT_EQ(joined(seen(gateway.client_out.view())), joined(seen(expected)))
         << "seed " << seed << ": " << shown(messages);
+    reads += gateway.reads;
   }
+  EXPECT_GT(reads, 300);
 }
 
 }  // namespace

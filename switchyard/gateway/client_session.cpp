@@ -69,6 +69,11 @@ ServerFields fields_of(const Error& error) {
 
 constexpr std::string_view kApplicationName = "application_name";
 
+bool is_loopback(const runtime::SocketAddress& address) {
+  const std::string host = address.is_unix() ? std::string() : address.host();
+  return host.starts_with("127.") || host == "::1" || host.starts_with("::ffff:127.");
+}
+
 /// No endpoint of the database is used as somebody else.
 bool is_role_everywhere(const DatabaseConfig& database, std::string_view role) noexcept {
   const auto is_role = [&](const EndpointConfig& endpoint) {
@@ -357,15 +362,34 @@ Result<void> ClientSession::find_role(const DatabaseConfig& database) {
   return {};
 }
 
+void ClientSession::prepare_reads(const std::string& user) {
+  const ClientPolicy policy = policy_of(host_.settings().config, place_->name, user);
+  if (policy.sequences == SequenceMode::pin) mux_->keep_sequences();
+  if (policy.pool_mode != PoolMode::session && destination_->may_listen()) mux_->use_hub();
+  Fleet& fleet = role_ ? *role_->fleet : host_.fleet();
+  const std::string name(Destination::base_name(fleet.config(), database_));
+  const DatabaseConfig* const database = fleet.config().find(name);
+  if (database == nullptr || !has_replicas(*database)) return;
+  const bool view = destination_->chooses();
+  Destination& sessions = view ? *destination_ : host_.destination(name + "_replica", role_.get());
+  reads_ = std::make_unique<ClientReads>(
+      name, sessions,
+      ClientReads::Policy{
+          .view = view, .auto_read = policy.auto_read, .strict = policy.consistency == ReadConsistency::strict},
+      host_.write_mark(name));
+  mux_->watch_writes();
+}
+
 /// What a client is told at its login is known, or learnt from a session.
 void ClientSession::open() noexcept {
   if (const Result<void> found = find_place(); !found.ok()) return refuse(found.error());
   destination_ = &host_.destination(database_, role_.get());
   mux_.emplace(destination_->statements(), stream_->out(), id_, host_.settings().max_message_size);
+  prepare_reads(machine_.login().user);
   const SettingsRef startup = learnt_settings();
   if (destination_->find_login(startup) != nullptr) return admit();
   timer_.arm(deadline_after(runtime::now(), host_.settings().login_timeout));
-  if (take_session()) learn();
+  if (take_session(nullptr)) learn();
 }
 
 /// The settings of the startup packet, without a name of the application that is taken as it is.
@@ -383,27 +407,42 @@ void ClientSession::learn() noexcept {
   after_machine();
 }
 
-bool ClientSession::take_session() noexcept {
-  if (ServerLink* link = destination_->take(id_)) {
-    if (state_ == State::serving) ++traffic_->assignments;
-    link_ = link;
-    link->set_user(this);
-    mux_->attach(link->state(), link->session()->out(), link->session()->server_pid());
+bool ClientSession::take_session(const base::ReadBuffer* in) noexcept {
+  Destination* from = destination_;
+  session::CallContext call;
+  again_.clear();
+  ByteView again;
+  if (reads_ && ((in != nullptr && is_read(*in, again)) || reads_->policy().view)) {
+    from = &reads_->sessions();
+    call = reads_->call();
+    again_.assign(again);
+  }
+  if (ServerLink* link = from->take(id_, call)) {
+    use(*link);
     return true;
   }
   waiting_ = true;
+  waits_for_ = from;
   waits_since_ = runtime::now();
-  destination_->wait(*this);
+  from->wait(*this, std::move(call));
   return false;
+}
+
+void ClientSession::use(ServerLink& link) noexcept {
+  if (state_ == State::serving) ++traffic_->assignments;
+  link_ = &link;
+  link.set_user(this);
+  const bool reads = reads_ && &link.destination() == &reads_->sessions();
+  if (reads && state_ == State::serving) note_read(link.why);
+  mux_->attach(link.state(), link.session()->out(), link.session()->server_pid(),
+               at_replica() ? ClientMachine::Use::one_read : ClientMachine::Use::anything);
+  if (!again_.empty()) mux_->allow_again(stream_->out().mark());
 }
 
 void ClientSession::on_link(ServerLink& link) noexcept {
   waiting_ = false;
   traffic_->waited += runtime::now() - std::exchange(waits_since_, TimePoint{});
-  if (state_ == State::serving) ++traffic_->assignments;
-  link_ = &link;
-  link.set_user(this);
-  mux_->attach(link.state(), link.session()->out(), link.session()->server_pid());
+  use(link);
   if (state_ == State::opening) return learn();
   go_on();
 }
@@ -468,7 +507,9 @@ void ClientSession::refuse(const Error& error) noexcept { act(machine_.refuse(fi
 
 void ClientSession::open_console() noexcept {
   const protocol::LoginRequest& login = machine_.login();
-  const std::optional<ConsoleAccess> access = host_.console().access_of(login.user, peer_account(*stream_).own);
+  const bool trusted = host_.settings().console.trusts_loopback && is_loopback(stream_->peer());
+  const std::optional<ConsoleAccess> access =
+      host_.console().access_of(login.user, trusted || peer_account(*stream_).own);
   if (!access) return act(machine_.refuse(fields_of(kInvalidAuthorization, "not allowed")));
   if (*access != ConsoleAccess::everything) {  // whoever may mend it gets in
     const auto entered = host_.access().enter_console(id_, std::string(login.database), std::string(login.user));
@@ -582,6 +623,8 @@ void ClientSession::arrive(const TravellingClient& client) noexcept {
   destination_ = &host_.destination(database_, role_.get());
   mux_.emplace(destination_->statements(), stream_->out(), id_, host_.settings().max_message_size);
   mux_->recall(client.memory);
+  prepare_reads(client.user);
+  if (reads_) reads_->arrived(Clock::now());
   shares_ = client.shares;
   keeps_ = policy_of(host_.settings().config, place_->name, user_).pool_mode == PoolMode::session;
   state_ = State::serving;
@@ -645,10 +688,17 @@ std::string ClientSession::pin_text() const {
 std::string ClientSession::route_text() const {
   const bool view = place_ != nullptr && database_ != place_->name;
   std::string text = view ? "read view" : "primary";
-  if (link_ == nullptr || link_->session() == nullptr || link_->channel().route().refusal() != nullptr) return text;
-  text = link_->channel().endpoint().settings().name;
-  if (const std::string_view reason = link_->channel().reason(); !reason.empty())
-    text += ": " + std::string(reason);
+  if (link_ != nullptr && link_->session() != nullptr && link_->channel().route().refusal() == nullptr) {
+    text = link_->channel().endpoint().settings().name;
+    if (!link_->why.empty()) text += ": " + std::string(link_->why);
+  }
+  if (reads_ && !reads_->route.empty() && !(link_ != nullptr && link_->why == reads_->route)) {
+    text += "; its last read: " + std::string(reads_->route);
+  }
+  if (const std::size_t channels = mux_->channels(); channels != 0) {
+    text += "; listens on " + std::to_string(channels) + (channels == 1 ? " channel" : " channels") +
+            " through the hub";
+  }
   return text;
 }
 
@@ -676,6 +726,32 @@ void ClientSession::note_settings() noexcept {
   }
 }
 
+bool ClientSession::routes_statements() const noexcept {
+  return routes() && (reads_->policy().auto_read || mux_->reads_by_default()) && mux_->may_move();
+}
+
+bool ClientSession::is_read(const base::ReadBuffer& in, ByteView& again) {
+  /// Longer ones are not kept for a second try.
+  constexpr std::size_t kMostAgain = 64 << 10;
+  if (std::exchange(once_at_primary_, false) || !routes()) return false;
+  const bool view = reads_->policy().view;
+  if (!view && mux_->begins_read(in.readable())) return true;
+  if (!view && !routes_statements()) return false;
+  const LaneGroup group = read_lane_group(in.readable(), host_.settings().max_message_size);
+  if (group.kind == LaneGroup::Kind::none) return false;
+  WireRequest request;
+  const DatabaseHandle* const database = destination_->database();
+  if (database == nullptr || !mux_->offer(group, request)) return false;
+  if (!ClientReads::may_go(*database, request)) return false;
+  if (group.size <= kMostAgain) again = in.readable().substr(0, group.size);
+  return true;
+}
+
+void ClientSession::note_read(std::string_view route) noexcept {
+  reads_->route = route;
+  ++(route.starts_with("replica") ? traffic_->at_replicas : traffic_->reads_at_primary);
+}
+
 bool ClientSession::share(base::ReadBuffer& in) noexcept {
   if (!shares_ || link_ != nullptr || waiting_ || stream_->unsent() > host_.settings().max_unsent) return false;
   const LaneGroup group = read_lane_group(in.readable(), host_.settings().max_message_size);
@@ -693,7 +769,13 @@ bool ClientSession::share(base::ReadBuffer& in) noexcept {
     }
     if (statement_timeout_ > Duration::zero()) request.deadline = deadline_after(asked_, statement_timeout_);
     request.messages = in.readable().substr(0, group.size);
-    if (!wire_.start(*database, request, stream_->out(), *this).taken) return false;
+    const bool reads =
+        reads_ && (reads_->policy().view || (routes_statements() && ClientReads::may_go(*database, request)));
+    const DatabaseHandle* const at = reads ? reads_->handle() : database;
+    if (at == nullptr) return false;
+    const WireStatement::Admission admission = wire_.start(*at, request, stream_->out(), *this);
+    if (!admission.taken) return false;
+    if (reads) note_read(admission.route);
     mux_->shared(group);
   } catch (const std::exception&) {
     return false;
@@ -712,6 +794,7 @@ void ClientSession::on_answered() noexcept {
   const Duration took = runtime::now() - asked_;
   traffic_->in_queries += took;
   traffic_->in_transactions += took;
+  if (hub_ != nullptr) deliver();
   stream_->flush_soon();
   if (std::exchange(behind_, false)) go_on();
 }
@@ -730,6 +813,10 @@ void ClientSession::on_lease(std::string_view /*why*/, ByteView messages) noexce
 }
 
 void ClientSession::pump_left() noexcept {
+  if (overrun_ && state_ == State::serving) {
+    return end("53400", "more than " + std::to_string(ClientListening::kMostWaiting) +
+                            " notifications, or 1 MB of them, wait for this client to take them");
+  }
   if (state_ != State::serving || left_.size() == 0) return;
   pump(left_);
   if (state_ != State::serving || left_.size() != 0) return;
@@ -750,7 +837,7 @@ void ClientSession::pump(base::ReadBuffer& in) noexcept {
     traffic_->received += before - in.size();
     if (!mux_->wants_session() || link_ != nullptr || waiting_ || mux_->state() != ClientMachine::State::running)
       break;
-    if (!take_session()) break;
+    if (!take_session(&in)) break;
   }
   // Who waits for a session sends no more for the moment.
   if ((waiting_ || mux_->held()) && in.size() > host_.settings().max_unsent) stream_->pause_reading();
@@ -760,8 +847,11 @@ void ClientSession::pump(base::ReadBuffer& in) noexcept {
 void ClientSession::on_bytes(base::ReadBuffer& in) noexcept {
   if (state_ != State::serving && state_ != State::opening) return in.clear();
   const std::size_t before = stream_->out().size();
+  if (mux_->again_allowed() && !mux_->wants_again()) mux_->allow_again(stream_->out().mark());
   mux_->on_server(in);
   const ClientMachine::Answered answered = mux_->take_answered();
+  if (answered.wrote && reads_ && link_ != nullptr && &link_->destination() != &reads_->sessions()) reads_->wrote();
+  if (stream_->out().size() != before) mux_->forbid_again();
   traffic_->queries += answered.queries;
   traffic_->transactions += answered.transactions;
   traffic_->pinned += answered.pinned;
@@ -774,6 +864,52 @@ void ClientSession::on_bytes(base::ReadBuffer& in) noexcept {
   after_machine();
   // What waited for an answer in the middle of a transaction or of a group; leave_session() sees to the rest.
   if (link_ != nullptr && mux_->held() && !mux_->settled()) go_on();
+}
+
+// ---- notifications ----
+
+void ClientSession::on_notification(std::int32_t server_pid, std::string_view channel,
+                                    std::string_view payload) noexcept {
+  if (state_ != State::serving) return;
+  if (!mux_->notify(server_pid, channel, payload)) {
+    // Not from within the hub.
+    overrun_ = true;
+    return left_turn_.schedule();
+  }
+  deliver();
+}
+
+void ClientSession::deliver() noexcept {
+  if (wire_.running() || stream_->unsent() > host_.settings().max_unsent) return;
+  if (mux_->deliver()) stream_->flush_soon();
+}
+
+void ClientSession::on_hub_ready(bool ready) noexcept {
+  if (state_ != State::serving) return;
+  mux_->on_hub(ready);
+  after_machine();
+  if (state_ == State::serving && mux_->held()) go_on();
+}
+
+void ClientSession::on_hub_lost(const Error& /*reason*/) noexcept {
+  end(kAdminShutdown,
+      "terminating connection: the session that listens for this client was lost, and notifications with it");
+}
+
+void ClientSession::ask_hub() noexcept {
+  const std::vector<std::string>* const channels = mux_->take_hub_question();
+  if (hub_ != nullptr) {
+    for (const std::string& channel : mux_->take_left_channels()) hub_->leave(*this, channel);
+  }
+  if (channels == nullptr) return;
+  hub_ = destination_->hub();
+  if (hub_ == nullptr) return on_hub_ready(false);
+  // The answer may come from inside.
+  if (channels->empty()) {
+    hub_->fence(*this);
+  } else if (!hub_->listen(*this, *channels)) {
+    on_hub_ready(false);
+  }
 }
 
 void ClientSession::after_machine() noexcept {
@@ -790,8 +926,8 @@ void ClientSession::after_machine() noexcept {
       if (state_ == State::opening) return refuse(Error(*mux_->own_error(), ErrorStage::queued));
       const bool survives = mux_->survives_loss();
       mux_->detach();
-      destination_->end(*std::exchange(link_, nullptr),
-                        Error(ErrorKind::Closed, "what holds on the session is not known"));
+      ServerLink& link = *std::exchange(link_, nullptr);
+      link.destination().end(link, Error(ErrorKind::Closed, "what holds on the session is not known"));
       // Something of the client was on it.
       if (!survives) return end(kConnectionFailure, "what holds on the session is not known any more");
       if (mux_->held()) go_on();
@@ -812,6 +948,10 @@ void ClientSession::after_machine() noexcept {
         if (link_ != nullptr && session.unsent() > host_.settings().max_unsent) stream_->pause_reading();
       }
     }
+  }
+  if (state_ == State::serving && mux_->minds_hub()) {
+    ask_hub();
+    if (state_ == State::serving) deliver();
   }
   if (state_ == State::ended || stream_->out().empty()) return;
   stream_->flush_soon();
@@ -842,6 +982,13 @@ void ClientSession::leave_session() noexcept {
     destination_->give(*std::exchange(link_, nullptr));
     return admit();
   }
+  if (at_replica()) return leave_replica();
+  if (mux_->wants_again()) {
+    mux_->detach();
+    ServerLink& link = *std::exchange(link_, nullptr);
+    link.destination().give(link);
+    return run_again();
+  }
   if (mux_->gives_up_session()) {
     const Claim claims = mux_->pins() | Claim::locks;
     const std::vector<std::string> texts(mux_->unjudged_texts().begin(), mux_->unjudged_texts().end());
@@ -853,8 +1000,51 @@ void ClientSession::leave_session() noexcept {
   if (mux_->held()) return go_on();
   if (mux_->unjudged()) timer_.arm(deadline_after(runtime::now(), kLookAgain));
   if (must_keep()) return;
+  if (reads_ && reads_->policy().view) reads_->left(*link_);
   mux_->detach();
   destination_->give(*std::exchange(link_, nullptr));
+}
+
+/// The one read there has ended: whatever follows is looked at anew.
+void ClientSession::leave_replica() noexcept {
+  constexpr Claim kDefinite = kProvable | Claim::prepares;
+  if (mux_->unjudged()) return timer_.arm(deadline_after(runtime::now(), kLookAgain));
+  const bool again = mux_->wants_again();
+  const bool gives_up = mux_->gives_up_session();
+  const Claim claims = mux_->pins();
+  reads_->left(*link_);
+  mux_->detach();
+  ServerLink& link = *std::exchange(link_, nullptr);
+  if (!again) again_ = std::string();
+  if (any(claims)) {
+    link.destination().dismiss(link, claims, {});
+    if (!gives_up && any(claims & kDefinite)) {
+      return end(kConnectionFailure, "a transaction that only reads has left " + std::string(claim_text(claims)) +
+                                         " on a replica, where they can't be kept for what follows");
+    }
+    reads_->stopped = !gives_up;
+  } else {
+    link.destination().give(link);
+  }
+  if (again) {
+    run_again();
+  } else if (mux_->held()) {
+    go_on();
+  }
+}
+
+/// At the primary, once: a second failure is the client's.
+void ClientSession::run_again() noexcept {
+  const std::string messages = std::exchange(again_, {});
+  mux_->forbid_again();
+  if (messages.empty()) return end(kConnectionFailure, "the connection to the server was lost");
+  char* const at = left_.prepare(messages.size());
+  if (at == nullptr) return end(kOutOfMemory, "out of memory");
+  std::memcpy(at, messages.data(), messages.size());
+  left_.commit(messages.size());
+  behind_ = true;
+  once_at_primary_ = true;
+  left_turn_.schedule();
 }
 
 void ClientSession::on_sent() noexcept {
@@ -870,6 +1060,7 @@ void ClientSession::on_drained() noexcept {
   if (state_ != State::serving) return;
   if (link_ != nullptr) link_->session()->resume_reading();
   stream_->resume_reading();
+  if (hub_ != nullptr) deliver();
   if (mux_->held()) go_on();
 }
 
@@ -897,7 +1088,7 @@ bool ClientSession::cancel(const protocol::BackendKey& key, std::uint32_t asker)
     return true;
   }
   if (waiting_) {
-    destination_->withdraw(*this);
+    waits_for_->withdraw(*this);
     waiting_ = false;
     mux_->refuse(fields_of(kQueryCanceled, "canceling statement due to user request"));
     go_on();
@@ -925,7 +1116,15 @@ void ClientSession::on_cancel_done() noexcept {
 void ClientSession::on_closed(const Error& /*error*/) noexcept { finish(); }
 
 void ClientSession::on_lost(const Error& reason) noexcept {
+  const bool read = link_ != nullptr && reads_ && &link_->destination() == &reads_->sessions();
   link_ = nullptr;
+  if (read) reads_->lost();
+  // What has not been sent yet comes again by itself.
+  if (state_ == State::serving && mux_->again_allowed() && mux_->runs()) {
+    settle_askers();
+    mux_->detach();
+    return run_again();
+  }
   const bool survives = mux_->survives_loss();
   const bool told = mux_->told_fatal();
   const bool inside = mux_->inside_message();
@@ -991,21 +1190,22 @@ void ClientSession::finish() noexcept {
 /// a COPY that has not ended.
 void ClientSession::release_session() noexcept {
   wire_.withdraw();
+  if (hub_ != nullptr) std::exchange(hub_, nullptr)->leave(*this);
   keeps_ = false;
-  if (std::exchange(waiting_, false)) destination_->withdraw(*this);
+  if (std::exchange(waiting_, false)) waits_for_->withdraw(*this);
   if (link_ == nullptr) return;
   ServerLink& link = *std::exchange(link_, nullptr);
   const bool quiet = mux_->quiet() && !link.session()->cancelling();
   if (!quiet) {
     mux_->detach();
-    return destination_->end(link, Error(ErrorKind::Closed, "the client has left"));
+    return link.destination().end(link, Error(ErrorKind::Closed, "the client has left"));
   }
   const Claim claims = mux_->pins();
   const std::vector<std::string> texts(mux_->unjudged_texts().begin(), mux_->unjudged_texts().end());
   const bool clean = !any(claims) && texts.empty();
   mux_->detach();
-  if (clean) return destination_->give(link);
-  destination_->dismiss(link, claims, texts);
+  if (clean) return link.destination().give(link);
+  link.destination().dismiss(link, claims, texts);
 }
 
 }  // namespace switchyard::inline v0::gateway

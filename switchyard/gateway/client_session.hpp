@@ -6,6 +6,7 @@
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/gateway/access.hpp>
 #include <switchyard/gateway/client_machine.hpp>
+#include <switchyard/gateway/client_reads.hpp>
 #include <switchyard/gateway/client_report.hpp>
 #include <switchyard/gateway/console_machine.hpp>
 #include <switchyard/gateway/destination.hpp>
@@ -43,6 +44,8 @@ class ClientHost {
   [[nodiscard]] virtual Access& access() noexcept = 0;
   /// What clients of a database and role share; `database` is a name for Fleet::database(). Null: the fleet's role.
   [[nodiscard]] virtual Destination& destination(const std::string& database, RoleFleets::Place* role) = 0;
+  /// `database` is the fleet's name for it.
+  [[nodiscard]] virtual std::shared_ptr<WriteMark> write_mark(std::string_view database) = 0;
   /// A client has changed the catalogue: what others prepare from now on is prepared anew.
   virtual void on_catalogue_change() noexcept = 0;
   /// May this client go on to log in, or are there too many?
@@ -72,6 +75,7 @@ class ClientSession final : private runtime::Stream::Handler,
                             private session::Session::Relay,
                             private Destination::Waiter,
                             private ConsoleMachine::Listener,
+                            private ListenHub::Member,
                             private WireStatement::Owner {
  public:
   /// `id` is the process id that the client is told.
@@ -126,7 +130,7 @@ class ClientSession final : private runtime::Stream::Handler,
   /// It may go to another process now.
   [[nodiscard]] bool can_travel() const noexcept {
     return state_ == State::serving && link_ == nullptr && !waiting_ && askers_.empty() && !stream_->is_tls() &&
-           !wire_.running() && !behind_ && left_.size() == 0 && unread_ <= kMostOnTheWay &&
+           !wire_.running() && !mux_->listens() && !behind_ && left_.size() == 0 && unread_ <= kMostOnTheWay &&
            stream_->unsent() <= kMostOnTheWay && !too_large_ && mux_->can_travel();
   }
   [[nodiscard]] bool on_console() const noexcept { return state_ == State::console; }
@@ -164,6 +168,14 @@ class ClientSession final : private runtime::Stream::Handler,
   void on_answered() noexcept override;
   void on_lease(std::string_view why, ByteView messages) noexcept override;
 
+  // Notifications.
+  void on_notification(std::int32_t server_pid, std::string_view channel,
+                       std::string_view payload) noexcept override;
+  void on_hub_ready(bool ready) noexcept override;
+  void on_hub_lost(const Error& reason) noexcept override;
+  void ask_hub() noexcept;
+  void deliver() noexcept;
+
   // The console.
   void on_console_answered() noexcept override;
 
@@ -199,7 +211,22 @@ class ClientSession final : private runtime::Stream::Handler,
   [[nodiscard]] std::string pin_text() const;
   /// Where its statements go, and why.
   [[nodiscard]] std::string route_text() const;
-  [[nodiscard]] bool take_session() noexcept;
+  /// For what comes first in `in`; null: to log in.
+  [[nodiscard]] bool take_session(const base::ReadBuffer* in) noexcept;
+  void use(ServerLink& link) noexcept;
+  /// What is asked for next may run at a replica; what it is, if it may run a second time.
+  [[nodiscard]] bool is_read(const base::ReadBuffer& in, ByteView& again);
+  [[nodiscard]] bool routes() const noexcept { return reads_ && !keeps_ && !reads_->stopped; }
+  [[nodiscard]] bool routes_statements() const noexcept;
+  /// The session is one for reads only, of a client that does more than that.
+  [[nodiscard]] bool at_replica() const noexcept {
+    return link_ != nullptr && reads_ && &link_->destination() != destination_;
+  }
+  void leave_replica() noexcept;
+  void note_read(std::string_view route) noexcept;
+  /// Lets the machine have again what had begun elsewhere.
+  void run_again() noexcept;
+  void prepare_reads(const std::string& user);
   /// Shows the client's messages again that had to wait.
   void go_on() noexcept;
   void tell(ServerFields fields) noexcept;
@@ -237,6 +264,13 @@ class ClientSession final : private runtime::Stream::Handler,
   Destination* destination_ = nullptr;
   ServerLink* link_ = nullptr;
   std::optional<ClientMachine> mux_;
+  // Replicas.
+  std::unique_ptr<ClientReads> reads_;  ///< null: the database has none
+  Destination* waits_for_ = nullptr;
+  bool once_at_primary_ = false;
+  ListenHub* hub_ = nullptr;  ///< that has been asked for something
+  bool overrun_ = false;      ///< too many notifications wait
+  std::string again_;         ///< the read that is under way there, should it have to run elsewhere
   // The shared lane.
   WireStatement wire_;
   bool shares_ = false;         ///< lanes are for it

@@ -238,6 +238,17 @@ constexpr std::array<string_view, 12> kTransaction{"begin",     "start",   "comm
                                                    "savepoint", "release", "notify", "fetch", "move",     "show"};
 constexpr std::array<string_view, 4> kLeavesTransaction{"commit", "end", "rollback", "abort"};
 
+/// As the server keeps it: NAMEDATALEN - 1 bytes, no character cut.
+std::string channel_name(const SqlWord& word) {
+  constexpr std::size_t kLongest = 63;
+  std::string name = word.kind == Kind::name || word.kind == Kind::quoted ? word.value() : std::string();
+  if (name.size() <= kLongest) return name;
+  std::size_t size = kLongest;
+  while (size > 0 && (static_cast<unsigned char>(name[size]) & 0xc0) == 0x80) --size;
+  name.resize(size);
+  return name;
+}
+
 /// What is said by the first word alone. False: the parse tree is needed.
 bool read_plain_words(ClientText& text, const Statement& statement) {
   const SqlWord& word = statement.word(0);
@@ -254,8 +265,17 @@ bool read_plain_words(ClientText& text, const Statement& statement) {
     take_name(text, TextVerb::execute, statement.word(1));
     return true;
   }
-  if (verb == "listen") return text.claims |= Claim::listens, true;
-  if (verb == "unlisten" || verb == "close") return text.may_end_claims = true, true;
+  if (verb == "listen") {
+    text.claims |= Claim::listens;
+    if (std::string name = channel_name(statement.word(1)); !name.empty()) text.listens.push_back(std::move(name));
+    return true;
+  }
+  if (verb == "unlisten") {
+    text.may_end_claims = true;
+    text.unlistens.push_back(statement.word(1).is_sign('*') ? std::string() : channel_name(statement.word(1)));
+    return true;
+  }
+  if (verb == "close") return text.may_end_claims = true, true;
   if (verb == "prepare") {
     if (statement.word(1).is("transaction")) return text.leaves_transaction = true, true;
     text.claims |= Claim::prepares;
@@ -323,6 +343,11 @@ void read_facts(ClientText& text, string_view sql, std::span<const std::string> 
   for (const sql::Name& function : facts->functions) text.claims |= claims_of_call(function, harmless);
 }
 
+bool asks_statements(string_view sql) noexcept {
+  const bool may = sql.find("pg_") != string_view::npos || sql.find("PG_") != string_view::npos;
+  return may && mentions(sql, "pg_prepared_statements");
+}
+
 /// currval or lastval may be in it, or pg_settings, which can be updated.
 bool mentions_state(string_view sql) noexcept {
   if (std::search(sql.begin(), sql.end(), kSettingsView.begin(), kSettingsView.end(),
@@ -360,6 +385,7 @@ string_view claim_text(Claim claims) noexcept {
 
 ClientText read_client_text(string_view sql, Backslash backslash, std::span<const std::string> harmless) {
   ClientText text;
+  text.asks_statements = asks_statements(sql);
   if (session::leaves_nothing(sql) && !mentions_state(sql)) {
     text.plain = true;
     return text;

@@ -60,11 +60,14 @@ struct ClientText {
   bool forgets_statements = false;  ///< DISCARD ALL or DEALLOCATE among others
   bool leaves_transaction = false;  ///< may run in a failed transaction: COMMIT, ROLLBACK
   bool changes_catalogue = false;
-  bool resets_all = false;            ///< RESET ALL, DISCARD ALL
-  std::vector<std::string> resets;    ///< settings of RESET, SET ... TO DEFAULT
-  std::vector<std::string> settings;  ///< all settings that may change, folded
-  std::string name;                   ///< of the statement, with a verb
-  std::size_t name_at = 0;            ///< where it is written
+  bool asks_statements = false;        ///< reads pg_prepared_statements
+  bool resets_all = false;             ///< RESET ALL, DISCARD ALL
+  std::vector<std::string> resets;     ///< settings of RESET, SET ... TO DEFAULT
+  std::vector<std::string> settings;   ///< all settings that may change, folded
+  std::vector<std::string> listens;    ///< channels of LISTEN, as the server calls them
+  std::vector<std::string> unlistens;  ///< of UNLISTEN; empty: all
+  std::string name;                    ///< of the statement, with a verb
+  std::size_t name_at = 0;             ///< where it is written
   std::size_t name_size = 0;
   std::string sql;  ///< while not judged
 };

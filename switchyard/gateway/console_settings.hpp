@@ -17,6 +17,8 @@ struct ConsoleSettings {
   std::vector<std::string> aliases;
   std::vector<std::string> admin_users;  ///< may do everything
   std::vector<std::string> stats_users;  ///< may look
+  /// Whoever has logged in from this machine may do everything.
+  bool trusts_loopback = false;
   /// The averages of SHOW STATS are of this long.
   Duration stats_period = std::chrono::seconds(60);
   /// Ends the program; called for SHUTDOWN, and when what SHUTDOWN waits for has come. Empty: SHUTDOWN is an error.

@@ -3,6 +3,7 @@
 #include <switchyard/base/units.hpp>
 #include <switchyard/fleet/endpoint.hpp>
 #include <switchyard/fleet/owner_guard.hpp>
+#include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
 #include <switchyard/protocol/crypto.hpp>
@@ -44,14 +45,29 @@ std::string random_prefix() {
 
 }  // namespace
 
+bool has_replicas(const DatabaseConfig& database) noexcept {
+  return database.configured() && std::ranges::any_of(database.replicas, [](const ReplicaConfig& replica) {
+           return replica.endpoint.configured();
+         });
+}
+
+std::string_view Destination::base_name(const FleetConfig& fleet, std::string_view database) noexcept {
+  constexpr std::string_view kReplica = "_replica";
+  const std::string_view name = database.substr(0, database.find(':'));
+  if (fleet.find(name) == nullptr && name.ends_with(kReplica)) return name.substr(0, name.size() - kReplica.size());
+  return name;
+}
+
 Destination::Destination(Fleet& fleet, std::string database, Options options)
-    : fleet_(fleet), database_(std::move(database)), options_(std::move(options)), interns_(random_prefix()) {
-  std::string_view name = database_;
-  name = name.substr(0, name.find(':'));
+    : fleet_(fleet),
+      database_(std::move(database)),
+      options_(std::move(options)),
+      owns_house_(options_.house == nullptr),
+      house_(owns_house_ ? std::make_shared<StatementHouse>(random_prefix()) : options_.house) {
+  const std::string_view name = base_name(fleet.config(), database_);
   const DatabaseConfig* config = fleet.config().find(name);
-  if (config == nullptr && name.ends_with("_replica")) {
-    config = fleet.config().find(name.substr(0, name.size() - std::string_view("_replica").size()));
-  }
+  chooses_ = config != nullptr && name != database_ && has_replicas(*config);
+  may_listen_ = config != nullptr && name == database_ && config->configured() && *config->pool.max > 1;
   if (config != nullptr) {
     acquire_timeout_ = *config->pool.acquire_timeout;
     harmless_ = *config->lane_safe;
@@ -83,7 +99,7 @@ Destination::Destination(Fleet& fleet, std::string database, Options options)
 }
 
 SharedStatements Destination::statements() noexcept {
-  SharedStatements shared{interns_, sets_, harmless_, max_prepared_};
+  SharedStatements shared{house_->interns, house_->sets, harmless_, max_prepared_};
   if (refuses_) shared.refuses = &refuses_;
   return shared;
 }
@@ -97,24 +113,51 @@ Destination::~Destination() {
 
 // ---- sessions ----
 
-ServerLink* Destination::take(std::uint32_t client) noexcept {
+ServerLink* Destination::take(std::uint32_t client, const session::CallContext& call) noexcept {
   if (idle_.empty() || waiting_ != 0) return nullptr;
+  fleet::Choice choice;
+  if (chooses_) choice = choose(call);
+  const fleet::Endpoint* const only = choice.endpoint;
+  if (chooses_ && only == nullptr) return nullptr;
+  std::optional<std::size_t> best;
+  bool spare = false;  // it is somebody's who would miss it
+  for (std::size_t i = idle_.size(), looks = 0; i-- > 0 && looks < kMostLooks; ++looks) {
+    if (only != nullptr && !idle_[i]->is_at(*only)) continue;
+    const SessionState& state = idle_[i]->state();
+    if (state.last_user == client) {
+      best = i;
+      break;
+    }
+    const bool left_alone = state.sequences_of != 0 && state.sequences_of != client;
+    if (!best || (spare && !left_alone)) {
+      best = i;
+      spare = left_alone;
+    }
+  }
+  if (!best) return nullptr;
   const bool counted = options_.shares->active();
   if (counted && !options_.shares->try_take(*turns_->claim)) return nullptr;
-  std::size_t best = idle_.size() - 1;
-  for (std::size_t i = idle_.size(), looks = 0; i-- > 0 && looks < kMostLooks; ++looks) {
-    if (idle_[i]->state().last_user != client) continue;
-    best = i;
-    break;
-  }
-  ServerLink* link = idle_[best];
-  idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(best));
+  ServerLink* link = idle_[*best];
+  idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(*best));
   link->counted = counted;
+  if (chooses_) link->why = choice.reason;
   return link;
 }
 
-void Destination::wait(Waiter& waiter) noexcept {
+fleet::Choice Destination::choose(const session::CallContext& call) noexcept {
+  const DatabaseHandle* const handle = database();
+  if (handle == nullptr || handle->plain_route().refusal() != nullptr) return {};
+  const TimePoint now = runtime::now();
+  fleet::Route& route = handle->plain_route();
+  return route.chooser().choose({.context = static_cast<fleet::RequestContext*>(call.request.get()),
+                                 .access = route.access(),
+                                 .started = now,
+                                 .now = now});
+}
+
+void Destination::wait(Waiter& waiter, session::CallContext call) noexcept {
   waiter.since_ = runtime::now();
+  waiter.call_ = std::move(call);
   waiter.waiting_ = true;
   waiters_.push_back(&waiter);
   ++waiting_;
@@ -128,7 +171,14 @@ void Destination::wait(Waiter& waiter) noexcept {
 }
 
 void Destination::on_turn() noexcept {
-  if (!idle_.empty() && waiting_ != 0) {
+  for (std::size_t i = chooses_ ? idle_.size() : 0; i-- > 0 && waiting_ != 0;) {
+    ServerLink& link = *idle_[i];
+    if (pick_waiter(link) == nullptr) continue;
+    idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+    hand_out(link);
+    i = std::min(i, idle_.size());
+  }
+  if (!chooses_ && !idle_.empty() && waiting_ != 0) {
     ServerLink& link = *idle_.back();
     idle_.pop_back();
     hand_out(link);
@@ -138,14 +188,21 @@ void Destination::on_turn() noexcept {
 
 void Destination::withdraw(Waiter& waiter) noexcept {
   if (!waiter.waiting_) return;
+  remove(waiter);
+  drop_acquisitions();
+}
+
+void Destination::remove(Waiter& waiter) noexcept {
   leave_line(waiter);
   std::ranges::replace(waiters_, &waiter, static_cast<Waiter*>(nullptr));
-  drop_acquisitions();
+  while (!waiters_.empty() && waiters_.front() == nullptr) waiters_.pop_front();
 }
 
 void Destination::leave_line(Waiter& waiter) noexcept {
   waiter.waiting_ = false;
+  waiter.call_ = {};
   --waiting_;
+  if (chooses_) drop_acquisition(waiter);
   if (!std::exchange(waiter.asks_, false)) return;
   --asking_;
   options_.shares->withdraw(*turns_->claim);
@@ -174,19 +231,30 @@ void Destination::give(ServerLink& link) noexcept {
   hand_out(link);
 }
 
-void Destination::hand_out(ServerLink& link) noexcept {
-  while (!waiters_.empty()) {
-    Waiter* waiter = waiters_.front();
-    waiters_.pop_front();
+Destination::Waiter* Destination::pick_waiter(ServerLink& link) noexcept {
+  std::size_t looks = 0;
+  for (Waiter* waiter : waiters_) {
     if (waiter == nullptr) continue;
-    if (waiter->asks_ && !options_.shares->take_granted(*turns_->claim)) {
-      waiters_.push_front(waiter);
-      break;
+    if (!chooses_) return waiter;
+    if (const fleet::Choice to = choose(waiter->call_); to.endpoint != nullptr && link.is_at(*to.endpoint)) {
+      link.why = to.reason;
+      return waiter;
     }
-    link.counted = std::exchange(waiter->asks_, false);
-    asking_ -= link.counted ? 1 : 0;
-    waiter->waiting_ = false;
-    --waiting_;
+    if (++looks == kMostLooks) break;
+  }
+  return nullptr;
+}
+
+bool Destination::grant(Waiter& waiter, ServerLink& link) noexcept {
+  if (waiter.asks_ && !options_.shares->take_granted(*turns_->claim)) return false;
+  link.counted = std::exchange(waiter.asks_, false);
+  asking_ -= link.counted ? 1 : 0;
+  return true;
+}
+
+void Destination::hand_out(ServerLink& link) noexcept {
+  if (Waiter* waiter = pick_waiter(link); waiter != nullptr && grant(*waiter, link)) {
+    remove(*waiter);
     drop_acquisitions();
     fleet::Route& route = link.channel().route();
     if (route.refusal() == nullptr) {
@@ -194,6 +262,7 @@ void Destination::hand_out(ServerLink& link) noexcept {
                                                     route.limits().slow);
     }
     waiter->on_link(link);
+    if (chooses_) bury_.schedule();
     return;
   }
   lay_down(link);
@@ -232,7 +301,7 @@ void Destination::on_lost(ServerLink& link) noexcept {
   acquire_more();
 }
 
-/// It may be in the middle of a call.
+/// They may be in the middle of a call.
 void Destination::bury(ServerLink& link) noexcept {
   const auto found = std::ranges::find(links_, &link, &std::unique_ptr<ServerLink>::get);
   if (found == links_.end()) return;
@@ -245,6 +314,7 @@ void Destination::on_bury(void* self) noexcept {
   auto& here = *static_cast<Destination*>(self);
   here.dead_.clear();
   std::erase_if(here.acquisitions_, [](const auto& acquisition) { return acquisition->done; });
+  if (here.chooses_ && here.waiting_ != 0) here.acquire_for_each();
 }
 
 bool Destination::others_wait(const ServerLink& link) const noexcept {
@@ -285,6 +355,16 @@ void Destination::give_back() noexcept {
   while (!idle_.empty()) dismiss(*idle_.back(), Claim::none, {});
 }
 
+ListenHub* Destination::hub() noexcept {
+  if (!may_listen_) return nullptr;
+  if (!hub_) {
+    const DatabaseHandle* const handle = database();
+    if (handle == nullptr) return nullptr;
+    hub_ = std::make_unique<ListenHub>(*handle);
+  }
+  return hub_.get();
+}
+
 const DatabaseHandle* Destination::database() noexcept {
   if (!handle_) {
     Result<DatabaseHandle> handle = fleet_.database(database_);
@@ -317,6 +397,7 @@ void Destination::acquire_more(Ask ask) noexcept {
   const std::size_t wanted = std::min<std::size_t>(ready(), kMostAcquiring);
   if (wanted == 0) return;
   arm_sweep();
+  if (chooses_) return acquire_for_each();
   for (std::size_t asked = acquiring(); asked < wanted; ++asked) {
     if (ask == Ask::if_there_is_room && !has_room()) return;
     Result<DatabaseHandle> handle = fleet_.database(database_);
@@ -326,7 +407,36 @@ void Destination::acquire_more(Ask ask) noexcept {
   }
 }
 
+Destination::Acquisition* Destination::acquisition_of(const Waiter& waiter) noexcept {
+  const auto found = std::ranges::find_if(
+      acquisitions_, [&](const auto& acquisition) { return acquisition->waiter == &waiter && !acquisition->done; });
+  return found == acquisitions_.end() ? nullptr : found->get();
+}
+
+/// Each of the first in the line asks for himself.
+void Destination::acquire_for_each() noexcept {
+  const std::size_t wanted = std::min<std::size_t>(ready(), kMostAcquiring);
+  std::size_t asked = 0;
+  for (std::size_t i = 0; i < waiters_.size() && asked < wanted; ++i) {
+    Waiter* const waiter = waiters_[i];
+    if (waiter == nullptr) continue;
+    ++asked;
+    if (acquisition_of(*waiter) != nullptr) continue;
+    const DatabaseHandle* const handle = database();
+    if (handle == nullptr) return fail_waiters(Error(ErrorKind::Closed, "the fleet was closed"));
+    Acquisition& acquisition = *acquisitions_.emplace_back(std::make_unique<Acquisition>());
+    acquisition.waiter = waiter;
+    acquisition.task.start(acquire(acquisition, handle->with_context(waiter->call_)));
+  }
+}
+
+void Destination::drop_acquisition(const Waiter& waiter) noexcept {
+  std::erase_if(acquisitions_,
+                [&](const auto& acquisition) { return acquisition->waiter == &waiter && !acquisition->done; });
+}
+
 void Destination::drop_acquisitions() noexcept {
+  if (chooses_) return;
   std::size_t excess = acquiring();
   excess -= std::min(excess, ready());
   for (std::size_t i = acquisitions_.size(); i-- > 0 && excess != 0;) {
@@ -339,29 +449,55 @@ void Destination::drop_acquisitions() noexcept {
 Task<void> Destination::acquire(Acquisition& acquisition, DatabaseHandle handle) {
   Result<std::shared_ptr<fleet::Channel>> opened = co_await as_result(handle.open_channel());
   acquisition.done = true;
-  on_acquired(std::move(opened));
+  bury_.schedule();
+  if (chooses_) {
+    on_acquired_for(acquisition.waiter, std::move(opened));
+  } else {
+    on_acquired(std::move(opened));
+  }
+}
+
+Result<ServerLink*> Destination::adopt(std::shared_ptr<fleet::Channel> channel) {
+  if (channel->session() == nullptr) {
+    const Error error = channel->lost() ? *channel->lost()
+                                        : Error(ErrorKind::Unavailable, "the session was lost before it was used");
+    fleet::let_go(std::move(channel));
+    return error;
+  }
+  // A stand-in of another database may be used as somebody else.
+  const std::string& role = channel->endpoint().plan()->options.user;
+  if (!role_.empty() && role != role_) {
+    fleet::let_go(std::move(channel));
+    ServerFields fields;
+    fields.severity = fields.severity_localized = "FATAL";
+    fields.sqlstate = "28000";
+    fields.message =
+        "the server that stands in for database \"" + database_ + "\" is not used as role \"" + role_ + "\"";
+    return Error(std::move(fields), ErrorStage::queued);
+  }
+  channel->call = {};
+  links_.push_back(std::make_unique<ServerLink>(*this, std::move(channel)));
+  return links_.back().get();
+}
+
+/// He waits as long as the acquisition has not ended: it is dropped with him.
+void Destination::on_acquired_for(Waiter* waiter, Result<std::shared_ptr<fleet::Channel>> opened) noexcept {
+  Result<ServerLink*> link = opened.ok() ? adopt(*std::move(opened)) : opened.error();
+  // Others come first now: it lies ready for his turn.
+  if (link.ok() && !grant(*waiter, **link)) return lay_down(**link);
+  remove(*waiter);
+  if (link.ok()) {
+    waiter->on_link(**link);
+  } else {
+    waiter->on_no_link(link.error());
+  }
 }
 
 void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept {
-  bury_.schedule();
   if (opened.ok()) {
-    if ((*opened)->session() == nullptr) {
-      const Error error = (*opened)->lost()
-                              ? *(*opened)->lost()
-                              : Error(ErrorKind::Unavailable, "the session was lost before it was used");
-      fleet::let_go(*std::move(opened));
-      return fail_waiters(error);
-    }
-    // A stand-in of another database may be used as somebody else.
-    const std::string& role = (*opened)->endpoint().plan()->options.user;
-    if (!role_.empty() && role != role_) {
-      fleet::let_go(*std::move(opened));
-      std::string why =
-          "the server that stands in for database \"" + database_ + "\" is not used as role \"" + role_ + "\"";
-      return fail_waiters(Error(protocol::make_fields("FATAL", "28000", std::move(why)), ErrorStage::queued));
-    }
-    links_.push_back(std::make_unique<ServerLink>(*this, *std::move(opened)));
-    hand_out(*links_.back());
+    const Result<ServerLink*> link = adopt(*std::move(opened));
+    if (!link.ok()) return fail_waiters(link.error());
+    hand_out(**link);
     return acquire_more();
   }
   // With sessions at work somebody will give one back; whoever has waited long enough hears of it then.
@@ -449,7 +585,8 @@ DestinationStatus Destination::status() const noexcept {
 }
 
 void Destination::report_statements(std::vector<PreparedReport>& out) const {
-  interns_.each([&](const Intern& intern, std::uint32_t holders) {
+  if (!owns_house_) return;
+  house_->interns.each([&](const Intern& intern, std::uint32_t holders) {
     PreparedReport& report = out.emplace_back();
     report.database = database_;
     report.name = intern.server_name;

@@ -4,18 +4,25 @@
 // Sessions come from the fleet's pool and stay at hand for a moment after a client has left them, so that the next
 // transaction finds one without asking the pool, the same client its own as a rule. They go back when others wait
 // for the pool, or when nobody has wanted them for a second.
+//
+// A destination of reads (a read view of a database with replicas) has sessions at several servers: which of them
+// may serve a client is the fleet's choice for that client at that moment, made before it is given one, so that
+// each waits for its own.
 #pragma once
 
 #include <switchyard/base/error.hpp>
 #include <switchyard/base/time.hpp>
+#include <switchyard/fleet/chooser.hpp>
 #include <switchyard/fleet/fleet.hpp>
 #include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/gateway/interns.hpp>
 #include <switchyard/gateway/lane_meaning.hpp>
+#include <switchyard/gateway/listen_hub.hpp>
 #include <switchyard/gateway/server_link.hpp>
 #include <switchyard/gateway/session_shares.hpp>
 #include <switchyard/gateway/setting_sets.hpp>
 #include <switchyard/gateway/shard_report.hpp>
+#include <switchyard/gateway/statement_house.hpp>
 #include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/timer.hpp>
@@ -39,6 +46,9 @@ struct DestinationStatus {
   std::uint32_t waiting = 0;  ///< clients that wait for one
 };
 
+/// It has servers to choose from for a read.
+[[nodiscard]] bool has_replicas(const DatabaseConfig& database) noexcept;
+
 class Destination {
  public:
   /// A client that wants a session.
@@ -54,6 +64,7 @@ class Destination {
 
    private:
     friend class Destination;
+    session::CallContext call_;  ///< of one that reads
     TimePoint since_{};
     bool waiting_ = false;
     bool asks_ = false;  ///< for a place among those that his user and database may have
@@ -74,6 +85,8 @@ class Destination {
     std::string user{};
     std::string fleet_database{};         ///< the database's name, without view
     fleet::OwnerGuard* owners = nullptr;  ///< of the application's fleet, which outlives it; null: nobody looks
+    /// Another destination's of the same database and role; null: a new one.
+    std::shared_ptr<StatementHouse> house{};
   };
   /// `database` is a name for Fleet::database().
   Destination(Fleet& fleet, std::string database, Options options);
@@ -85,14 +98,24 @@ class Destination {
   /// On one session, for clients that come from now on.
   void set_max_prepared(std::size_t count) noexcept { max_prepared_ = count; }
   void set_longest_wait(Duration longest_wait) noexcept { options_.longest_wait = longest_wait; }
+  [[nodiscard]] const std::shared_ptr<StatementHouse>& house() const noexcept { return house_; }
+  /// The database's name without ":read" and the like.
+  [[nodiscard]] static std::string_view base_name(const FleetConfig& fleet, std::string_view database) noexcept;
+  /// A client may have to go to another server than the one before him.
+  [[nodiscard]] bool chooses() const noexcept { return chooses_; }
 
   /// The database, for what shares sessions; null while there is none.
   [[nodiscard]] const DatabaseHandle* database() noexcept;
-  [[nodiscard]] LaneMeanings& meanings() noexcept { return meanings_; }
+  [[nodiscard]] LaneMeanings& meanings() noexcept { return house_->meanings; }
 
-  /// A session at hand; the one that `client` had last if it is there. Null: none, or others wait already.
-  [[nodiscard]] ServerLink* take(std::uint32_t client) noexcept;
-  void wait(Waiter& waiter) noexcept;
+  /// Who listens for its clients; null: nobody can, for a view only reads, and one session is too few for two.
+  [[nodiscard]] ListenHub* hub() noexcept;
+  [[nodiscard]] bool may_listen() const noexcept { return may_listen_; }
+
+  /// A session at hand; the one that `client` had last if it is there. Null: none, or others wait already. `call`
+  /// is the client's where chooses().
+  [[nodiscard]] ServerLink* take(std::uint32_t client, const session::CallContext& call = {}) noexcept;
+  void wait(Waiter& waiter, session::CallContext call = {}) noexcept;
   void withdraw(Waiter& waiter) noexcept;
 
   /// The session is clean but for settings that its state tells, and free for anybody.
@@ -128,6 +151,7 @@ class Destination {
   struct Acquisition {
     runtime::OwnedTask task;
     bool done = false;
+    Waiter* waiter = nullptr;  ///< whom it is for, where chooses()
   };
   enum class Ask : bool { if_there_is_room, in_any_case };
   [[nodiscard]] Task<void> acquire(Acquisition& acquisition, DatabaseHandle handle);
@@ -136,6 +160,18 @@ class Destination {
   [[nodiscard]] std::size_t acquiring() const noexcept;
   /// What is asked for and nobody waits for any more.
   void drop_acquisitions() noexcept;
+  void drop_acquisition(const Waiter& waiter) noexcept;
+  [[nodiscard]] Acquisition* acquisition_of(const Waiter& waiter) noexcept;
+  void acquire_for_each() noexcept;
+  void on_acquired_for(Waiter* waiter, Result<std::shared_ptr<fleet::Channel>> opened) noexcept;
+  /// Where the client would be sent now; null: nowhere yet.
+  [[nodiscard]] fleet::Choice choose(const session::CallContext& call) noexcept;
+  /// The session, or why it may not be used.
+  [[nodiscard]] Result<ServerLink*> adopt(std::shared_ptr<fleet::Channel> channel);
+  [[nodiscard]] Waiter* pick_waiter(ServerLink& link) noexcept;
+  void remove(Waiter& waiter) noexcept;
+  /// False: he has to wait for a place among those that his user and database may have.
+  [[nodiscard]] bool grant(Waiter& waiter, ServerLink& link) noexcept;
   void on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept;
   void arm_sweep() noexcept;
   void hand_out(ServerLink& link) noexcept;
@@ -166,10 +202,12 @@ class Destination {
   std::vector<std::string> harmless_;
   std::size_t max_prepared_ = 0;
   SharedStatements::Refusal refuses_;  ///< empty: nobody looks
-  Interns interns_;
-  SettingSets sets_;
-  LaneMeanings meanings_;
+  bool owns_house_ = true;
+  std::shared_ptr<StatementHouse> house_;
+  bool chooses_ = false;
   std::optional<DatabaseHandle> handle_;
+  bool may_listen_ = false;
+  std::unique_ptr<ListenHub> hub_;
   std::map<SettingsRef, Login> logins_;
   std::vector<std::unique_ptr<ServerLink>> links_;
   std::vector<ServerLink*> idle_;  ///< given last at the end

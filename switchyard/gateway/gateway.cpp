@@ -78,6 +78,8 @@ GatewayStatus& GatewayStatus::operator+=(const GatewayStatus& other) noexcept {
   queries += other.queries;
   shared += other.shared;
   pinned += other.pinned;
+  at_replicas += other.at_replicas;
+  reads_at_primary += other.reads_at_primary;
   return *this;
 }
 
@@ -159,6 +161,8 @@ class Gateway::Impl final : public ClientHost,
       status.queries += page.now.queries;
       status.shared += page.now.shared;
       status.pinned += page.now.pinned;
+      status.at_replicas += page.now.at_replicas;
+      status.reads_at_primary += page.now.reads_at_primary;
     }
     return status;
   }
@@ -530,6 +534,9 @@ class Gateway::Impl final : public ClientHost,
         options.user = name->database->primary.connection.user;
       }
       if (role != nullptr) options.user = role->login.role;
+      // Views of a database have the same sessions.
+      const std::string base(Destination::base_name(fleet.config(), database));
+      if (base != database) options.house = destination(base, role).house();
       known = std::make_unique<Destination>(fleet, database, std::move(options));
       known->set_max_prepared(settings_.max_prepared_statements);
     }
@@ -554,6 +561,10 @@ class Gateway::Impl final : public ClientHost,
     const auto found =
         find_database(fleet_.config(), settings_.meant_by(client.login().database), client.login().user, {});
     if (found.ok()) settings_.shards->remember(found->database->name, client.login().user, shard_);
+  }
+
+  std::shared_ptr<WriteMark> write_mark(std::string_view database) override {
+    return (settings_.shards ? settings_.shards->write_marks : write_marks_).of(database);
   }
 
   void on_catalogue_change() noexcept override {
@@ -676,6 +687,7 @@ class Gateway::Impl final : public ClientHost,
   const std::shared_ptr<SessionShares> shares_ =
       settings_.shards ? settings_.shards->shares : std::make_shared<SessionShares>(SessionShares::Limits());
   std::map<std::string, std::unique_ptr<Destination>> destinations_;
+  WriteMarks write_marks_;
   std::unordered_map<std::uint32_t, std::unique_ptr<ClientSession>> clients_;
   std::vector<std::uint32_t> ended_;
   std::deque<std::uint32_t> logins_;  ///< in the order in which they came; some are past it, or gone

@@ -37,9 +37,11 @@ struct GatewayStatus {
   std::uint64_t refused = 0;          ///< ended before they had logged in, cancel requests not counted
   std::uint64_t cancels = 0;          ///< cancel requests that named a client
   std::uint64_t unknown_cancels = 0;  ///< and those that did not
-  std::uint64_t queries = 0;  ///< answered: simple queries, and groups of the extended protocol up to a Sync
-  std::uint64_t shared = 0;   ///< of them: in a lane
-  std::uint64_t pinned = 0;   ///< of them: on a session that the client has to keep
+  std::uint64_t queries = 0;      ///< answered: simple queries, and groups of the extended protocol up to a Sync
+  std::uint64_t shared = 0;       ///< of them: in a lane
+  std::uint64_t pinned = 0;       ///< of them: on a session that the client has to keep
+  std::uint64_t at_replicas = 0;  ///< reads that a replica served: transactions, or statements outside of one
+  std::uint64_t reads_at_primary = 0;  ///< reads that no replica could serve
 
   /// Of another shard.
   SWITCHYARD_API GatewayStatus& operator+=(const GatewayStatus& other) noexcept;

@@ -120,6 +120,48 @@ TEST_F(MuxTest, TheSameTextIsPreparedOnceForAll) {
             "1");
 }
 
+TEST_F(MuxTest, AClientIsShownTheStatementsThatItHasPrepared) {
+  Door door(database, {.more = kOne});
+  PqSession first(door.local());
+  PqSession second(door.local());
+  ASSERT_TRUE(prepare(first, "p", "SELECT 'first' || $1").ok());
+  ASSERT_TRUE(prepare(second, "q", "SELECT 'second' || $1").ok());
+  const char* const all =
+      "SELECT string_agg(name || '=' || statement, ',' ORDER BY name) FROM pg_prepared_statements "
+      "WHERE name NOT LIKE 'sy%'";
+  EXPECT_EQ(first.value(all), "p=SELECT 'first' || $1");
+  EXPECT_EQ(second.value(all), "q=SELECT 'second' || $1");
+  EXPECT_EQ(run(first, "p", {"!"}).value(0, 0), "first!");
+  ASSERT_TRUE(prepare(first, "s", "SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'sy%'").ok());
+  EXPECT_EQ(run(first, "s").value(0, 0), "2") << "itself among them";
+  ASSERT_TRUE(first.execute("DEALLOCATE p").ok());
+  EXPECT_EQ(run(first, "s").value(0, 0), "1");
+  EXPECT_EQ(run(second, "q", {"?"}).value(0, 0), "second?");
+  EXPECT_EQ(first.execute("SELECT nothing FROM pg_prepared_statements").sqlstate(), "42703");
+  EXPECT_EQ(run(first, "s").value(0, 0), "1");
+}
+
+TEST_F(MuxTest, ValuesOfSequencesAreThereAsLongAsNobodyElseHasUsedTheSession) {
+  Door door(database, {.more = kOne});
+  PqSession first(door.local());
+  PqSession second(door.local());
+  EXPECT_EQ(first.value("SELECT nextval('s')"), "1");
+  EXPECT_EQ(first.value("SELECT currval('s')"), "1");
+  EXPECT_EQ(first.value("SELECT lastval()"), "1");
+  EXPECT_EQ(door.status().holding, 0U);
+  EXPECT_EQ(second.value("SELECT nextval('s')"), "2");
+  EXPECT_EQ(first.execute("SELECT currval('s')").sqlstate(), "55000") << "never another client's value";
+  EXPECT_EQ(first.value("SELECT nextval('s')"), "3");
+  EXPECT_EQ(first.value("SELECT currval('s')"), "3");
+  // Or it keeps its session.
+  Door keeps(database,
+             {.change = [](GatewaySettings& settings) { settings.config.sequences = SequenceMode::pin; }});
+  PqSession pinned(keeps.local());
+  EXPECT_EQ(pinned.value("SELECT nextval('s')"), "4");
+  EXPECT_EQ(pinned.value("SELECT currval('s')"), "4");
+  EXPECT_EQ(keeps.status().holding, 1U);
+}
+
 TEST_F(MuxTest, ErrorsInATransactionAreThoseOfTheServer) {
   Door door(database, {.more = kOne});
   PqSession first(door.local());
@@ -256,11 +298,9 @@ TEST_F(MuxTest, WhatCantBeCarriedOverKeepsItsSession) {
        "pid = pg_backend_pid()",
        "1", "SELECT pg_advisory_unlock(77)"},
       {"BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT 8; COMMIT", "SELECT count(*) FROM pg_cursors", "1", "CLOSE c"},
-      {"LISTEN here", "SELECT pg_listening_channels()", "here", "UNLISTEN here"},
       {"PREPARE one AS SELECT 9", "EXECUTE one", "9", "DEALLOCATE one"},
       {"SET app.tenant = 'x'", "SELECT current_setting('app.tenant')", "x", "DISCARD ALL"},
       {"SELECT opaque()", "SELECT 1", "1", "DISCARD ALL"},
-      {"SELECT nextval('s'), setval('s', 3)", "SELECT currval('s')", "3", "DISCARD ALL"},
   };
   for (const Case& one : cases) {
     PqSession holder(door.local());

@@ -1,5 +1,6 @@
 #include <switchyard/gateway/server_link.hpp>
 
+#include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
 #include <switchyard/gateway/destination.hpp>
 #include <switchyard/protocol/frame.hpp>
@@ -12,7 +13,7 @@
 namespace switchyard::inline v0::gateway {
 
 ServerLink::ServerLink(Destination& destination, std::shared_ptr<fleet::Channel> channel)
-    : destination_(destination), channel_(std::move(channel)) {
+    : why(channel->reason()), destination_(destination), channel_(std::move(channel)) {
   session::Session& session = *channel_->session();
   state_ = dynamic_cast<SessionState*>(session.keepsake());
   if (state_ == nullptr) {
@@ -37,6 +38,10 @@ ServerLink::ServerLink(Destination& destination, std::shared_ptr<fleet::Channel>
 }
 
 ServerLink::~ServerLink() { abort(Error(ErrorKind::Closed, "the gateway has ended")); }
+
+bool ServerLink::is_at(const fleet::Endpoint& endpoint) const noexcept {
+  return channel_ && channel_->route().refusal() == nullptr && &channel_->endpoint() == &endpoint;
+}
 
 void ServerLink::give_back(Claim claims, std::span<const std::string> texts) noexcept {
   user_ = nullptr;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace switchyard::inline v0::gateway {
 
@@ -31,6 +32,9 @@ class ServerLink final : private session::Session::Relay {
   /// Null once it is lost.
   [[nodiscard]] session::Session* session() const noexcept { return channel_ ? channel_->session() : nullptr; }
   [[nodiscard]] fleet::Channel& channel() const noexcept { return *channel_; }
+  [[nodiscard]] Destination& destination() const noexcept { return destination_; }
+  /// Its session is one of `endpoint`, which may still be used.
+  [[nodiscard]] bool is_at(const fleet::Endpoint& endpoint) const noexcept;
 
   /// Ends the relay and leaves the session to its pool. Nothing may be outstanding. `claims` and `texts` are what
   /// its last user has left there.
@@ -38,6 +42,8 @@ class ServerLink final : private session::Session::Relay {
   /// Closes the session.
   void abort(const Error& reason) noexcept;
 
+  /// Why its last user was given it: text that lives as long as the fleet.
+  std::string_view why{};
   TimePoint since{};  ///< it has been taken from the pool
   TimePoint idle_since{};
   bool counted = false;  ///< in SessionShares, for its client

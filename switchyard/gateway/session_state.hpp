@@ -138,6 +138,13 @@ class SessionState final : public session::Session::Keepsake {
     prepared_.clear();
     ++generation_;
   }
+  /// They go from the server now; whoever asks for this sees to it.
+  [[nodiscard]] std::vector<InternRef> take_statements() {
+    std::vector<InternRef> all;
+    for (const auto& [number, one] : prepared_) all.push_back(one.intern);
+    prepared_.clear();
+    return all;
+  }
   /// What the statement is called here.
   [[nodiscard]] std::string name_of(const Intern& intern) const {
     return generation_ == 0 ? intern.server_name : intern.server_name + '_' + std::to_string(generation_);
@@ -159,6 +166,8 @@ class SessionState final : public session::Session::Keepsake {
   bool fenced = false;          ///< a cancel request has been sent since all was quiet
   bool held_custom = false;     ///< a setting that belongs to no part of the server was set once
   std::uint32_t last_user = 0;  ///< the client that had it last
+  /// A client that asks for the values of sequences had it: others take another one if they can. 0: none.
+  std::uint32_t sequences_of = 0;
 
  private:
   static bool is_boundary(Step::Kind kind) noexcept {

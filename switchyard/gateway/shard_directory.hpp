@@ -10,6 +10,7 @@
 #include <switchyard/gateway/session_shares.hpp>
 #include <switchyard/gateway/shard_report.hpp>
 #include <switchyard/gateway/travelling_client.hpp>
+#include <switchyard/gateway/write_marks.hpp>
 #include <switchyard/protocol/server_startup.hpp>
 #include <switchyard/protocol/startup_options.hpp>
 #include <switchyard/runtime/descriptor.hpp>
@@ -113,6 +114,7 @@ class SWITCHYARD_API ShardDirectory : public std::enable_shared_from_this<ShardD
   /// Of all shards; kUnknown if one has not begun.
   [[nodiscard]] std::size_t all_left() const noexcept;
 
+  WriteMarks write_marks;
   /// Clients past their startup packet, on all shards.
   std::atomic<std::uint32_t> clients{0};
   /// Those of each database and user.

@@ -120,6 +120,12 @@ SqlWord SqlWords::next() noexcept {
   return take(Kind::sign, 1);
 }
 
+bool mentions(std::string_view sql, std::string_view word) noexcept {
+  return std::search(sql.begin(), sql.end(), word.begin(), word.end(), [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
+         }) != sql.end();
+}
+
 void append_identifier(std::string& out, std::string_view name) {
   out += '"';
   for (const char c : name) {

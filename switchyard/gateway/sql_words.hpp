@@ -50,6 +50,8 @@ class SqlWords {
   Backslash backslash_;
 };
 
+/// The word is somewhere in the text, in whatever case and place; it is given in lower case.
+[[nodiscard]] bool mentions(std::string_view sql, std::string_view word) noexcept;
 /// "name", for a text to the server.
 void append_identifier(std::string& out, std::string_view name);
 /// A literal that means the same whatever standard_conforming_strings says.

@@ -17,10 +17,12 @@ struct Traffic {
   std::uint64_t assignments = 0;  ///< times a client was given a session
   std::uint64_t transactions = 0;
   std::uint64_t queries = 0;
-  std::uint64_t shared = 0;    ///< of those: in a lane
-  std::uint64_t pinned = 0;    ///< of those: on a session that the client has to keep
-  std::uint64_t received = 0;  ///< bytes, from clients
-  std::uint64_t sent = 0;      ///< bytes, to clients
+  std::uint64_t shared = 0;            ///< of those: in a lane
+  std::uint64_t pinned = 0;            ///< of those: on a session that the client has to keep
+  std::uint64_t at_replicas = 0;       ///< reads that went to a replica: transactions, or statements outside of one
+  std::uint64_t reads_at_primary = 0;  ///< reads that no replica could serve
+  std::uint64_t received = 0;          ///< bytes, from clients
+  std::uint64_t sent = 0;              ///< bytes, to clients
   Duration in_transactions{};
   Duration in_queries{};
   Duration waited{};  ///< for sessions

@@ -336,7 +336,7 @@ WireStatement::Admission WireStatement::start(const DatabaseHandle& database, co
       state->owner = &owner;
       state->out = &out;
       state_ = state;
-      return {true, state->lane_reason};
+      return {true, state->lane_reason, state->route};
     }
     const std::string_view reason = state->lane_reason;
     state->release();

@@ -86,6 +86,8 @@ class WireStatement {
     bool taken = false;
     /// Why, or why not; valid until the next start() of any statement.
     std::string_view reason;
+    /// Where it went and why, of one that was taken: text that lives as long as the fleet.
+    std::string_view route = {};
   };
   /// Requires that it is idle. Not taken: the owner runs it on a session. Taken: `owner` hears of it later, never
   /// from inside this call; `out` and `owner` outlive that or are withdrawn.

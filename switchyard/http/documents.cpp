@@ -224,6 +224,8 @@ void write_door(JsonWriter& json, const WireDoorStatus& door) {
       .member("refused", door.refused)
       .member("cancels", door.cancels)
       .member("stray_cancels", door.stray_cancels)
+      .member("reads_at_replicas", door.at_replicas)
+      .member("reads_at_primary", door.reads_at_primary)
       .end_object();
 }
 

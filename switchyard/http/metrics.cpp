@@ -136,6 +136,8 @@ constexpr Metric kDoorRefused{Kind::counter, "switchyard.gateway.refused", "{con
                               "Connections that ended before they could send a statement."};
 constexpr Metric kDoorCancels{Kind::counter, "switchyard.gateway.cancels", "{request}",
                               "Cancel requests, by whether they named a client."};
+constexpr Metric kDoorReads{Kind::counter, "switchyard.gateway.reads", "{read}",
+                            "Reads of the gateway's clients that replicas may serve, by who served them."};
 constexpr Metric kBackupAge{Kind::gauge, "switchyard.backup.age", "s",
                             "Since the moment that the newest backup shows; absent while there is none.",
                             kNanosecond};
@@ -385,6 +387,8 @@ void add_door(Families& families, const WireDoorStatus& door) {
   families.add(kDoorRefused, {}, door.refused);
   families.add(kDoorCancels, {{"outcome", "passed"}}, door.cancels);
   families.add(kDoorCancels, {{"outcome", "stray"}}, door.stray_cancels);
+  families.add(kDoorReads, {{"place", "replica"}}, door.at_replicas);
+  families.add(kDoorReads, {{"place", "primary"}}, door.reads_at_primary);
 }
 
 void add_backup(Families& families, const std::string& database, const BackupStatus& backup) {

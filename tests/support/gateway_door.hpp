@@ -35,12 +35,13 @@ struct DoorOptions {
 /// A gateway to one database "main", on a thread of its own, over a Unix socket and TCP.
 class Door {
  public:
-  explicit Door(const embedded::TestDatabase& database, DoorOptions options = {}) {
+  explicit Door(const embedded::TestDatabase& database, DoorOptions options = {})
+      : Door(database.endpoint().uri(), std::move(options)) {}
+  explicit Door(const std::string& dsn, DoorOptions options = {}) {
     std::promise<std::uint16_t> opened;
     auto port = opened.get_future();
-    thread_ = std::thread([this, &database, &opened, with = std::move(options)] {
-      shard_.run_until_complete(serve(database, with, opened));
-    });
+    thread_ = std::thread(
+        [this, &dsn, &opened, with = std::move(options)] { shard_.run_until_complete(serve(dsn, with, opened)); });
     port_ = port.get();
   }
   ~Door() {
@@ -103,12 +104,11 @@ class Door {
   }
 
  private:
-  Task<void> serve(const embedded::TestDatabase& database, DoorOptions options,
-                   std::promise<std::uint16_t>& opened) {
+  Task<void> serve(std::string dsn, DoorOptions options, std::promise<std::uint16_t>& opened) {
     Sources sources;
     sources.file = "test.toml";
-    sources.file_text = "[fleet]\napplication = \"test\"\n" + options.fleet + "[database.main]\ndsn = \"" +
-                        database.endpoint().uri() + "\"\n" + options.more;
+    sources.file_text = "[fleet]\napplication = \"test\"\n" + options.fleet + "[database.main]\ndsn = \"" + dsn +
+                        "\"\n" + options.more;
     auto fleet = Fleet::open(load_config(sources).value_or_throw()).value_or_throw();
     gateway::GatewaySettings settings;
     settings.listen.push_back(
