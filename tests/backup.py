@@ -65,6 +65,14 @@ def fresh(cluster, name, sql=""):
     return name
 
 
+def wait_for(condition):
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"nothing came of it in {SECONDS} s")
+        time.sleep(0.05)
+
+
 def daily(cases, cluster):
     fresh(cluster, "wellwon", DATA)
     fresh(cluster, "wellwon_reference", "CREATE TABLE dc_customs (code text PRIMARY KEY)")
@@ -225,12 +233,8 @@ def interrupted(cases, cluster):
             p.same(subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=one["folder"], check=False).returncode, 0)
         p.ended(project.run("backup"), OK)
         p.same(list((project.folder / "backups").glob(".partial-*")), [])
-        left = time.monotonic() + SECONDS
-        while cluster.psql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed'") != "0":
-            p.want(time.monotonic() < left, "pg_dump of a killed backup goes on")
-            if time.monotonic() >= left:
-                break
-            time.sleep(0.1)
+        # No pg_dump of a killed backup goes on.
+        wait_for(lambda: cluster.psql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed'") == "0")
 
     @case(cases, "Ctrl-C ends a backup in order")
     def _(p):
@@ -238,17 +242,18 @@ def interrupted(cases, cluster):
         holder = subprocess.Popen(["psql", "-XAtq", "-h", cluster.folder, "-p", str(cluster.port), "-U", "postgres", "-d",
                                    "killed", "-c", "BEGIN; LOCK TABLE slow; SELECT pg_sleep(100)"], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL)
-        while cluster.psql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = "
-                           "'slow'::regclass", "killed") == "0":
-            time.sleep(0.05)
-        process = project.start("backup")
-        while cluster.psql("SELECT count(*) FROM pg_locks WHERE NOT granted", "killed") == "0":
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        p.same(process.wait(SECONDS), INTERRUPTED)
-        p.same(list((project.folder / "backups").glob(".partial-*")), [])
-        holder.kill()
-        holder.wait()
+        try:
+            wait_for(lambda: cluster.psql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND "
+                                          "relation = 'slow'::regclass", "killed") != "0")
+            process = project.start("backup")
+            wait_for(lambda: process.poll() is not None or
+                     cluster.psql("SELECT count(*) FROM pg_locks WHERE NOT granted", "killed") != "0")
+            process.send_signal(signal.SIGINT)
+            p.same(process.wait(SECONDS), INTERRUPTED)
+            p.same(list((project.folder / "backups").glob(".partial-*")), [])
+        finally:
+            holder.kill()
+            holder.wait()
 
     project.close()
 

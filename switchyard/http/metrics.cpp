@@ -147,7 +147,7 @@ constexpr Metric kBackupProvenAge{Kind::gauge, "switchyard.backup.proven_age", "
 constexpr Metric kBackupFrequency{Kind::gauge, "switchyard.backup.frequency", "s", "How often a backup is wanted.",
                                   kNanosecond};
 constexpr Metric kBackupBytes{Kind::gauge, "switchyard.backup.size", "By", "Of the newest backup's dump."};
-constexpr Metric kBackupFailedProof{Kind::gauge, "switchyard.backup.failed_proof", "1",
+constexpr Metric kBackupFailedProof{Kind::gauge, "switchyard.backup.failed_proof", "{backup}",
                                     "1: the newest tested backup did not stand its restore test."};
 constexpr Metric kSpoolEntries{Kind::gauge, "switchyard.spool.entries", "{entry}",
                                "Writes that wait in the spool."};
