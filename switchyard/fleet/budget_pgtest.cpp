@@ -272,6 +272,8 @@ TEST_F(Budget, ASmallerBudgetIsNeverExceededByProcessesThatWantMuchMore) {
   start(100);
   add_workers(30, fleet_file("connection_budget = 20", 20), 4);
   EXPECT_TRUE(all_get(20)) << "somebody starves";
+  // On a busy machine few of them may want something at one time.
+  for (int more = 0; more < 20 && most_app < 18; ++more) EXPECT_TRUE(all_get(5));
   EXPECT_EQ(errors(), "");
   EXPECT_LE(most_app, 20);
   EXPECT_GE(most_app, 18);
