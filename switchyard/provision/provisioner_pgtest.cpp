@@ -1,4 +1,5 @@
 // Provisioning of real servers.
+#include <switchyard/embedded/postgres_binaries.hpp>
 #include <switchyard/provision/audit.hpp>
 #include <switchyard/provision/rotation.hpp>
 
@@ -347,6 +348,7 @@ TEST(Audit, FindsWhatTheDocumentsSnippetsLeave) {
 }
 
 TEST(Tls, IsAskedForByTheServerOnceItsFileSaysSo) {
+  if (!embedded::find_postgres().value_or_throw().has_tls) GTEST_SKIP() << "the server is built without TLS";
   const switchyard::testing::TempFolder folder;
   switchyard::testing::TlsAuthority authority(folder, "authority");
   const auto files = authority.issue("server");
