@@ -20,7 +20,7 @@ TEST(OwnerClaims, AScriptClaimsWhatItMakes) {
       claimed({"CREATE TABLE users (id int REFERENCES other);\ncreate table if not exists App.Orders (id int);",
                "CREATE UNLOGGED TABLE fast(); CREATE OR REPLACE VIEW v AS SELECT 1;"
                "CREATE MATERIALIZED VIEW IF NOT EXISTS m AS SELECT 1; CREATE TABLE \"Big One\" (a int)"}),
-      "users app.orders fast v m Big One");
+      "users app.orders fast v m \"Big One\"");
 }
 
 TEST(OwnerClaims, TemporaryTablesFunctionsAndPlaceholdersClaimNothing) {
