@@ -348,7 +348,8 @@ TEST(Audit, FindsWhatTheDocumentsSnippetsLeave) {
 }
 
 TEST(Tls, IsAskedForByTheServerOnceItsFileSaysSo) {
-  if (!embedded::find_postgres().value_or_throw().has_tls) GTEST_SKIP() << "the server is built without TLS";
+  if (!embedded::find_postgres(embedded::test_options().binaries).value_or_throw().has_tls)
+    GTEST_SKIP() << "the server is built without TLS";
   const switchyard::testing::TempFolder folder;
   switchyard::testing::TlsAuthority authority(folder, "authority");
   const auto files = authority.issue("server");
