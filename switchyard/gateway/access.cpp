@@ -1,6 +1,5 @@
 #include <switchyard/gateway/access.hpp>
-#include <switchyard/protocol/error_fields.hpp>
-
+#include <switchyard/gateway/refusal.hpp>
 #include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/telemetry/log.hpp>
@@ -14,18 +13,10 @@
 namespace switchyard::inline v0::gateway {
 namespace {
 
-constexpr std::string_view kInvalidAuthorization = "28000";
-constexpr std::string_view kTooManyConnections = "53300";
 /// A server that can't be asked is told of this often.
 constexpr Duration kTellInterval = std::chrono::seconds(10);
 /// Addresses whose cancel requests are counted at a time.
 constexpr std::size_t kMostAddresses = 10'000;
-
-Error refusal(std::string_view sqlstate, std::string message, std::string detail = {}) {
-  ServerFields fields = protocol::make_fields("FATAL", sqlstate, std::move(message));
-  fields.detail = std::move(detail);
-  return Error(std::move(fields), ErrorStage::queued);
-}
 
 /// What the rule asks of the client's certificate.
 Result<void> check_certificate(const AccessRule& rule, const PeerProof& peer, std::string_view user) {

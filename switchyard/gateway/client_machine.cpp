@@ -6,6 +6,7 @@
 #include <switchyard/protocol/messages/session.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace switchyard::inline v0::gateway {
@@ -82,6 +83,7 @@ void ClientMachine::attach(SessionState& state, base::WriteBuffer& server_out, s
   state_ = &state;
   use_ = use;
   used_ = false;
+  read_stage_ = ReadStage::before;
   server_out_ = &server_out;
   server_pid_ = server_pid;
   wants_session_ = gives_up_ = spoilt_ = told_fatal_ = false;
@@ -117,6 +119,7 @@ void ClientMachine::detach() noexcept {
   own_ = Own::none;
   skip_ = Skip::no;
   touched_.clear();
+  reported_.clear();
   unjudged_.clear();
   changes_.clear();
 }
@@ -127,16 +130,30 @@ bool ClientMachine::settled() const noexcept {
 }
 
 bool ClientMachine::quiet() const noexcept {
-  return settled() && !state_->fenced && !recheck_ && touched_.empty() && !moves_listens() && !shows_statements_;
+  return settled() && !state_->fenced && !recheck_ && touched_.empty() && reported_.empty() && !moves_listens() &&
+         !shows_statements_;
 }
 
 bool ClientMachine::survives_loss() const noexcept {
   const bool idle = state_ == nullptr || state_->drained() || own_ != Own::none;
   return idle && !group_open_ && !copy_in_ && status_ == 'I' && skip_ == Skip::no && held_ready_ == '\0' &&
-         !any(pins_) && unjudged_.empty() && touched_.empty();
+         !any(pins_) && unjudged_.empty() && touched_.empty() && reported_.empty();
 }
 
-void ClientMachine::settle() {
+template <class F>
+void ClientMachine::guarded(F act) noexcept {
+  try {
+    act();
+  } catch (const std::exception&) {
+    end_ = State::no_memory;
+  }
+}
+
+void ClientMachine::settle() noexcept {
+  guarded([this] { ask_server(); });
+}
+
+void ClientMachine::ask_server() {
   if (!settled() || spoilt_) return;
   if (state_->fenced) return begin_own(Own::ping, ";");
   if (recheck_ && !any(pins_ & kProvable)) recheck_ = false;
@@ -158,7 +175,9 @@ void ClientMachine::settle() {
   if (moves_listens()) return ask_channels();
   if (listening_ && !held_ && !any(pins_ & Claim::listens)) listening_->forget_expected();
   std::erase_if(touched_, [](const std::string& name) { return name.find('.') != std::string::npos; });
-  if (!touched_.empty()) begin_own(Own::read, read_text(touched_));
+  std::erase_if(reported_,
+                [&](const std::string& name) { return std::ranges::find(touched_, name) != touched_.end(); });
+  if (!touched_.empty() || !reported_.empty()) begin_own(Own::read, read_text(touched_, reported_));
 }
 
 void ClientMachine::log_in(SettingsRef startup) {
@@ -176,7 +195,11 @@ void ClientMachine::log_in(SettingsRef startup) {
   begin_own(Own::log_in, change);
 }
 
-void ClientMachine::judge_again() {
+void ClientMachine::judge_again() noexcept {
+  guarded([this] { judge_texts(); });
+}
+
+void ClientMachine::judge_texts() {
   std::erase_if(unjudged_, [&](const std::string& sql) {
     const ClientText text = read(sql);
     if (!text.judged) return false;
@@ -199,6 +222,14 @@ ClientText ClientMachine::read(std::string_view sql) const {
 // ---- messages of the client ----
 
 void ClientMachine::on_client(base::ReadBuffer& in) noexcept {
+  guarded([&] { read_client(in); });
+}
+
+void ClientMachine::on_server(base::ReadBuffer& in) noexcept {
+  guarded([&] { read_server(in); });
+}
+
+void ClientMachine::read_client(base::ReadBuffer& in) {
   held_ = false;
   const protocol::FrameLimits& limits = protocol::frontend_limits();
   while (end_ == State::running && in.size() != 0) {
@@ -233,6 +264,7 @@ bool ClientMachine::on_message(const protocol::Frame& frame, ByteView message) {
     return true;
   }
   if (skip_ != Skip::no || refusal_) return skip_message(frame, message);
+  if (std::exchange(drops_message_, false)) return true;
   if (state_ == nullptr) {
     if (answer_without_session(frame)) return true;
     wants_session_ = true;
@@ -241,21 +273,28 @@ bool ClientMachine::on_message(const protocol::Frame& frame, ByteView message) {
   if (settled()) {
     // A cancel request that is on its way may not hit what follows.
     if (state_->fenced) return false;
-    if (state_->settings != settings_ && touched_.empty()) {
+    if (state_->settings != settings_ && touched_.empty() && reported_.empty()) {
       begin_own(Own::replay, change_text(state_->settings, settings_));
       return false;
     }
+    // What others have left there is not for who may ask for it within a transaction.
+    if (asks_sequences_ && fresh_) return discard_sequences(), false;
   }
   if (state_->due() > kMostDue) return false;
   // What the gateway tidies up behind a group is done before the next one is looked at.
   if (!group_open_ && !state_->drained() && only_hidden(*state_)) return false;
   // What follows the one read may be for another server: its end has to be seen first.
-  if (use_ == Use::one_read && (used_ || state_->boundaries() != 0)) return false;
+  if (use_ != Use::anything && (used_ || state_->boundaries() != 0)) return false;
+  if (use_ == Use::one_transaction) {
+    if (is_outside_read(frame, message)) return split_group(), false;
+    if (frame.type == 'Q' && split_text(frame)) return false;
+  }
   if (copy_in_ && frame.type != 'd') {
     if (frame.type == 'S' || frame.type == 'H') return send(message), true;  // passed over by the server
     copy_in_ = false;
     if (frame.type != 'c' && frame.type != 'f') return send(message), true;  // the end of the COPY, by an error
   }
+  if (use_ == Use::one_transaction) note_read_message(frame);
   switch (frame.type) {
     case 'Q': return on_query(frame, message);
     case 'P': return on_parse(frame, message);
@@ -385,10 +424,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
       if (!on_text_verb(text, message, done)) return false;
       if (done) return true;
     }
-    if (any(text.claims & Claim::sequences) && fresh_ && settled()) {
-      begin_own(Own::sequences, "DISCARD SEQUENCES");
-      return false;
-    }
+    if (!own_sequences(text)) return false;
   }
   if (hub_ && (!await_hub(text) || !show_channels(sql->first))) return false;
   note_notify(sql->first);
@@ -404,9 +440,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
       if (absent && !group_open_) {
         // A Parse of ours in front of a query has a Sync of its own; the query says what is wrong.
         state_->last()->silent = true;
-        (void)encode(*server_out_, protocol::Sync());
-        expect(Kind::sync);
-        state_->last()->hidden = state_->last()->silent = true;
+        send_hidden_sync();
       }
       (void)encode(*server_out_, protocol::Query{changed});
       expect(Kind::query);
@@ -462,6 +496,17 @@ bool ClientMachine::on_text_verb(const ClientText& text, ByteView /*message*/, b
   return done = true;
 }
 
+/// The values of sequences on the session are its own, if the text asks for them. False: wait.
+bool ClientMachine::own_sequences(const ClientText& text) {
+  if (!any(text.claims & Claim::sequences)) return true;
+  asks_sequences_ = true;
+  if (!fresh_ || !settled()) return true;
+  discard_sequences();
+  return false;
+}
+
+void ClientMachine::discard_sequences() { begin_own(Own::sequences, "DISCARD SEQUENCES"); }
+
 InternRef ClientMachine::intern_of(ByteView body) {
   // Within a transaction that has changed settings nobody knows yet which hold.
   const SettingsRef settings = touched_.empty() ? meaning_ : std::make_shared<const Settings>();
@@ -498,10 +543,7 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
       renamed = true;
     }
   }
-  if (any(intern->text.claims & Claim::sequences) && fresh_ && settled()) {
-    begin_own(Own::sequences, "DISCARD SEQUENCES");
-    return false;
-  }
+  if (!own_sequences(intern->text)) return false;
   if (names_.size() >= kMostNames && !name->first.empty() && find_name(name->first) == nullptr) {
     end_ = State::client_broke;
     error_ = "more than " + std::to_string(kMostNames) + " prepared statements of one client";
@@ -546,7 +588,12 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
       send(message);  // made by PREPARE: the server knows it under this name
     } else {
       const InternRef existing = *known;
-      if (!ensure(existing)) return false;
+      // The name is enough, and can be brought into a transaction that has failed.
+      if (state_->find(*existing) == nullptr) {
+        put_stand_in(state_->name_of(*existing));
+      } else if (!ensure(existing)) {
+        return false;
+      }
       send_renamed('P', {}, state_->name_of(*existing), name->second);
     }
     expect(Kind::parse);
@@ -649,10 +696,7 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
   if (intern) note_notify(intern->sql());
   if (intern) {
     if (!intern->text.judged) intern->text = read(intern->sql());
-    if (any(intern->text.claims & Claim::sequences) && fresh_ && settled()) {
-      begin_own(Own::sequences, "DISCARD SEQUENCES");
-      return false;
-    }
+    if (!own_sequences(intern->text)) return false;
   }
   const bool takes_name = intern && intern->text.verb == TextVerb::deallocate && status_ != 'E';
   if (takes_name && uncertain(intern->text.name)) return false;
@@ -678,7 +722,11 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
 /// away.
 void ClientMachine::stand_in(const std::string& name) {
   const InternRef* known = find_name(name);
-  if (known == nullptr || !*known) return;
+  if (known != nullptr && *known) put_stand_in(name);
+}
+
+/// Until the end of the group.
+void ClientMachine::put_stand_in(const std::string& name) {
   constexpr ByteView kNothing("\0\0\0", 3);  // an empty text, no parameters
   send_renamed('P', {}, name, kNothing);
   expect(Kind::parse);
@@ -739,10 +787,11 @@ bool ClientMachine::on_close(const protocol::Frame& frame, ByteView message) {
   return true;
 }
 
-void ClientMachine::on_sync(ByteView message) {
+void ClientMachine::on_sync(ByteView message, Part part) {
   if (listening_) listening_->sent();
   send(message);
   expect(Kind::sync);
+  state_->last()->part = part == Part::yes;
   group_open_ = false;
   if (stand_ins_.empty()) return;
   // Gone already, unless an error came in between.
@@ -751,9 +800,7 @@ void ClientMachine::on_sync(ByteView message) {
     expect(Kind::close);
     state_->last()->hidden = true;
   }
-  (void)encode(*server_out_, protocol::Sync());
-  expect(Kind::sync);
-  state_->last()->hidden = state_->last()->silent = true;
+  send_hidden_sync();
 }
 
 void ClientMachine::on_call(const protocol::Frame& frame, ByteView message) {

@@ -65,6 +65,7 @@ class ClientMachine {
   enum class State : std::uint8_t {
     running,
     goodbye,       ///< the client has said so
+    no_memory,     ///< what is known of it and of its session may be wrong
     client_broke,  ///< the protocol: error() tells
     server_broke,  ///< likewise
   };
@@ -94,9 +95,9 @@ class ClientMachine {
 
   // ---- the session ----
 
-  /// For what a session is his: until what he keeps there is gone, or for one transaction, or statement outside of
-  /// one, that reads. Behind its end nothing more is sent there: held() until he is detached.
-  enum class Use : std::uint8_t { anything, one_read };
+  /// For what a session is his: until what he keeps there is gone, or for one statement outside of transactions, or
+  /// one transaction, that reads. Behind its end nothing more is sent there: held() until he is detached.
+  enum class Use : std::uint8_t { anything, one_statement, one_transaction };
   /// The session is the client's. `server_out` and `state` outlive the attachment.
   void attach(SessionState& state, base::WriteBuffer& server_out, std::int32_t server_pid, Use use = Use::anything);
   /// Requires a session.
@@ -105,14 +106,14 @@ class ClientMachine {
   /// settle(), once no cancel request is on its way.
   [[nodiscard]] bool settled() const noexcept;
   /// Asks the server what must be known before the session is left. Nothing happens when that is known.
-  void settle();
+  void settle() noexcept;
   /// settled(), and nothing is left to be asked, but claims may stand.
   [[nodiscard]] bool quiet() const noexcept;
   /// What keeps the client on its session; none: it may be detached when quiet().
   [[nodiscard]] Claim pins() const noexcept { return pins_; }
   /// Texts ran that are not understood yet; they pin until judge_again() has understood them.
   [[nodiscard]] bool unjudged() const noexcept { return !unjudged_.empty(); }
-  void judge_again();
+  void judge_again() noexcept;
   [[nodiscard]] std::span<const std::string> unjudged_texts() const noexcept { return unjudged_; }
   /// DISCARD ALL: nothing on the session is the client's any more, and whoever gets it has to reset it.
   [[nodiscard]] bool gives_up_session() const noexcept { return gives_up_; }
@@ -240,6 +241,8 @@ class ClientMachine {
     hub,          ///< no query: the hub was asked
   };
   enum class Skip : std::uint8_t { no, server, locally };
+  /// Of Use::one_transaction: its BEGIN is bound, or its COMMIT, or they have run.
+  enum class ReadStage : std::uint8_t { before, begins, inside, ends, behind };
   enum class Again : std::uint8_t { no, allowed, wanted };
   enum class Pass : std::uint8_t { pass, drop, rewrite_error, notification, broken };
   /// A name was given, changed or taken away by a step that is not answered yet.
@@ -251,8 +254,20 @@ class ClientMachine {
     bool before_interned;
   };
 
+  /// Without memory the client goes, and nobody else.
+  template <class F>
+  void guarded(F act) noexcept;
+  void read_client(base::ReadBuffer& in);
+  void read_server(base::ReadBuffer& in);
+  void ask_server();
+  void judge_texts();
+
   // Messages of the client. False: it has to wait.
   [[nodiscard]] bool on_message(const protocol::Frame& frame, ByteView message);
+  [[nodiscard]] bool is_outside_read(const protocol::Frame& frame, ByteView message) const;
+  void split_group();
+  [[nodiscard]] bool split_text(const protocol::Frame& frame);
+  void note_read_message(const protocol::Frame& frame);
   /// The text does not belong here: the server is sent one that fails in its place, so that everything behind it
   /// goes as after any error. False: it may run.
   [[nodiscard]] bool refused(std::string_view sql) const {
@@ -264,7 +279,9 @@ class ClientMachine {
   [[nodiscard]] bool on_bind(const protocol::Frame& frame, ByteView message);
   [[nodiscard]] bool on_describe(const protocol::Frame& frame, ByteView message);
   [[nodiscard]] bool on_close(const protocol::Frame& frame, ByteView message);
-  void on_sync(ByteView message);
+  /// Whether what is sent is all that the client sent as one.
+  enum class Part : bool { no, yes };
+  void on_sync(ByteView message, Part part = Part::no);
   void on_call(const protocol::Frame& frame, ByteView message);
   [[nodiscard]] bool on_text_verb(const ClientText& text, ByteView message, bool& done);
   [[nodiscard]] bool answer_without_session(const protocol::Frame& frame);
@@ -288,6 +305,9 @@ class ClientMachine {
   void prepare(const InternRef& intern);
   void make_room();
   void stand_in(const std::string& name);
+  void put_stand_in(const std::string& name);
+  [[nodiscard]] bool own_sequences(const ClientText& text);
+  void discard_sequences();
   [[nodiscard]] InternRef intern_of(ByteView body);
   [[nodiscard]] bool internable(const Intern& intern) const noexcept;
 
@@ -297,7 +317,9 @@ class ClientMachine {
   [[nodiscard]] Pass on_error_response(const protocol::Frame& frame);
   [[nodiscard]] Pass on_ready(const protocol::Frame& frame);
   void on_own_done();
+  void on_part_done(const Step& step, char status);
   void on_parameter(const protocol::Frame& frame);
+  void note_reported(std::string_view name, std::string_view value);
   void claim(Claim claims) noexcept;
   [[nodiscard]] bool await_hub(const ClientText& text);
   [[nodiscard]] bool show_channels(std::string_view sql);
@@ -320,9 +342,12 @@ class ClientMachine {
   void pass_error(const protocol::Frame& frame);
   void after_query(Step& step);
   void apply(const ClientText& text);
-  [[nodiscard]] bool set_again(char status);
+  enum class Tells : bool { no, yes };
+  [[nodiscard]] bool set_again(char status, Tells tells);
   void tell_parameters(const SettingsRef& now);
   [[nodiscard]] std::string_view setting(std::string_view name) const noexcept;
+  /// What a Bind runs; empty: not known here.
+  [[nodiscard]] std::string_view text_of_bind(ByteView body) const;
   void become(SettingsRef settings);
   void ready(char status);
   void broken(std::string what);
@@ -365,10 +390,13 @@ class ClientMachine {
   bool escapes_ = false;     ///< standard_conforming_strings is off
   bool has_custom_ = false;  ///< settings of the application's own are among the client's
   bool keeps_sequences_ = false;
+  bool asks_sequences_ = false;  ///< it has used currval or lastval
   bool watches_writes_ = false;
   bool wrote_ = false;  ///< in the transaction that is under way, perhaps
   Use use_ = Use::anything;
   bool used_ = false;  ///< the one read has ended
+  ReadStage read_stage_ = ReadStage::before;
+  bool drops_message_ = false;  ///< the first: what ran of it has failed
   Again again_ = Again::no;
   std::size_t again_at_ = 0;
   // LISTEN.
@@ -401,7 +429,8 @@ class ClientMachine {
   InternRef offered_;
   InternRef bound_;  ///< to the unnamed portal
   std::vector<Change> changes_;
-  std::vector<std::string> touched_;  ///< settings whose values are not known
+  std::vector<std::string> touched_;   ///< settings whose values are not known
+  std::vector<std::string> reported_;  ///< settings that have changed and that no text named, folded
   std::vector<std::string> resets_;
   std::vector<std::string> stand_ins_;  ///< statements on the server for a DEALLOCATE of this group
   std::vector<std::string> unjudged_;

@@ -1,6 +1,7 @@
 // What a server says to a client's messages, and to those of the gateway.
 #include <switchyard/fleet/chooser.hpp>
 #include <switchyard/gateway/client_machine.hpp>
+#include <switchyard/gateway/refusal.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/protocol/messages/extended.hpp>
 #include <switchyard/protocol/messages/query.hpp>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace switchyard::inline v0::gateway {
@@ -22,12 +24,14 @@ constexpr std::size_t kLargestWhole = 64 << 10;
 /// Texts that are kept until they are understood.
 constexpr std::size_t kMostUnjudged = 64;
 
-constexpr std::string_view kSyntaxError = "42601";
 /// What a read alone can get from a server in recovery only.
 constexpr std::string_view kSerializationFailure = "40001";
 /// They tell what kind of server a session is at, and change when a client's reads go elsewhere: he keeps what he
 /// was told of the first.
 constexpr std::array<std::string_view, 2> kOfThePlace{"in_hot_standby", "default_transaction_read_only"};
+/// The server reports them, and nobody can set them.
+constexpr std::array<std::string_view, 6> kNeverSet{"in_hot_standby",  "integer_datetimes",     "is_superuser",
+                                                    "server_encoding", "session_authorization", "server_version"};
 constexpr std::string_view kInvalidStatementName = "26000";
 /// "cached plan must not change result type" is one of them.
 constexpr std::string_view kPlanChanged = "0A000";
@@ -59,7 +63,7 @@ bool read_row(ByteView body, std::vector<std::optional<std::string>>& row) {
 
 }  // namespace
 
-void ClientMachine::on_server(base::ReadBuffer& in) noexcept {
+void ClientMachine::read_server(base::ReadBuffer& in) {
   while (end_ == State::running && in.size() != 0) {
     if (rest_ != 0) {
       const std::size_t size = std::min(rest_, in.size());
@@ -217,7 +221,9 @@ void ClientMachine::on_own_done() {
       state_->settings = settings_;
       tell_parameters(state_->parameters);
       return;
-    case Own::set_again: return ready(std::exchange(held_ready_, '\0'));
+    case Own::set_again:
+      if (held_ready_ != '\0') ready(std::exchange(held_ready_, '\0'));
+      return;
     case Own::prove: {
       constexpr std::array kAsked{Claim::temporary, Claim::locks, Claim::cursors, Claim::listens, Claim::prepares};
       if (own_row_.size() != kAsked.size()) return broken("an answer of another form");
@@ -229,15 +235,16 @@ void ClientMachine::on_own_done() {
       return;
     }
     case Own::read: {
-      if (own_row_.size() != touched_.size()) return broken("an answer of another form");
+      std::vector<std::string> names = std::exchange(touched_, {});
+      std::ranges::move(std::exchange(reported_, {}), std::back_inserter(names));
+      if (own_row_.size() != names.size()) return broken("an answer of another form");
       std::vector<std::pair<std::string, std::optional<std::string>>> changes;
-      for (std::size_t i = 0; i < touched_.size(); ++i) changes.emplace_back(touched_[i], own_row_[i]);
+      for (std::size_t i = 0; i < names.size(); ++i) changes.emplace_back(std::move(names[i]), own_row_[i]);
       const SettingsRef held = shared_.sets.intern(with_changes(settings_, changes));
       const bool login = !logged_in_;
       become(held);
       if (login) startup_ = held;
       state_->settings = held;
-      touched_.clear();
       return;
     }
     case Own::ping: state_->fenced = false; return;
@@ -305,7 +312,7 @@ void ClientMachine::note_command(ByteView body) noexcept {
     end_tag_ = body.front();
     if (end_tag_ == 'R') listening_->ended(false);  // to a savepoint, perhaps
   }
-  if (!watches_writes_ || wrote_ || use_ == Use::one_read) return;
+  if (!watches_writes_ || wrote_ || use_ != Use::anything) return;
   constexpr std::array<std::string_view, 15> kHarmless{
       "BEGIN", "START TRANSACTION", "COMMIT",  "ROLLBACK",       "SAVEPOINT",    "RELEASE",  "SET",   "RESET",
       "SHOW",  "DEALLOCATE",        "PREPARE", "DECLARE CURSOR", "CLOSE CURSOR", "UNLISTEN", "LISTEN"};
@@ -343,6 +350,8 @@ void ClientMachine::skip_to_sync() {
   if (state_->drained()) {
     skip_ = Skip::server;
     group_open_ = true;
+  } else {
+    state_->head().failed = true;
   }
 }
 
@@ -356,17 +365,22 @@ ClientMachine::Pass ClientMachine::on_ready(const protocol::Frame& frame) {
   copy_in_ = false;
   if (step.kind == Kind::query) after_query(step);
   if (step.hidden) return Pass::drop;
-  ++answered_.queries;
+  // A part that fails is the end of what it belongs to.
+  const bool told = !step.part || (step.failed && step.kind == Kind::query);
+  if (told) ++answered_.queries;
   if (status == 'I') {
-    ++answered_.transactions;
+    if (told) ++answered_.transactions;
     answered_.wrote = std::exchange(wrote_, false) || answered_.wrote;
-    used_ = use_ == Use::one_read;
+    used_ = use_ != Use::anything;
     const char tag = std::exchange(end_tag_, '\0');
     const bool failed = std::exchange(failed_, false);
     if (listening_) listening_->ended(tag == '\0' ? !failed : tag == 'C');
   }
+  if (status != 'I') read_stage_ = ReadStage::inside;
+  if (step.part) on_part_done(step, status);
+  if (!told) return Pass::drop;
   if (any(pins_) || !unjudged_.empty()) ++answered_.pinned;
-  if (set_again(status)) return Pass::drop;
+  if (set_again(status, Tells::yes)) return Pass::drop;
   if (status != 'I' || !std::exchange(fences_, false) || !state_->drained()) return Pass::pass;
   // A client hears what it has sent itself before it goes on.
   held_ready_ = status;
@@ -374,6 +388,21 @@ ClientMachine::Pass ClientMachine::on_ready(const protocol::Frame& frame) {
   asks_hub_ = true;
   wanted_channels_.clear();
   return Pass::drop;
+}
+
+/// The rest of what the client sent as one follows, unless this has failed.
+void ClientMachine::on_part_done(const Step& step, char status) {
+  if (step.failed) {
+    if (step.kind == Kind::query) {
+      drops_message_ = true;
+    } else {
+      skip_ = Skip::locally;
+    }
+  } else if (status == 'I') {
+    (void)set_again(status, Tells::no);
+  } else if (step.kind == Kind::sync) {
+    group_open_ = true;
+  }
 }
 
 void ClientMachine::after_query(Step& step) {
@@ -434,13 +463,13 @@ void ClientMachine::apply(const ClientText& text) {
 }
 
 /// RESET goes back to what the startup packet said. True: the ReadyForQuery waits for that.
-bool ClientMachine::set_again(char status) {
+bool ClientMachine::set_again(char status, Tells tells) {
   if (resets_.empty() && !resets_all_) return false;
   const std::string text = set_again_text(startup_, resets_, resets_all_);
   resets_.clear();
   resets_all_ = false;
   if (text.empty() || status == 'E' || !state_->drained() || group_open_) return false;
-  held_ready_ = status;
+  if (tells == Tells::yes) held_ready_ = status;
   begin_own(Own::set_again, text);
   return true;
 }
@@ -455,6 +484,17 @@ void ClientMachine::on_parameter(const protocol::Frame& frame) {
   if (own_ == Own::none || own_ == Own::set_again) {
     parameters_ = in_step ? state_->parameters : shared_.sets.intern(with_changes(parameters_, {&change, 1}));
   }
+  if (own_ == Own::none && !state_->drained()) note_reported(status->name, status->value);
+}
+
+/// By a text that names it, by code that no text names (triggers and the like), or for everybody: what holds is
+/// asked when the client is about to leave the session.
+void ClientMachine::note_reported(std::string_view name, std::string_view value) {
+  if (std::ranges::find(kNeverSet, name) != kNeverSet.end()) return;
+  std::string folded(name);
+  for (char& c : folded) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  if (setting(folded) == value || std::ranges::find(reported_, folded) != reported_.end()) return;
+  reported_.push_back(std::move(folded));
 }
 
 /// A client hears of what has changed since it was told.

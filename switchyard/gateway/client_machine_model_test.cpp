@@ -103,10 +103,22 @@ class ModelServer {
     }
   }
 
-  void on_query(const std::string& sql) {
+  void on_query(const std::string& text) {
     unnamed_.reset();
-    portal_.reset();
+    if (!text.starts_with("DEALLOCATE")) portal_.reset();  // unlike PostgreSQL: answered where no portals are
     in_query_ = true;
+    failed_ = false;
+    for (std::size_t at = 0; at < text.size() && !failed_;) {
+      const std::size_t end = std::min(text.find(';', at), text.size());
+      const std::size_t begin = std::min(text.find_first_not_of(' ', at), end);
+      if (begin != end) run_text(text.substr(begin, end - begin));
+      at = end + 1;
+    }
+    in_query_ = false;
+    ready();
+  }
+
+  void run_text(const std::string& sql) {
     if (sql == "SELECT fail") {
       error("42601");
     } else if (status_ == 'E' && !leaves(sql)) {
@@ -132,8 +144,6 @@ class ModelServer {
     } else {
       run(sql);
     }
-    in_query_ = false;
-    ready();
   }
 
   void run(const std::string& sql) {
@@ -145,11 +155,13 @@ class ModelServer {
     if (sql == "COMMIT" || sql == "ROLLBACK") {
       const bool rolled_back = status_ == 'E' || sql == "ROLLBACK";
       status_ = 'I';
+      portal_.reset();
       return complete(rolled_back ? "ROLLBACK" : "COMMIT");
     }
     complete("DONE");
   }
-  static bool leaves(const std::string& sql) { return sql == "COMMIT" || sql == "ROLLBACK"; }
+  /// May be used in a transaction that has failed.
+  static bool leaves(const std::string& sql) { return sql == "COMMIT" || sql == "ROLLBACK" || sql.empty(); }
   std::optional<std::string> find(const std::string& name) const {
     if (name.empty()) return unnamed_;
     const auto found = statements_.find(name);
@@ -165,10 +177,11 @@ class ModelServer {
     answers_ += out.view();
     if (status_ == 'T') status_ = 'E';
     if (!in_query_) skipping_ = true;
+    failed_ = true;
   }
   void complete(std::string_view tag) { add(protocol::CommandComplete{tag}); }
   void ready() {
-    portal_.reset();
+    if (status_ == 'I') portal_.reset();
     add(protocol::ReadyForQuery{status_});
   }
   template <class Message>
@@ -186,6 +199,7 @@ class ModelServer {
   char status_ = 'I';
   bool skipping_ = false;
   bool in_query_ = false;
+  bool failed_ = false;
   std::string answers_;
 };
 
@@ -221,9 +235,11 @@ class Conversation {
     const unsigned groups = pick(1, 8);
     for (unsigned i = 0; i < groups; ++i) {
       if (pick(0, 2) == 0) {
-        all.push_back(encoded(protocol::Query{one_of(
-            {"SELECT 1", "SELECT fail", "BEGIN", "COMMIT", "ROLLBACK", "SELECT later", "DEALLOCATE a",
-             "DEALLOCATE ALL", "DISCARD ALL", "SELECT 2", "BEGIN READ ONLY", "INSERT", "INSERT", "COMMIT"})}));
+        all.push_back(encoded(protocol::Query{
+            one_of({"SELECT 1", "SELECT fail", "BEGIN", "COMMIT", "ROLLBACK", "SELECT later", "DEALLOCATE a",
+                    "DEALLOCATE ALL", "DISCARD ALL", "SELECT 2", "BEGIN READ ONLY", "INSERT", "INSERT", "COMMIT",
+                    "COMMIT; INSERT", "SELECT 1; COMMIT; BEGIN READ ONLY; SELECT 2",
+                    "BEGIN READ ONLY; SELECT 1; COMMIT; INSERT", "SELECT later; COMMIT; INSERT"})}));
         continue;
       }
       const unsigned count = pick(0, 7);
@@ -243,10 +259,14 @@ class Conversation {
     switch (pick(0, 6)) {
       case 0:
         return encoded(protocol::Parse{
-            name(), one_of({"SELECT 1", "SELECT 2", "SELECT fail", "BEGIN", "BEGIN READ ONLY"}), {}});
+            name(),
+            one_of({"SELECT 1", "SELECT 2", "SELECT fail", "BEGIN", "BEGIN READ ONLY", "COMMIT", "INSERT"}),
+            {}});
       case 1:
         return encoded(protocol::Parse{
-            "", one_of({"SELECT 1", "SELECT fail", "COMMIT", "ROLLBACK", "SELECT later", "BEGIN READ ONLY"}), {}});
+            "",
+            one_of({"SELECT 1", "SELECT fail", "COMMIT", "ROLLBACK", "SELECT later", "BEGIN READ ONLY", "INSERT"}),
+            {}});
       case 2: {
         protocol::Bind bind;
         bind.statement = name();
@@ -292,7 +312,7 @@ class Gateway {
         at_ = read ? kStandby : with.pick(0, 1);
         reads += read ? 1 : 0;
         machine.attach(states_[at_], server_out_, 1,
-                       read ? ClientMachine::Use::one_read : ClientMachine::Use::anything);
+                       read ? ClientMachine::Use::one_transaction : ClientMachine::Use::anything);
         continue;
       }
       if (!machine.attached()) return;

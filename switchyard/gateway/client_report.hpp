@@ -35,6 +35,8 @@ struct ClientReport {
   TimePoint asked{};              ///< when it last sent something
   TimePoint waits_since{};        ///< with ClientActivity::waiting
   const void* session = nullptr;  ///< the one it has, as in SessionStatus; null = none
+  std::int32_t server_pid = 0;    ///< the server that works for it, in a lane or as its own; 0 = none
+  bool in_lane = false;
   std::size_t prepared_statements = 0;
   std::size_t unsent = 0;    ///< bytes that it has not taken
   std::size_t received = 0;  ///< bytes that have not been looked at

@@ -207,6 +207,8 @@ class ClientSession final : private runtime::Stream::Handler,
   void after_machine() noexcept;
   void leave_session() noexcept;
   [[nodiscard]] bool must_keep() const noexcept;
+  /// At texts of it that are not understood yet.
+  void look_again() noexcept;
   /// Why it keeps the session that it has; empty: it does not.
   [[nodiscard]] std::string pin_text() const;
   /// Where its statements go, and why.
@@ -214,8 +216,8 @@ class ClientSession final : private runtime::Stream::Handler,
   /// For what comes first in `in`; null: to log in.
   [[nodiscard]] bool take_session(const base::ReadBuffer* in) noexcept;
   void use(ServerLink& link) noexcept;
-  /// What is asked for next may run at a replica; what it is, if it may run a second time.
-  [[nodiscard]] bool is_read(const base::ReadBuffer& in, ByteView& again);
+  /// What of what is asked for next may run at a replica; what it is, if it may run a second time.
+  [[nodiscard]] ClientMachine::Use read_in(const base::ReadBuffer& in, ByteView& again);
   [[nodiscard]] bool routes() const noexcept { return reads_ && !keeps_ && !reads_->stopped; }
   [[nodiscard]] bool routes_statements() const noexcept;
   /// The session is one for reads only, of a client that does more than that.
@@ -229,6 +231,15 @@ class ClientSession final : private runtime::Stream::Handler,
   void prepare_reads(const std::string& user);
   /// Shows the client's messages again that had to wait.
   void go_on() noexcept;
+  void show_input() noexcept;
+  /// Messages that come before those of the client's socket. False: memory is short, and the client has ended.
+  [[nodiscard]] bool put_first(ByteView messages) noexcept;
+  /// The secret of its cancel key. False: there is none, and the client has been refused.
+  [[nodiscard]] bool make_key() noexcept;
+  /// The session is the client's no more.
+  [[nodiscard]] ServerLink& let_go() noexcept;
+  /// The same, and something is left on it.
+  void dismiss_session(Claim claims) noexcept;
   void tell(ServerFields fields) noexcept;
   void release_session() noexcept;
   void drain() noexcept;
@@ -267,6 +278,7 @@ class ClientSession final : private runtime::Stream::Handler,
   // Replicas.
   std::unique_ptr<ClientReads> reads_;  ///< null: the database has none
   Destination* waits_for_ = nullptr;
+  ClientMachine::Use wanted_use_ = ClientMachine::Use::anything;  ///< of the session that it takes
   bool once_at_primary_ = false;
   ListenHub* hub_ = nullptr;  ///< that has been asked for something
   bool overrun_ = false;      ///< too many notifications wait

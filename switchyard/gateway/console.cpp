@@ -3,6 +3,7 @@
 #include <switchyard/base/version.hpp>
 #include <switchyard/gateway/console_config.hpp>
 #include <switchyard/gateway/console_show.hpp>
+#include <switchyard/gateway/refusal.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/telemetry/log.hpp>
 
@@ -16,7 +17,6 @@ namespace {
 /// How often it is looked whether what a command waits for has come.
 constexpr Duration kLook = std::chrono::milliseconds(10);
 
-constexpr std::string_view kAdminShutdown = "57P01";
 constexpr std::string_view kReloadFailed = "F0000";
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {

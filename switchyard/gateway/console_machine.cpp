@@ -1,5 +1,6 @@
 #include <switchyard/gateway/console_machine.hpp>
 
+#include <switchyard/gateway/refusal.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/protocol/messages/extended.hpp>
 #include <switchyard/protocol/messages/query.hpp>
@@ -20,7 +21,6 @@ constexpr std::string_view kUnknownStatement = "26000";
 constexpr std::string_view kUnknownCursor = "34000";
 constexpr std::string_view kDuplicateStatement = "42P05";
 constexpr std::string_view kDuplicateCursor = "42P03";
-constexpr std::string_view kQueryCanceled = "57014";
 constexpr std::string_view kLimitExceeded = "54000";
 
 std::string tag_of(const ConsoleCommand& command, char& status) {

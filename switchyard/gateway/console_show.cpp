@@ -373,11 +373,24 @@ void show_lanes(ConsoleAnswer& answer, const ConsoleView& view) {
           .add(kind)
           .add(why)
           .add(count);
+      for (int i = 0; i < 7; ++i) answer.rows.back().add_null();
     };
     add("lane", "", lane.statements);
     for (const LaneStatus::Reason& reason : lane.exits) add("exit", reason.why, reason.count);
     for (const LaneStatus::Reason& reason : lane.refusals) add("refusal", reason.why, reason.count);
   });
+  // For whom the servers work now, those that a client has for itself included.
+  for (const ClientReport& client : view.all.clients) {
+    if (client.server_pid == 0) continue;
+    const runtime::SocketAddress local = local_address(client.socket);
+    ConsoleRow& row = answer.add_row();
+    row.add(client.database).add_null();
+    for (int i = 0; i < 8; ++i) row.add_null();
+    row.add(client.in_lane ? "shared" : "leased").add(client.in_lane ? client.route : client.pin).add_null();
+    row.add(client.server_pid).add(client.id).add(client.user);
+    row.add(host_of(client.address)).add(port_of(client.address.is_unix() ? local : client.address));
+    row.add(client.application_name).add(wall_text(client.asked));
+  }
 }
 
 void show_prepared(ConsoleAnswer& answer, const ConsoleView& view) {
@@ -535,6 +548,7 @@ ReportParts parts_of(ConsoleTable table) noexcept {
     case ConsoleTable::sockets:
     case ConsoleTable::users: parts.clients = parts.sessions = true; break;
     case ConsoleTable::databases:
+    case ConsoleTable::lanes:
     case ConsoleTable::pools: parts.clients = true; break;
     case ConsoleTable::stats:
     case ConsoleTable::stats_averages:

@@ -80,10 +80,26 @@ constexpr ConsoleColumn kFds[] = {
     {"datestyle"},  {"timezone"},     {"password"},   {"scram_client_key"}, {"scram_server_key"},
 };
 constexpr ConsoleColumn kLanes[] = {
-    {"database"},      {"endpoint"},         {"sessions", int4}, {"outstanding", int4},
-    {"queued", int4},  {"statements", int8}, {"syncs", int8},    {"reissued", int8},
-    {"cancels", int8}, {"alarms", int8},     {"kind"},           {"reason"},
+    {"database"},
+    {"endpoint"},
+    {"sessions", int4},
+    {"outstanding", int4},
+    {"queued", int4},
+    {"statements", int8},
+    {"syncs", int8},
+    {"reissued", int8},
+    {"cancels", int8},
+    {"alarms", int8},
+    {"kind"},
+    {"reason"},
     {"count", int8},
+    {"server_pid", int4},
+    {"client", int4},
+    {"user"},
+    {"addr"},
+    {"port", int4},
+    {"application_name"},
+    {"request_time"},
 };
 constexpr ConsoleColumn kLists[] = {{"list"}, {"items", int4}};
 constexpr ConsoleColumn kMem[] = {{"name"}, {"size", int4}, {"used", int4}, {"free", int4}, {"memtotal", int4}};

@@ -53,4 +53,10 @@ Result<ClientDatabase> find_database(const FleetConfig& fleet, std::string_view 
   return ClientDatabase{resolved->database, std::string(dbname)};
 }
 
+const DatabaseConfig* configured(const FleetConfig& fleet, const DatabaseConfig& database) noexcept {
+  const DatabaseConfig* found = &database;
+  if (!found->configured() && found->has_stand_in()) found = fleet.find(*found->when_unconfigured);
+  return found != nullptr && found->configured() ? found : nullptr;
+}
+
 }  // namespace switchyard::inline v0::gateway

@@ -25,4 +25,7 @@ struct ClientDatabase {
                                                                   std::string_view user,
                                                                   std::string_view search_path);
 
+/// The database itself, or the one that stands in for it; null: neither is configured.
+[[nodiscard]] const DatabaseConfig* configured(const FleetConfig& fleet, const DatabaseConfig& database) noexcept;
+
 }  // namespace switchyard::inline v0::gateway

@@ -6,6 +6,7 @@
 #include <switchyard/fleet/request_context.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/fleet/transaction.hpp>
+#include <switchyard/gateway/refusal.hpp>
 #include <switchyard/protocol/crypto.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/runtime/loop.hpp>
@@ -88,10 +89,7 @@ Destination::Destination(Fleet& fleet, std::string database, Options options)
                 owner = options_.fleet_database](std::string_view sql) -> std::optional<ServerFields> {
       const fleet::OwnerMap::Verdict* verdict = guard->refusal(owner, sql);
       if (verdict == nullptr) return std::nullopt;
-      ServerFields fields;
-      fields.severity = fields.severity_localized = "ERROR";
-      fields.sqlstate = "42P01";
-      fields.message = verdict->problem;
+      ServerFields fields = protocol::make_fields("ERROR", "42P01", verdict->problem);
       fields.hint = verdict->hint;
       return fields;
     };
@@ -468,12 +466,8 @@ Result<ServerLink*> Destination::adopt(std::shared_ptr<fleet::Channel> channel) 
   const std::string& role = channel->endpoint().plan()->options.user;
   if (!role_.empty() && role != role_) {
     fleet::let_go(std::move(channel));
-    ServerFields fields;
-    fields.severity = fields.severity_localized = "FATAL";
-    fields.sqlstate = "28000";
-    fields.message =
-        "the server that stands in for database \"" + database_ + "\" is not used as role \"" + role_ + "\"";
-    return Error(std::move(fields), ErrorStage::queued);
+    return refusal(kInvalidAuthorization, "the server that stands in for database \"" + database_ +
+                                              "\" is not used as role \"" + role_ + "\"");
   }
   channel->call = {};
   links_.push_back(std::make_unique<ServerLink>(*this, std::move(channel)));

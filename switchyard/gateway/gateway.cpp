@@ -4,6 +4,7 @@
 #include <switchyard/gateway/console.hpp>
 #include <switchyard/gateway/database_name.hpp>
 #include <switchyard/gateway/handover.hpp>
+#include <switchyard/gateway/refusal.hpp>
 #include <switchyard/gateway/shard_directory.hpp>
 #include <switchyard/runtime/listener.hpp>
 #include <switchyard/runtime/loop.hpp>
@@ -41,9 +42,6 @@ constexpr Duration kIdleLook = std::chrono::seconds(1);
 /// Clients that were busy are looked at again after this.
 constexpr Duration kDrainPause = std::chrono::milliseconds(20);
 
-constexpr std::string_view kAdminShutdown = "57P01";
-constexpr std::string_view kTooManyConnections = "53300";
-constexpr std::string_view kInvalidAuthorization = "28000";
 constexpr std::string_view kShutdownMessage = "terminating connection due to administrator command";
 
 /// At a hand-over, so many looks for clients that can go to one for databases that nobody uses.

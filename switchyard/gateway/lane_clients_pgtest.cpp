@@ -332,6 +332,44 @@ TEST_F(LaneClientsTest, AStatementTimeOutCountsFromTheStatementsReceipt) {
   until_shared("SELECT id FROM t WHERE id = 3");
 }
 
+TEST_F(LaneClientsTest, TheConsoleSaysForWhichClientsAServerWorks) {
+  connect();
+  const std::string sql = "SELECT id FROM t WHERE id = 3";
+  until_shared(sql);
+  PqSession console(door->local("switchyard"));
+  struct Work {
+    std::string kind, server, client;
+  };
+  const auto work = [&] {
+    const PqResult lanes = console.execute("SHOW LANES");
+    EXPECT_TRUE(lanes.ok()) << lanes.error();
+    const auto column = [&](const char* name) { return PQfnumber(lanes.handle(), name); };
+    std::vector<Work> all;
+    for (int row = 0; row < lanes.rows(); ++row) {
+      if (!lanes.value(row, column("server_pid"))) continue;
+      all.push_back({*lanes.value(row, column("kind")), *lanes.value(row, column("server_pid")),
+                     *lanes.value(row, column("client"))});
+    }
+    return all;
+  };
+  const std::string writer = std::to_string(PQbackendPID(at(0)));
+  ASSERT_TRUE(clients[0]->execute("BEGIN").ok());
+  const std::string pid = clients[0]->value("SELECT pg_backend_pid()");
+  EXPECT_THAT(work(), ::testing::Contains(::testing::AllOf(::testing::Field(&Work::kind, "leased"),
+                                                           ::testing::Field(&Work::server, pid),
+                                                           ::testing::Field(&Work::client, writer))));
+  ASSERT_TRUE(clients[0]->execute("COMMIT").ok());
+  // The console may be looked at before they are, or when they have been answered.
+  bool seen = false;
+  const auto end = std::chrono::steady_clock::now() + 30s;
+  while (!seen && std::chrono::steady_clock::now() < end) {
+    for (int i = 0; i < kClients; ++i) ASSERT_EQ(PQsendQuery(at(i), sql.c_str()), 1);
+    for (const Work& one : work()) seen = seen || one.kind == "shared";
+    for (int i = 0; i < kClients; ++i) no_more(i);
+  }
+  EXPECT_TRUE(seen);
+}
+
 TEST_F(LaneClientsTest, ADatabaseInTransactionModeSharesNothing) {
   door = std::make_unique<Door>(
       database, switchyard::testing::DoorOptions{.more = kPool, .change = [](GatewaySettings& settings) {

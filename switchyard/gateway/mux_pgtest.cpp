@@ -107,6 +107,35 @@ TEST_F(MuxTest, PreparedStatementsBelongToTheirClients) {
   EXPECT_EQ(second.execute("DEALLOCATE p").sqlstate(), "26000");
 }
 
+TEST_F(MuxTest, WhatATriggerSetsIsItsClientsAlone) {
+  database.execute(
+      "CREATE FUNCTION sets() RETURNS trigger LANGUAGE plpgsql AS "
+      "$$ BEGIN PERFORM set_config('TimeZone', 'Asia/Tokyo', false); RETURN NEW; END $$;"
+      "CREATE TRIGGER sets BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION sets()");
+  Door door(database, {.more = kOne});
+  PqSession first(door.local());
+  PqSession second(door.local());
+  const std::string zone = second.value("SHOW TimeZone");
+  ASSERT_TRUE(first.execute("INSERT INTO t VALUES (1, 'a')").ok());
+  EXPECT_EQ(second.value("SHOW TimeZone"), zone);
+  EXPECT_EQ(first.value("SHOW TimeZone"), "Asia/Tokyo") << "as with a session of its own";
+  EXPECT_EQ(first.parameter_status("TimeZone"), "Asia/Tokyo");
+  EXPECT_EQ(second.value("SHOW TimeZone"), zone);
+  EXPECT_EQ(second.parameter_status("TimeZone"), zone);
+}
+
+TEST_F(MuxTest, WhoHasAskedForSequencesOnceIsNotAnsweredWithThoseOfOthers) {
+  Door door(database, {.more = kOne});
+  PqSession first(door.local());
+  PqSession second(door.local());
+  ASSERT_TRUE(first.execute("SELECT nextval('s')").ok());
+  EXPECT_EQ(first.value("SELECT lastval()"), "1");
+  ASSERT_TRUE(second.execute("SELECT nextval('s')").ok());
+  ASSERT_TRUE(first.execute("BEGIN").ok());
+  EXPECT_EQ(first.execute("SELECT lastval()").sqlstate(), "55000");
+  ASSERT_TRUE(first.execute("ROLLBACK").ok());
+}
+
 TEST_F(MuxTest, TheSameTextIsPreparedOnceForAll) {
   Door door(database, {.more = kOne});
   std::vector<std::unique_ptr<PqSession>> clients;
@@ -390,7 +419,7 @@ TEST_F(MuxTest, ReadsOfManyClientsShareLanesAndEachGetsItsOwn) {
   const auto in_lanes = [&] {
     PqSession console(door.local("switchyard"));
     const PqResult lanes = console.execute("SHOW LANES");
-    return lanes.rows() > 0;
+    return lanes.rows() > 0 && lanes.value(0, PQfnumber(lanes.handle(), "kind")) == "lane";
   };
   int round = 0;
   ASSERT_TRUE(wait_until([&] {

@@ -159,6 +159,58 @@ TEST_F(GatewayReadsTest, WhatIsPipelinedBehindSuchATransactionIsWhereItBelongs) 
   }));
 }
 
+TEST_F(GatewayReadsTest, WhatFollowsSuchATransactionInOneGroupOrTextIsWhereItBelongs) {
+  Door door(primary().endpoint().uri(), options());
+  settle(door);
+  PqSession client(door.local());
+  int id = 700;
+  const auto rows = [&] { return client.value("SELECT count(*) FROM t WHERE id = " + std::to_string(id)); };
+  ASSERT_EQ(PQenterPipelineMode(client.handle()), 1);
+  const auto group = [&](const std::vector<std::string>& texts) {
+    for (const std::string& sql : texts) {
+      EXPECT_EQ(PQsendQueryParams(client.handle(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0), 1);
+    }
+    EXPECT_EQ(PQpipelineSync(client.handle()), 1);
+    std::vector<std::string> seen;
+    for (;;) {
+      PGresult* raw = PQgetResult(client.handle());
+      if (raw == nullptr) continue;
+      const PqResult result(raw);
+      if (PQresultStatus(raw) == PGRES_PIPELINE_SYNC) return seen;
+      if (!result.ok()) seen.push_back(result.sqlstate());
+      if (result.rows() == 1) seen.push_back(result.value(0, 0).value_or(""));
+    }
+  };
+  EXPECT_TRUE(wait_until([&] {
+    const std::string insert = "INSERT INTO t VALUES (" + std::to_string(++id) + ")";
+    const std::vector<std::string> seen =
+        group({"BEGIN READ ONLY", kWhere, "COMMIT", insert, kWhere, "BEGIN READ ONLY", "SELECT 5", "COMMIT"});
+    EXPECT_EQ(seen.size(), 3U);
+    EXPECT_EQ(seen.back(), "5");
+    return seen.at(0) == "t" && seen.at(1) == "f";
+  }));
+  // What fails takes the rest of its group with it, as on one server.
+  EXPECT_TRUE(wait_until([&] {
+    const std::string insert = "INSERT INTO t VALUES (" + std::to_string(++id) + ")";
+    const std::vector<std::string> seen = group({"BEGIN READ ONLY", kWhere, "SELECT 1/0", "COMMIT", insert});
+    EXPECT_EQ(group({"SELECT 1"}), std::vector<std::string>{"25P02"});
+    EXPECT_EQ(group({"ROLLBACK"}), std::vector<std::string>());
+    EXPECT_EQ(seen.at(1), "22012");
+    return seen.at(0) == "t";
+  }));
+  ASSERT_EQ(PQexitPipelineMode(client.handle()), 1);
+  EXPECT_EQ(rows(), "0");
+  EXPECT_TRUE(wait_until([&] {
+    EXPECT_TRUE(client.execute("BEGIN READ ONLY").ok());
+    const bool there = client.value(kWhere) == "t";
+    const PqResult text =
+        client.execute("SELECT 1; COMMIT; INSERT INTO t VALUES (" + std::to_string(++id) + "); SELECT 7");
+    EXPECT_TRUE(text.ok()) << text.error();
+    EXPECT_EQ(rows(), "1");
+    return there;
+  }));
+}
+
 TEST_F(GatewayReadsTest, AClientSeesWhatItHasWritten) {
   Door door(primary().endpoint().uri(), options("replica_wait = \"30ms\"\n"));
   settle(door);

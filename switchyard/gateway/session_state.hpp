@@ -35,6 +35,7 @@ struct Step {
   Kind kind = Kind::query;
   bool hidden = false;     ///< the client has not asked, and is not shown the answer, but for an error
   bool silent = false;     ///< hidden, and its error too
+  bool part = false;       ///< of what the client sent as one: its ReadyForQuery is not shown, and the rest follows
   bool registers = false;  ///< a Parse that puts its statement on the session
   bool failed = false;     ///< a query: an error came
   bool syntax_error = false;

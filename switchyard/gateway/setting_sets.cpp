@@ -107,14 +107,26 @@ std::string set_again_text(const SettingsRef& settings, std::span<const std::str
   return text;
 }
 
-std::string read_text(std::span<const std::string> names) {
+std::string read_text(std::span<const std::string> names, std::span<const std::string> reported) {
   std::string text = "SELECT ";
-  for (const std::string& name : names) {
-    if (text.size() > 7) text += ", ";
+  const auto add_value = [&](const std::string& name) {
     text += "pg_catalog.current_setting(";
     append_literal(text, name);
     text += ", true)";
+  };
+  for (const std::string& name : names) {
+    add_value(name);
+    text += ", ";
   }
+  for (const std::string& name : reported) {
+    text +=
+        "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_settings WHERE pg_catalog.lower(name) OPERATOR(pg_catalog.=) ";
+    append_literal(text, name);
+    text += " AND source OPERATOR(pg_catalog.=) 'session') THEN ";
+    add_value(name);
+    text += " END, ";
+  }
+  text.resize(text.size() - 2);
   return text;
 }
 

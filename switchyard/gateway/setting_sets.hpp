@@ -38,7 +38,8 @@ class SettingSets {
 /// Sets some of `settings` again: those named, or all.
 [[nodiscard]] std::string set_again_text(const SettingsRef& settings, std::span<const std::string> names, bool all);
 
-/// Asks for the values of settings: one row, null for those that do not exist.
-[[nodiscard]] std::string read_text(std::span<const std::string> names);
+/// Asks for the values of settings: one row, null for those that do not exist. Behind them those of `reported`,
+/// null for those that were not set on the session.
+[[nodiscard]] std::string read_text(std::span<const std::string> names, std::span<const std::string> reported);
 
 }  // namespace switchyard::inline v0::gateway

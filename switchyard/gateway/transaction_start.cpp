@@ -37,6 +37,24 @@ SqlWord read_modes(SqlWords& words, SqlWord word, TransactionStart& start) {
   return word;
 }
 
+/// Whether the statement that begins with `word` ends a transaction. `word` becomes what ends the statement.
+bool ends_transaction(SqlWords& words, SqlWord& word) {
+  bool ended = word.is("commit") || word.is("end") || word.is("abort") || word.is("prepare") || word.is("rollback");
+  const bool prepares = word.is("prepare");
+  if (ended) {
+    word = words.next();
+    if (prepares) ended = word.is("transaction");
+    if (word.is("work") || word.is("transaction")) word = words.next();
+    if (word.is("to") || word.is("prepared")) ended = false;
+    if (word.is("and")) {
+      word = words.next();
+      ended = word.is("no");
+    }
+  }
+  while (!ends(word)) word = words.next();
+  return ended;
+}
+
 }  // namespace
 
 TransactionStart read_transaction_start(std::string_view sql, Backslash backslash) {
@@ -58,22 +76,30 @@ TransactionStart read_transaction_start(std::string_view sql, Backslash backslas
     word = words.next();
     if (ends(word)) continue;
     if (ended) return kNone;
-    if (word.is("commit") || word.is("end") || word.is("abort") || word.is("prepare")) {
-      ended = true;
-    } else if (word.is("rollback")) {
-      word = words.next();
-      if (word.is("work") || word.is("transaction")) word = words.next();
-      ended = !word.is("to");
-    } else if (word.is("set")) {
+    if (word.is("set")) {
       word = words.next();
       if (word.is("transaction")) {
         word = read_modes(words, words.next(), start);
         continue;
       }
     }
-    while (!ends(word)) word = words.next();
+    ended = ends_transaction(words, word);
   }
   return start;
+}
+
+std::optional<std::size_t> end_of_transaction(std::string_view sql, Backslash backslash) {
+  SqlWords words(sql, backslash);
+  for (SqlWord word = words.next();; word = words.next()) {
+    while (word.is_sign(';')) word = words.next();
+    if (!ends_transaction(words, word)) {
+      if (word.kind == Kind::end || word.kind == Kind::unfinished) return std::nullopt;
+      continue;
+    }
+    if (word.kind == Kind::unfinished) return std::nullopt;
+    while (word.is_sign(';')) word = words.next();
+    return word.kind == Kind::end ? sql.size() : word.at;
+  }
 }
 
 }  // namespace switchyard::inline v0::gateway

@@ -1,11 +1,13 @@
-// Does a text begin a transaction, and of what kind? Read from its words (sql_words.hpp), for the choice of a
-// session: what is not recognised begins none. Internal to the room.
+// Does a text begin a transaction, and of what kind, and where does it end one? Read from its words
+// (sql_words.hpp), for the choice of a session: what is not recognised begins none. Internal to the room.
 #pragma once
 
 #include <switchyard/base/export.hpp>
 #include <switchyard/gateway/sql_words.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace switchyard::inline v0::gateway {
@@ -25,5 +27,10 @@ struct TransactionStart {
 };
 
 [[nodiscard]] SWITCHYARD_API TransactionStart read_transaction_start(std::string_view sql, Backslash backslash);
+
+/// Where in the text comes what follows the first statement that ends a transaction; its size, if nothing does.
+/// Nothing: none ends one (ROLLBACK TO and COMMIT AND CHAIN don't).
+[[nodiscard]] SWITCHYARD_API std::optional<std::size_t> end_of_transaction(std::string_view sql,
+                                                                           Backslash backslash);
 
 }  // namespace switchyard::inline v0::gateway

@@ -35,8 +35,28 @@ TEST(TransactionStart, WhatFollowsInTheSameTextCounts) {
   EXPECT_EQ(access("BEGIN READ ONLY; SELECT 1; COMMIT; INSERT INTO t VALUES (1)"), Access::none)
       << "that is not in it any more";
   EXPECT_EQ(access("BEGIN READ ONLY; ROLLBACK WORK; SELECT 1"), Access::none);
+  EXPECT_EQ(access("BEGIN READ ONLY; COMMIT AND CHAIN; SELECT 1"), Access::read_only);
   EXPECT_EQ(access("BEGIN; SET TRANSACTION READ ONLY; SELECT 1"), Access::read_only);
   EXPECT_EQ(access("BEGIN READ ONLY; SET TRANSACTION READ WRITE; SELECT 1"), Access::read_write);
+}
+
+TEST(TransactionStart, WhatFollowsTheEndOfATransactionIsFound) {
+  const auto rest = [](std::string_view sql) -> std::string_view {
+    const auto at = end_of_transaction(sql, Backslash::plain);
+    return at ? sql.substr(*at) : "none";
+  };
+  for (const char* sql : {"COMMIT", "rollback;", "END WORK ; -- so", "ABORT TRANSACTION", "SELECT 1; COMMIT;;",
+                          "COMMIT AND NO CHAIN", "PREPARE TRANSACTION 'x'"}) {
+    EXPECT_EQ(rest(sql), "") << sql;
+  }
+  for (const char* sql :
+       {"", "SELECT 1", "SELECT 'COMMIT'; SELECT 2", "ROLLBACK TO s", "ROLLBACK WORK TO SAVEPOINT s",
+        "COMMIT AND CHAIN", "PREPARE p AS SELECT 1", "COMMIT PREPARED 'x'", "SELECT '; COMMIT"}) {
+    EXPECT_EQ(rest(sql), "none") << sql;
+  }
+  EXPECT_EQ(rest("COMMIT; INSERT INTO t VALUES (1)"), "INSERT INTO t VALUES (1)");
+  EXPECT_EQ(rest("SELECT ';'; COMMIT; /* a */ BEGIN; COMMIT; SELECT 2"), "BEGIN; COMMIT; SELECT 2");
+  EXPECT_EQ(rest("COMMIT; SELECT 'unfinished"), "SELECT 'unfinished") << "the server says what is wrong with it";
 }
 
 TEST(TransactionStart, SerializableIsSeen) {

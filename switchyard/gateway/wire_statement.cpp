@@ -1,5 +1,6 @@
 #include <switchyard/gateway/wire_statement.hpp>
 
+#include <switchyard/fleet/lane_place.hpp>
 #include <switchyard/fleet/route.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/protocol/frame.hpp>
@@ -345,6 +346,10 @@ WireStatement::Admission WireStatement::start(const DatabaseHandle& database, co
     if (state != nullptr) state->release();
     return {false, "leased: memory is short"};
   }
+}
+
+std::int32_t WireStatement::server_pid() const noexcept {
+  return state_ == nullptr ? 0 : fleet::lane_server_pid(*state_);
 }
 
 void WireStatement::cancel() noexcept {

@@ -100,6 +100,8 @@ class WireStatement {
   /// The client has gone: nothing is written, and the owner is not told.
   void withdraw() noexcept;
   [[nodiscard]] bool running() const noexcept { return state_ != nullptr; }
+  /// The process id of the server that has it; 0: none yet, or it is idle.
+  [[nodiscard]] std::int32_t server_pid() const noexcept;
 
  private:
   friend class WireStatementState;
