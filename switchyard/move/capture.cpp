@@ -4,12 +4,6 @@
 namespace switchyard::inline v0::move {
 namespace {
 
-std::string list(const std::vector<std::string>& columns, const std::string& prefix) {
-  std::string out;
-  for (const std::string& column : columns) out += (out.empty() ? "" : ", ") + prefix + quote_name(column);
-  return out;
-}
-
 std::string on_key(const TablePlan& table, const std::string& row) {
   std::string out;
   for (const std::string& column : table.key) {
@@ -36,7 +30,7 @@ std::vector<std::string> capture_statements(const MovePlan& plan) {
     const std::string number = std::to_string(table.number);
     const std::string function = plan.object("capture_" + number);
     const std::string key_changed =
-        "(" + list(table.key, "OLD.") + ") IS DISTINCT FROM (" + list(table.key, "NEW.") + ")";
+        "(" + column_list(table.key, "OLD.") + ") IS DISTINCT FROM (" + column_list(table.key, "NEW.") + ")";
     out.push_back("CREATE FUNCTION " + function + "() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER" +
                   kPlainText +
                   " AS $sy$\nBEGIN\n"
@@ -75,6 +69,7 @@ std::vector<std::string> drop_capture_statements(const MovePlan& plan) {
                   "() CASCADE");
   }
   out.push_back("DROP TABLE IF EXISTS " + plan.object("log"));
+  out.push_back("DROP FUNCTION IF EXISTS " + plan.object("apply") + "(int[], text[], text[], text[])");
   return out;
 }
 
@@ -82,9 +77,7 @@ std::string apply_function(const MovePlan& plan, Standing standing) {
   std::string declared;
   std::string body;
   for (const TablePlan& table : plan.tables) {
-    const std::string place = standing == Standing::in_place
-                                  ? table.qualified()
-                                  : quote_name(holding_schema(plan, table.schema)) + "." + quote_name(table.name);
+    const std::string place = standing == Standing::in_place ? table.qualified() : held_name(plan, table);
     const std::string n = std::to_string(table.number);
     const std::string before = "sy_old_" + n;
     const std::string after = "sy_new_" + n;
@@ -102,8 +95,8 @@ std::string apply_function(const MovePlan& plan, Standing standing) {
             after + " := afters[i]::" + place +
             ";\n"
             "        INSERT INTO " +
-            place + " (" + list(table.columns, "") + ") OVERRIDING SYSTEM VALUE VALUES (" +
-            list(table.columns, after + ".") +
+            place + " (" + column_list(table.columns) + ") OVERRIDING SYSTEM VALUE VALUES (" +
+            column_list(table.columns, after + ".") +
             ");\n"
             "      ELSIF operations[i] = 'U' THEN\n"
             "        " +

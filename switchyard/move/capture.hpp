@@ -23,7 +23,7 @@ inline constexpr const char* kMovedState = "SYMOV";
 /// The log, and the function and triggers of each table. Takes SHARE ROW EXCLUSIVE on the tables: it waits for
 /// writers that are under way, and they for it.
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> capture_statements(const MovePlan& plan);
-/// Undoes it; what is not there is no error.
+/// Undoes it, and apply_function; what is not there is no error.
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> drop_capture_statements(const MovePlan& plan);
 
 /// Where the tables of a side are.

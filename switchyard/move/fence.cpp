@@ -33,12 +33,48 @@ std::string holding_schema(const MovePlan& plan, const std::string& schema) {
   return ("switchyard_" + plan.tag + "_" + schema).substr(0, 63);
 }
 
+std::string held_name(const MovePlan& plan, const TablePlan& table) {
+  return quote_name(holding_schema(plan, table.schema)) + "." + quote_name(table.name);
+}
+
+std::string held_names(const MovePlan& plan) {
+  std::string out;
+  for (const TablePlan& table : plan.tables) out += (out.empty() ? "" : ", ") + held_name(plan, table);
+  return out;
+}
+
+std::vector<std::string> drop_all_functions(const MovePlan& plan) {
+  std::vector<std::string> out = drop_capture_statements(plan);
+  for (const char* function : {"fence()", "moved()"}) {
+    out.push_back("DROP FUNCTION IF EXISTS " + plan.object(function));
+  }
+  return out;
+}
+
+FenceText not_yet(const MovePlan& plan) {
+  return {.message = plan.shown(", ") + ": being moved here, and still owned by the database '" + plan.from +
+                     "' (" + plan.from_place + ")",
+          .hint = "write there until the move has switched: switchyard move status"};
+}
+FenceText moved_away(const MovePlan& plan) {
+  return {.message = plan.shown(", ") + ": moved to the database '" + plan.to + "' (" + plan.to_place + ")",
+          .hint = "send the statement there: fleet[" + plan.to + "]"};
+}
+FenceText back_again(const MovePlan& plan) {
+  return {.message = plan.shown(", ") + ": back at the database '" + plan.from + "' (" + plan.from_place + ")",
+          .hint = "send the statement there: fleet[" + plan.from + "]"};
+}
+
 std::vector<std::string> fence_functions(const MovePlan& plan, const FenceText& text) {
   return {"CREATE OR REPLACE FUNCTION " + plan.object("fence") +
               "() RETURNS trigger LANGUAGE plpgsql AS $sy$ BEGIN IF current_setting('" + kApplySetting +
               "', true) = '" + plan.tag + "' THEN RETURN NULL; END IF; " + raise(text) + "; END $sy$",
           "CREATE OR REPLACE FUNCTION " + plan.object("moved") +
               "() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $sy$ BEGIN " + raise(text) + "; END $sy$"};
+}
+
+std::string lock_statement(const MovePlan& plan) {
+  return "LOCK TABLE " + plan.name_list() + " IN ACCESS EXCLUSIVE MODE";
 }
 
 std::vector<std::string> writes_fence(const MovePlan& plan) {
@@ -68,8 +104,8 @@ std::vector<std::string> stand_aside(const MovePlan& plan) {
   for (const TablePlan& table : plan.tables) {
     const std::string holding = quote_name(holding_schema(plan, table.schema));
     out.push_back("ALTER TABLE " + table.qualified() + " SET SCHEMA " + holding);
-    out.push_back("CREATE VIEW " + table.qualified() + " AS SELECT * FROM " + holding + "." +
-                  quote_name(table.name) + " WHERE " + plan.object("moved") + "()");
+    out.push_back("CREATE VIEW " + table.qualified() + " AS SELECT * FROM " + held_name(plan, table) + " WHERE " +
+                  plan.object("moved") + "()");
     // Whoever has no right to the table may be told as well where it is.
     out.push_back("GRANT SELECT, INSERT, UPDATE, DELETE ON " + table.qualified() + " TO PUBLIC");
   }
@@ -79,10 +115,8 @@ std::vector<std::string> stand_aside(const MovePlan& plan) {
 std::vector<std::string> step_back(const MovePlan& plan) {
   std::vector<std::string> out;
   for (const TablePlan& table : plan.tables) {
-    const std::string holding = quote_name(holding_schema(plan, table.schema));
     out.push_back("DROP VIEW " + table.qualified());
-    out.push_back("ALTER TABLE " + holding + "." + quote_name(table.name) + " SET SCHEMA " +
-                  quote_name(table.schema));
+    out.push_back("ALTER TABLE " + held_name(plan, table) + " SET SCHEMA " + quote_name(table.schema));
   }
   for (const std::string& schema : schemas_of(plan)) {
     out.push_back("DROP SCHEMA IF EXISTS " + quote_name(holding_schema(plan, schema)));

@@ -21,14 +21,31 @@ namespace switchyard::inline v0::move {
 /// The schema for tables of `schema` that stand aside.
 [[nodiscard]] SWITCHYARD_API std::string holding_schema(const MovePlan& plan, const std::string& schema);
 
+/// A table that stands aside.
+[[nodiscard]] SWITCHYARD_API std::string held_name(const MovePlan& plan, const TablePlan& table);
+/// All of the move, as a list in SQL.
+[[nodiscard]] SWITCHYARD_API std::string held_names(const MovePlan& plan);
+
 /// What is said to whoever comes to the wrong side.
 struct FenceText {
   std::string message;  ///< "public.events has moved to the database 'analytics' (db2:5432/parafort_analytics)"
   std::string hint;
 };
 
+/// At the target before the switch.
+[[nodiscard]] SWITCHYARD_API FenceText not_yet(const MovePlan& plan);
+/// At the source after it.
+[[nodiscard]] SWITCHYARD_API FenceText moved_away(const MovePlan& plan);
+/// At the target after the way back.
+[[nodiscard]] SWITCHYARD_API FenceText back_again(const MovePlan& plan);
+
 /// The functions of the fences; made once.
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> fence_functions(const MovePlan& plan, const FenceText& text);
+/// Everything of the move that is not a table or its triggers: these functions, the log and what belongs to it. No
+/// fence uses them any more; what is not there is no error.
+[[nodiscard]] SWITCHYARD_API std::vector<std::string> drop_all_functions(const MovePlan& plan);
+/// Takes ACCESS EXCLUSIVE on the tables in their places.
+[[nodiscard]] SWITCHYARD_API std::string lock_statement(const MovePlan& plan);
 /// The tables are in their places before and after.
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> writes_fence(const MovePlan& plan);
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> lift_writes_fence(const MovePlan& plan);

@@ -77,6 +77,8 @@ struct MoveReport {
   std::vector<std::string> notes;
 };
 
+class Run;
+
 class SWITCHYARD_API Mover {
  public:
   /// `fleet` holds both databases under the names `from` and `to` (move_config()); it outlives the mover.
@@ -98,11 +100,11 @@ class SWITCHYARD_API Mover {
   [[nodiscard]] Task<std::optional<MoveReport>> status();
 
  private:
-  class Run;
+  Task<MoveReport> carry_out(Task<void> (*verb)(Run&));
+
   Fleet& fleet_;
   std::string from_, to_;
   MoveOptions options_;
-  bool exclusive_ = true;
 };
 
 /// The configuration of a fleet for it: the two databases at their own places, with sessions of their own, without

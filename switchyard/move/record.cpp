@@ -162,10 +162,10 @@ Task<std::optional<TargetRecord>> read_target(Querier& db, std::string tag) {
 Task<void> insert_source(Transaction& tx, const SourceRecord& record) {
   const MovePlan& plan = record.plan;
   co_await tx.execute(
-      "INSERT INTO switchyard.moves (tag, side, name, from_database, to_database, from_place, to_place, phase)"
-      " VALUES ($1, 'source', $2, $3, $4, $5, $6, $7)",
-      plan.tag, plan.name, plan.from, plan.to, plan.from_place, plan.to_place,
-      std::string(to_string(record.phase)));
+      "INSERT INTO switchyard.moves (tag, side, name, from_database, to_database, from_place, to_place, phase,"
+      " done) VALUES ($1, 'source', $2, $3, $4, $5, $6, $7, $8)",
+      plan.tag, plan.name, plan.from, plan.to, plan.from_place, plan.to_place, std::string(to_string(record.phase)),
+      record.back.done);
   co_await insert_tables(tx, plan);
 }
 
@@ -174,12 +174,12 @@ Task<void> set_phase(Querier& tx, const std::string& tag, Phase phase) {
                       std::string(to_string(phase)));
 }
 
-Task<void> insert_target(Transaction& tx, const MovePlan& plan, bool made_tables, const Position& position) {
+Task<void> insert_target(Transaction& tx, const MovePlan& plan, bool made_tables) {
   co_await tx.execute(
       "INSERT INTO switchyard.moves (tag, side, name, from_database, to_database, from_place, to_place, phase,"
       " made_tables, done) VALUES ($1, 'target', $2, $3, $4, $5, $6, $7, $8, $9)",
       plan.tag, plan.name, plan.from, plan.to, plan.from_place, plan.to_place,
-      std::string(to_string(CopyPhase::structure)), made_tables, position.done);
+      std::string(to_string(CopyPhase::structure)), made_tables, Position().done);
   co_await insert_tables(tx, plan);
 }
 

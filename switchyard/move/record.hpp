@@ -44,8 +44,8 @@ enum class CopyPhase : std::uint8_t { structure, indexed, tied, opened, closed }
 /// How far a log has been repeated: everything visible in `done`; of what became visible between that and `window`,
 /// all up to `seq`.
 struct Position {
-  std::string done;
-  std::string window;  ///< empty: no window is open
+  std::string done = "1:1:";  ///< nothing
+  std::string window;         ///< empty: no window is open
   std::int64_t seq = 0;
 };
 
@@ -74,8 +74,7 @@ struct TargetRecord {
 
 [[nodiscard]] SWITCHYARD_API Task<void> insert_source(Transaction& tx, const SourceRecord& record);
 [[nodiscard]] SWITCHYARD_API Task<void> set_phase(Querier& tx, const std::string& tag, Phase phase);
-[[nodiscard]] SWITCHYARD_API Task<void> insert_target(Transaction& tx, const MovePlan& plan, bool made_tables,
-                                                      const Position& position);
+[[nodiscard]] SWITCHYARD_API Task<void> insert_target(Transaction& tx, const MovePlan& plan, bool made_tables);
 [[nodiscard]] SWITCHYARD_API Task<void> set_phase(Querier& tx, const std::string& tag, CopyPhase phase);
 [[nodiscard]] SWITCHYARD_API Task<void> set_copied(Querier& tx, const std::string& tag, std::int32_t table,
                                                    const std::string& snapshot);

@@ -1,5 +1,6 @@
 #include <switchyard/move/split.hpp>
 
+#include <switchyard/move/refusal.hpp>
 #include <switchyard/move/table_plan.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
@@ -10,10 +11,6 @@
 
 namespace switchyard::inline v0::move {
 namespace {
-
-Error wrong(std::string what, std::string hint) {
-  return Error(ErrorKind::Config, std::move(what)).with_hint(std::move(hint));
-}
 
 std::string server_names(const FleetConfig& fleet) {
   std::string out;
@@ -28,23 +25,23 @@ Result<SplitEnds> split_ends(FleetConfig& fleet, const std::string& schema, cons
   SplitEnds ends;
   ends.from = from;
   if (to.empty()) {
-    return wrong("where does the schema '" + schema + "' go?",
-                 "switchyard split " + schema + " --to DATABASE, or --to SERVER/DBNAME with a [server.SERVER]");
+    return cant("where does the schema '" + schema + "' go?",
+                "switchyard split " + schema + " --to DATABASE, or --to SERVER/DBNAME with a [server.SERVER]");
   }
   if (ends.from.empty()) {
     for (const DatabaseConfig& database : fleet.databases) {
       if (*database.schema != schema || database.name == to || !database.configured()) continue;
       if (!ends.from.empty()) {
-        return wrong("'" + ends.from + "' and '" + database.name + "' both have the schema '" + schema + "'",
-                     "say which one: --from " + ends.from);
+        return cant("'" + ends.from + "' and '" + database.name + "' both have the schema '" + schema + "'",
+                    "say which one: --from " + ends.from);
       }
       ends.from = database.name;
     }
   }
   const DatabaseConfig* source = ends.from.empty() ? nullptr : fleet.find(ends.from);
   if (source == nullptr) {
-    return wrong("no database of the fleet has the schema '" + schema + "'",
-                 "[database.NAME] schema = \"" + schema + "\" says whose it is, or give --from DATABASE");
+    return cant("no database of the fleet has the schema '" + schema + "'",
+                "[database.NAME] schema = \"" + schema + "\" says whose it is, or give --from DATABASE");
   }
   const std::size_t slash = to.find('/');
   if (slash == std::string::npos) {
@@ -60,8 +57,8 @@ Result<SplitEnds> split_ends(FleetConfig& fleet, const std::string& schema, cons
     if (one.name == server_name) server = &one;
   }
   if (server == nullptr || dbname.empty()) {
-    return wrong("there is no server '" + server_name + "' in the fleet file",
-                 "[server." + server_name + "] host = ..., port = ...; there are: " + server_names(fleet));
+    return cant("there is no server '" + server_name + "' in the fleet file",
+                "[server." + server_name + "] host = ..., port = ...; there are: " + server_names(fleet));
   }
   DatabaseConfig copy = *source;
   ends.to = copy.name = source->name + "_split";
@@ -91,7 +88,7 @@ Task<void> prepare_split(Fleet& fleet, const std::string& from, const std::strin
       "n.nspowner"
       " WHERE n.nspname = $1",
       schema);
-  if (!owner) throw wrong("there is no schema '" + schema + "' in '" + from + "'", "switchyard shell: \\dn");
+  if (!owner) throw cant("there is no schema '" + schema + "' in '" + from + "'", "switchyard shell: \\dn");
   const auto& [role, login, limit] = *owner;
   const bool there =
       co_await target.query_value<bool>("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role);

@@ -1,6 +1,6 @@
 #include <switchyard/move/structure.hpp>
 
-#include <switchyard/base/error.hpp>
+#include <switchyard/move/refusal.hpp>
 
 #include <optional>
 #include <tuple>
@@ -166,19 +166,9 @@ using TableRow = std::tuple<std::string, std::optional<std::int64_t>, std::optio
                             std::optional<std::int64_t>, std::optional<bool>, std::optional<bool>, bool,
                             std::optional<std::string>, std::optional<Texts>, std::optional<Texts>, Texts>;
 
-Error cant(const std::string& what, const std::string& hint) {
-  return Error(ErrorKind::Config, what).with_hint(hint);
-}
-
-Texts names_of(const MovePlan& plan) {
-  Texts names;
-  for (const TablePlan& table : plan.tables) names.push_back(table.qualified());
-  return names;
-}
-
 Task<std::vector<std::int64_t>> oids_of(Transaction& tx, const MovePlan& plan) {
   co_return co_await tx.query<std::int64_t>("SELECT to_regclass(n)::oid::int8 FROM unnest($1::text[]) n",
-                                            names_of(plan));
+                                            plan.names());
 }
 
 std::string with_schema(const TablePlan& table) {
@@ -249,7 +239,7 @@ Task<Texts> tables_of_schema(Transaction& tx, const std::string& schema) {
 
 Task<Texts> read_shapes(Transaction& tx, const MovePlan& plan) {
   Texts shapes(plan.tables.size());
-  for (const TableRow& row : co_await tx.query<TableRow>(kTables, names_of(plan))) {
+  for (const TableRow& row : co_await tx.query<TableRow>(kTables, plan.names())) {
     for (std::size_t i = 0; i < shapes.size(); ++i) {
       const TablePlan& table = plan.tables[i];
       if (std::get<2>(row) == table.schema && std::get<3>(row) == table.name) {

@@ -15,6 +15,10 @@ using schema::quote_name;
 /// A string constant that means the same whatever standard_conforming_strings says.
 [[nodiscard]] SWITCHYARD_API std::string literal(std::string_view text);
 
+/// `columns` as a list in SQL, each behind `prefix` ("t.").
+[[nodiscard]] SWITCHYARD_API std::string column_list(const std::vector<std::string>& columns,
+                                                     std::string_view prefix = {});
+
 /// A user's trigger, and whether it was enabled: O (origin), D (disabled), R (replica), A (always).
 struct TriggerState {
   std::string name;
@@ -57,6 +61,12 @@ struct MovePlan {
   [[nodiscard]] std::string object(std::string_view suffix) const {
     return "switchyard.move_" + tag + "_" + std::string(suffix);
   }
+  /// Qualified names of the tables, in the plan's order.
+  [[nodiscard]] SWITCHYARD_API std::vector<std::string> names() const;
+  /// The same as a list in SQL.
+  [[nodiscard]] SWITCHYARD_API std::string name_list() const;
+  /// For people.
+  [[nodiscard]] SWITCHYARD_API std::string shown(std::string_view separator) const;
 };
 
 }  // namespace switchyard::inline v0::move

@@ -6,10 +6,8 @@
 namespace switchyard::inline v0::move {
 
 Task<TableSum> sum_table(Transaction& tx, const TablePlan& table) {
-  std::string key;
-  for (const std::string& column : table.key) key += (key.empty() ? "t." : ", t.") + quote_name(column);
-  std::string row;
-  for (const std::string& column : table.columns) row += (row.empty() ? "t." : ", t.") + quote_name(column);
+  const std::string key = column_list(table.key, "t.");
+  const std::string row = column_list(table.columns, "t.");
   TableSum out;
   for (const auto& [part, rows, sum] : co_await tx.query<std::tuple<std::int32_t, std::int64_t, std::string>>(
            "SELECT (hashtextextended(ROW(" + key +
