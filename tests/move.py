@@ -41,6 +41,7 @@ class Ground:
         for name in self.names.values():
             cluster.psql(f"CREATE DATABASE {name}")
         cluster.psql(TABLES, self.names["main"])
+        self.writers = []
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="move-"))
         text = '[fleet]\napplication = "test"\n'
         for name, database in self.names.items():
@@ -59,7 +60,14 @@ class Ground:
     def value(self, database, sql):
         return self.cluster.psql(sql, self.names[database]).strip()
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for writer in self.writers:
+            writer.end()
+        for name in self.names.values():
+            self.cluster.psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -70,6 +78,12 @@ class Writer(threading.Thread):
         super().__init__()
         self.ground, self.number, self.ends = ground, number, threading.Event()
         self.acknowledged, self.problem, self.longest = [], "", 0.0
+        ground.writers.append(self)
+        self.start()
+
+    def end(self):
+        self.ends.set()
+        self.join()
 
     def run(self):
         place = "main"
@@ -94,8 +108,7 @@ class Writer(threading.Thread):
                     self.problem = done.stderr
 
     def audit(self, problems, database):
-        self.ends.set()
-        self.join()
+        self.end()
         problems.same(self.problem, "", "writer:")
         keys = ",".join(f"('{key}')" for key in self.acknowledged) or "('none')"
         problems.same(self.ground.value(database, f"SELECT count(*) FROM (VALUES {keys}) k(key) WHERE key <> 'none' AND "
@@ -117,124 +130,116 @@ def main():
 
         @case(cases, "a move says what it did and what comes next, and the old place where the tables are")
         def _(problems):
-            at = ground()
-            done = at.run("move", "facts", "notes", "--from", "main", "--to", "analytics", "--json")
-            problems.ended(done, OK)
-            report = json.loads(done.stdout)
-            problems.same(report["phase"], "switched")
-            problems.same([table["rows"] for table in report["tables"]], [20000, 20000])
-            problems.want(0 < report["pause_ms"] < 1000, "writers waited", report["pause_ms"])
-            problems.same(at.value("analytics", "SELECT count(*) FROM notes"), "20000")
-            refused = cluster.try_psql("SELECT * FROM facts", at.names["main"])
-            problems.want("moved to the database 'analytics'" in refused.stderr, refused.stderr)
-            status = at.run("move", "status")
-            problems.ended(status, OK)
-            problems.want("switchyard move confirm --from main --to analytics" in status.stdout, status.stdout)
-            problems.ended(at.run("move", "abort", "--from", "main", "--to", "analytics"), USAGE)
-            problems.ended(at.run("move", "rollback", "--from", "main", "--to", "analytics"), OK)
-            problems.same(at.value("main", "SELECT count(*) FROM notes"), "20000")
-            problems.ended(at.run("move", "confirm", "--from", "main", "--to", "analytics"), OK)
-            problems.same(at.value("analytics", "SELECT to_regclass('facts') IS NULL"), "t")
-            at.close()
+            with ground() as at:
+                done = at.run("move", "facts", "notes", "--from", "main", "--to", "analytics", "--json")
+                problems.ended(done, OK)
+                report = json.loads(done.stdout)
+                problems.same(report["phase"], "switched")
+                problems.same([table["rows"] for table in report["tables"]], [20000, 20000])
+                problems.want(0 < report["pause_ms"] < 1000, "writers waited", report["pause_ms"])
+                problems.same(at.value("analytics", "SELECT count(*) FROM notes"), "20000")
+                refused = cluster.try_psql("SELECT * FROM facts", at.names["main"])
+                problems.want("moved to the database 'analytics'" in refused.stderr, refused.stderr)
+                status = at.run("move", "status")
+                problems.ended(status, OK)
+                problems.want("switchyard move confirm --from main --to analytics" in status.stdout, status.stdout)
+                problems.ended(at.run("move", "abort", "--from", "main", "--to", "analytics"), USAGE)
+                problems.ended(at.run("move", "rollback", "--from", "main", "--to", "analytics"), OK)
+                problems.same(at.value("main", "SELECT count(*) FROM notes"), "20000")
+                problems.ended(at.run("move", "confirm", "--from", "main", "--to", "analytics"), OK)
+                problems.same(at.value("analytics", "SELECT to_regclass('facts') IS NULL"), "t")
 
         @case(cases, "what is typed wrongly is answered with what to type")
         def _(problems):
-            at = ground()
-            for words, code in ((("move",), USAGE), (("move", "facts", "--from", "main", "--to", "analytcs"), FAILED),
-                                (("move", "fatcs", "--from", "main", "--to", "analytics"), FAILED),
-                                (("split",), USAGE), (("split", "nowhere", "--to", "analytics"), FAILED),
-                                (("move", "rollback", "--from", "main", "--to", "analytics"), FAILED)):
-                done = at.run(*words)
-                problems.want(done.returncode in (code, FAILED, USAGE) and done.returncode != OK, words, done.returncode)
-                problems.want("hint" in done.stderr or "switchyard" in done.stderr, words, done.stderr)
-            at.close()
+            with ground() as at:
+                for words, code in ((("move",), USAGE), (("move", "facts", "--from", "main", "--to", "analytcs"), FAILED),
+                                    (("move", "fatcs", "--from", "main", "--to", "analytics"), FAILED),
+                                    (("split",), USAGE), (("split", "nowhere", "--to", "analytics"), FAILED),
+                                    (("move", "rollback", "--from", "main", "--to", "analytics"), FAILED)):
+                    done = at.run(*words)
+                    problems.want(done.returncode in (code, FAILED, USAGE) and done.returncode != OK, words, done.returncode)
+                    problems.want("hint" in done.stderr or "switchyard" in done.stderr, words, done.stderr)
 
         @case(cases, "Ctrl-C leaves a move that goes on")
         def _(problems):
-            at = ground()
-            process = at.start("move", "facts", "notes", "--from", "main", "--to", "analytics")
-            time.sleep(0.3)
-            process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=SECONDS)[1]
-            if process.returncode != 0:
-                problems.same(process.returncode, 130)
-                problems.want("goes on from here" in said, said)
-            problems.ended(at.run("move", "facts", "notes", "--from", "main", "--to", "analytics"), OK)
-            problems.same(at.value("analytics", "SELECT count(*) FROM facts"), "20000")
-            at.close()
+            with ground() as at:
+                process = at.start("move", "facts", "notes", "--from", "main", "--to", "analytics")
+                time.sleep(0.3)
+                process.send_signal(signal.SIGINT)
+                said = process.communicate(timeout=SECONDS)[1]
+                if process.returncode != 0:
+                    problems.same(process.returncode, 130)
+                    problems.want("goes on from here" in said, said)
+                problems.ended(at.run("move", "facts", "notes", "--from", "main", "--to", "analytics"), OK)
+                problems.same(at.value("analytics", "SELECT count(*) FROM facts"), "20000")
 
         @case(cases, "killed at random moments under writers, nothing is lost or there twice")
         def _(problems):
             chance = random.Random(7)
             for _ in range(KILLS):
-                at = ground()
-                writers = [Writer(at, 1), Writer(at, 2)]
-                for writer in writers:
-                    writer.start()
-                move = ("move", "facts", "notes", "--from", "main", "--to", "analytics")
-                for _ in range(3):
-                    process = at.start(*move)
-                    time.sleep(chance.uniform(0.05, 1.5))
-                    process.kill()
-                    process.communicate()
-                done = at.run(*move)
-                problems.ended(done, OK)
-                time.sleep(0.2)
-                for writer in writers:
-                    writer.audit(problems, "analytics")
-                if chance.random() < 0.5:
-                    process = at.start("move", "rollback", "--from", "main", "--to", "analytics")
-                    time.sleep(chance.uniform(0.02, 0.4))
-                    process.kill()
-                    process.communicate()
-                    problems.ended(at.run("move", "rollback", "--from", "main", "--to", "analytics"), OK)
+                with ground() as at:
+                    writers = [Writer(at, 1), Writer(at, 2)]
+                    move = ("move", "facts", "notes", "--from", "main", "--to", "analytics")
+                    for _ in range(3):
+                        process = at.start(*move)
+                        time.sleep(chance.uniform(0.05, 1.5))
+                        process.kill()
+                        process.communicate()
+                    done = at.run(*move)
+                    problems.ended(done, OK)
+                    time.sleep(0.2)
                     for writer in writers:
-                        problems.same(at.value("main", f"SELECT count(*) FROM facts WHERE key LIKE 'w{writer.number}-%'"),
-                                      str(len(writer.acknowledged)), "after the way back:")
-                at.close()
+                        writer.audit(problems, "analytics")
+                    if chance.random() < 0.5:
+                        process = at.start("move", "rollback", "--from", "main", "--to", "analytics")
+                        time.sleep(chance.uniform(0.02, 0.4))
+                        process.kill()
+                        process.communicate()
+                        problems.ended(at.run("move", "rollback", "--from", "main", "--to", "analytics"), OK)
+                        for writer in writers:
+                            problems.same(at.value("main", f"SELECT count(*) FROM facts WHERE key LIKE 'w{writer.number}-%'"),
+                                          str(len(writer.acknowledged)), "after the way back:")
 
         @case(cases, "a schema goes to another server's database with the role that owns it")
         def _(problems):
-            at = ground()
-            cluster.psql("CREATE ROLE commerce_user LOGIN PASSWORD 'x'")
-            cluster.psql("CREATE DATABASE erp")
-            cluster.psql("CREATE SCHEMA commerce_schema AUTHORIZATION commerce_user;"
-                         "CREATE TABLE commerce_schema.orders (id serial PRIMARY KEY, state text);"
-                         "CREATE TABLE commerce_schema.lines (id int PRIMARY KEY, o int REFERENCES commerce_schema.orders);"
-                         "CREATE FUNCTION commerce_schema.total() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM commerce_schema.orders';"
-                         "INSERT INTO commerce_schema.orders (state) SELECT 'new' FROM generate_series(1, 50)", "erp")
-            dsn = cluster.dsn(at.names["analytics"])
-            (at.folder / "switchyard.toml").write_text(
-                f'[fleet]\napplication = "erp"\n[database.commerce]\ndsn = "{cluster.dsn("erp")}"\nschema = "commerce_schema"\n'
-                f'[database.commerce_new]\ndsn = "{dsn}"\nschema = "commerce_schema"\n')
-            done = at.run("split", "commerce_schema", "--from", "commerce", "--to", "commerce_new")
-            problems.ended(done, OK)
-            problems.same(at.value("analytics", "SELECT commerce_schema.total()"), "50")
-            problems.same(at.value("analytics", "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'commerce_schema'"),
-                          "commerce_user")
-            refused = cluster.try_psql("DELETE FROM commerce_schema.orders", "erp")
-            problems.want("moved to the database" in refused.stderr, refused.stderr)
-            at.close()
+            with ground() as at:
+                cluster.psql("CREATE ROLE commerce_user LOGIN PASSWORD 'x'")
+                cluster.psql("CREATE DATABASE erp")
+                cluster.psql("CREATE SCHEMA commerce_schema AUTHORIZATION commerce_user;"
+                             "CREATE TABLE commerce_schema.orders (id serial PRIMARY KEY, state text);"
+                             "CREATE TABLE commerce_schema.lines (id int PRIMARY KEY, o int REFERENCES commerce_schema.orders);"
+                             "CREATE FUNCTION commerce_schema.total() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM commerce_schema.orders';"
+                             "INSERT INTO commerce_schema.orders (state) SELECT 'new' FROM generate_series(1, 50)", "erp")
+                dsn = cluster.dsn(at.names["analytics"])
+                (at.folder / "switchyard.toml").write_text(
+                    f'[fleet]\napplication = "erp"\n[database.commerce]\ndsn = "{cluster.dsn("erp")}"\nschema = "commerce_schema"\n'
+                    f'[database.commerce_new]\ndsn = "{dsn}"\nschema = "commerce_schema"\n')
+                done = at.run("split", "commerce_schema", "--from", "commerce", "--to", "commerce_new")
+                problems.ended(done, OK)
+                problems.same(at.value("analytics", "SELECT commerce_schema.total()"), "50")
+                problems.same(at.value("analytics", "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'commerce_schema'"),
+                              "commerce_user")
+                refused = cluster.try_psql("DELETE FROM commerce_schema.orders", "erp")
+                problems.want("moved to the database" in refused.stderr, refused.stderr)
 
         @case(cases, "owners says whose a table is, why, and what contradicts")
         def _(problems):
-            at = ground('tables = ["facts", "notes"]\n')
-            folder = at.folder / "migrations" / "main"
-            folder.mkdir(parents=True)
-            (folder / "V1__users.sql").write_text("CREATE TABLE users (id int);\n")
-            done = at.run("owners")
-            problems.ended(done, OK)
-            problems.want("users" in done.stdout and "V1__users.sql:1" in done.stdout, done.stdout)
-            problems.want("main" in at.run("owners", "explain", "users").stdout, "explain")
-            (folder / "V2__facts.sql").write_text("CREATE TABLE facts (id int);\n")
-            wrong = at.run("owners", "--json")
-            problems.ended(wrong, FAILED)
-            found = {table["table"]: table for table in json.loads(wrong.stdout)["tables"]}
-            problems.same(found["facts"]["owners"], ["analytics"])
-            problems.want("V2__facts.sql:1" in found["facts"]["contradiction"], found["facts"])
-            said = at.run("query", "--set", "fleet.owner_check=fail", "--on", "main", "SELECT * FROM notes")
-            problems.want(said.returncode != OK and "'notes' belongs to 'analytics'" in said.stderr, said.stderr)
-            at.close()
+            with ground('tables = ["facts", "notes"]\n') as at:
+                folder = at.folder / "migrations" / "main"
+                folder.mkdir(parents=True)
+                (folder / "V1__users.sql").write_text("CREATE TABLE users (id int);\n")
+                done = at.run("owners")
+                problems.ended(done, OK)
+                problems.want("users" in done.stdout and "V1__users.sql:1" in done.stdout, done.stdout)
+                problems.want("main" in at.run("owners", "explain", "users").stdout, "explain")
+                (folder / "V2__facts.sql").write_text("CREATE TABLE facts (id int);\n")
+                wrong = at.run("owners", "--json")
+                problems.ended(wrong, FAILED)
+                found = {table["table"]: table for table in json.loads(wrong.stdout)["tables"]}
+                problems.same(found["facts"]["owners"], ["analytics"])
+                problems.want("V2__facts.sql:1" in found["facts"]["contradiction"], found["facts"])
+                said = at.run("query", "--set", "fleet.owner_check=fail", "--on", "main", "SELECT * FROM notes")
+                problems.want(said.returncode != OK and "'notes' belongs to 'analytics'" in said.stderr, said.stderr)
     return cases.finish()
 
 

@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
 import script_test  # noqa: E402
+from script_test import case  # noqa: E402
 from scratch_cluster import Cluster, newest_bin_folder  # noqa: E402
 
 PROGRAM = str(script_test.BUILD.resolve() / "bin" / "switchyard")
@@ -74,30 +75,6 @@ class Project:
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class Problems(list):
-    def want(self, truth, *what):
-        if not truth:
-            self.append(" ".join(str(part) for part in what))
-
-    def same(self, found, expected, what=""):
-        self.want(found == expected, what, "found", repr(found), "instead of", repr(expected))
-
-    def ended(self, result, code):
-        self.want(result.returncode == code, "exit status", result.returncode, "instead of", code, ":", result.stdout,
-                  result.stderr)
-
-
-def case(cases, name):
-    def run(function):
-        problems = Problems()
-        try:
-            function(problems)
-        except Exception as error:  # noqa: BLE001 a broken case is a failed one
-            problems.append(f"{type(error).__name__}: {error}")
-        cases.check(name, problems)
-    return run
 
 
 def ask_for_passwords(cluster):
@@ -275,13 +252,14 @@ def rotated(cases, cluster):
         p.ended(project.run("apply"), OK)
         for service in ("commerce", "finance"):
             p.ended(project.psql(project.role(service), "CREATE TABLE work (id int)"), OK)
+        workers = []
         gateway = project.start("gateway", "--listen", "auto", "--http", "auto", "--json", stdout=subprocess.PIPE, text=True)
         try:
             lines = []
             while not lines or lines[-1].rstrip() not in ("}", ""):
                 lines.append(gateway.stdout.readline())
             port = int(json.loads("".join(lines))["gateway"][0].rsplit(":", 1)[1])
-            workers = [Worker(project, service, port) for service in ("commerce", "finance")]
+            workers += [Worker(project, service, port) for service in ("commerce", "finance")]
             for worker in workers:
                 worker.start()
             used = {project.secret(project.role("commerce"))}
@@ -315,6 +293,8 @@ def rotated(cases, cluster):
                 p.ended(project.psql(project.role(service), "SELECT 1"), OK)
             p.same(json.loads(project.run("plan", "--json").stdout)["servers"][0]["statements"], [])
         finally:
+            for worker in workers:
+                worker.ending.set()
             gateway.terminate()
             gateway.wait(SECONDS)
     project.close()

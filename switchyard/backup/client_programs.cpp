@@ -42,28 +42,8 @@ std::optional<ClientPrograms> inspect(const fs::path& folder) {
 }
 
 std::vector<fs::path> usual_folders() {
-  std::vector<fs::path> folders;
-  std::error_code failed;
-  for (fs::directory_iterator at("/usr/lib/postgresql", failed), end; !failed && at != end; at.increment(failed)) {
-    folders.push_back(at->path() / "bin");
-  }
-  failed.clear();
-  for (fs::directory_iterator at("/usr", failed), end; !failed && at != end; at.increment(failed)) {
-    if (at->path().filename().string().starts_with("pgsql-")) folders.push_back(at->path() / "bin");
-  }
-  folders.emplace_back("/usr/local/pgsql/bin");
+  std::vector<fs::path> folders = embedded::packaged_folders();
   for (const embedded::PostgresBinaries& server : embedded::list_postgres()) folders.emplace_back(server.folder);
-  return folders;
-}
-
-std::vector<fs::path> folders_on_path() {
-  std::vector<fs::path> folders;
-  const std::string path = variable("PATH");
-  for (std::size_t at = 0; at < path.size();) {
-    const std::size_t end = std::min(path.find(':', at), path.size());
-    if (path[at] == '/') folders.emplace_back(path.substr(at, end - at));
-    at = end + 1;
-  }
   return folders;
 }
 
@@ -85,7 +65,7 @@ std::vector<ClientPrograms> list_client_programs() {
   for (const fs::path& folder : usual_folders()) add(folder, found);
   // A wrapper on PATH (Debian's) is of whatever version it likes: only where there is nothing else.
   if (found.empty()) {
-    for (const fs::path& folder : folders_on_path()) add(folder, found);
+    for (const fs::path& folder : embedded::folders_on_path()) add(folder, found);
   }
   std::ranges::sort(found, std::ranges::greater{}, &ClientPrograms::major);
   return found;

@@ -91,23 +91,10 @@ void add_children(const fs::path& parent, std::string_view name_prefix, const fs
   }
 }
 
-std::vector<fs::path> packaged_folders() {
-  std::vector<fs::path> folders;
-  add_children("/usr/lib/postgresql", "", "bin", folders);
-  add_children("/usr", "pgsql-", "bin", folders);
-  folders.emplace_back("/usr/local/pgsql/bin");
-  return folders;
-}
-
 /// Folders on PATH with the programs themselves, and those that a `pg_config` there names.
-std::vector<fs::path> folders_on_path() {
+std::vector<fs::path> server_folders_on_path() {
   std::vector<fs::path> folders;
-  const std::string path = variable("PATH");
-  for (std::size_t at = 0; at < path.size();) {
-    const std::size_t end = std::min(path.find(':', at), path.size());
-    const fs::path folder = path.substr(at, end - at);
-    at = end + 1;
-    if (!folder.is_absolute()) continue;
+  for (const fs::path& folder : folders_on_path()) {
     if (executable(folder / "postgres")) folders.push_back(folder);
     if (!executable(folder / "pg_config")) continue;
     if (auto answer = ask((folder / "pg_config").string(), {"--bindir"})) {
@@ -136,6 +123,26 @@ void add_usable(const fs::path& folder, int major, std::vector<PostgresBinaries>
 
 }  // namespace
 
+std::vector<fs::path> packaged_folders() {
+  std::vector<fs::path> folders;
+  add_children("/usr/lib/postgresql", "", "bin", folders);
+  add_children("/usr", "pgsql-", "bin", folders);
+  folders.emplace_back("/usr/local/pgsql/bin");
+  return folders;
+}
+
+std::vector<fs::path> folders_on_path() {
+  std::vector<fs::path> folders;
+  const std::string path = variable("PATH");
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find(':', at), path.size());
+    const fs::path folder = path.substr(at, end - at);
+    at = end + 1;
+    if (folder.is_absolute()) folders.push_back(folder);
+  }
+  return folders;
+}
+
 std::vector<PostgresBinaries> list_postgres(const PostgresSearch& search) {
   std::vector<PostgresBinaries> found;
   const std::string named = search.folder.empty() ? variable("SWITCHYARD_PG_BIN") : search.folder;
@@ -146,7 +153,7 @@ std::vector<PostgresBinaries> list_postgres(const PostgresSearch& search) {
   for (const fs::path& folder : packaged_folders()) add_usable(folder, search.major, found);
   // Asking every pg_config takes time: only where nothing else was found.
   if (found.empty()) {
-    for (const fs::path& folder : folders_on_path()) add_usable(folder, search.major, found);
+    for (const fs::path& folder : server_folders_on_path()) add_usable(folder, search.major, found);
   }
   std::ranges::sort(found, std::ranges::greater{}, &PostgresBinaries::major);
   add_usable(own_installation(), search.major, found);

@@ -4,6 +4,7 @@
 #include <switchyard/base/export.hpp>
 #include <switchyard/base/result.hpp>
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,11 @@ struct PostgresSearch {
 ///     ~/.cache/switchyard/postgresql-18 for others. It has no TLS, hence it comes last.
 /// Asks each program for its version once a process.
 [[nodiscard]] SWITCHYARD_API std::vector<PostgresBinaries> list_postgres(const PostgresSearch& search = {});
+
+/// Bin folders that packages of PostgreSQL have, whether there are any or not.
+[[nodiscard]] SWITCHYARD_API std::vector<std::filesystem::path> packaged_folders();
+/// The absolute folders of PATH, in its order.
+[[nodiscard]] SWITCHYARD_API std::vector<std::filesystem::path> folders_on_path();
 
 /// The best of them. The error says where was searched and how to install one.
 [[nodiscard]] SWITCHYARD_API Result<PostgresBinaries> find_postgres(const PostgresSearch& search = {});
