@@ -70,6 +70,7 @@ move::MoveOptions options_of(const FleetConfig& fleet, const Ends& ends, const M
   options.verify = !command.no_verify;
   options.stop_before_switch = command.no_switch;
   options.stands_in = *fleet.find(ends.to)->when_unconfigured == ends.from;
+  options.goes_home = *fleet.find(ends.from)->when_unconfigured == ends.to;
   if (command.pause) options.pause = *command.pause;
   if (command.patience) options.switch_patience = *command.patience;
   return options;

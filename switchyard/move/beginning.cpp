@@ -3,6 +3,7 @@
 #include <switchyard/move/capture.hpp>
 #include <switchyard/move/copying.hpp>
 #include <switchyard/move/fence.hpp>
+#include <switchyard/move/former_home.hpp>
 #include <switchyard/move/refusal.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
@@ -135,8 +136,9 @@ Task<void> begin(Run& run) {
 
 Task<void> make_structure(Run& run) {
   const Structure structure = co_await structure_of(run);
-  co_await run.target().transaction([&](Transaction& tx) -> Task<void> {
+  co_await run.with_short_locks(run.target(), [&](Transaction& tx) -> Task<void> {
     co_await run_all(tx, record_ddl());
+    co_await clear_former_home(run, tx);
     const bool there = co_await compare_existing(run, tx);
     if (!there) {
       co_await tx.script("SET LOCAL check_function_bodies = off");

@@ -2,6 +2,7 @@
 
 #include <switchyard/move/capture.hpp>
 #include <switchyard/move/fence.hpp>
+#include <switchyard/move/former_home.hpp>
 #include <switchyard/move/refusal.hpp>
 #include <switchyard/move/repeating.hpp>
 #include <switchyard/move/switching.hpp>
@@ -27,19 +28,20 @@ Task<void> empty_source(Run& run) {
 }
 
 Task<void> forget_in_target(Run& run) {
-  co_await run.with_short_locks(run.target(), [&](Transaction& tx) -> Task<void> { co_await forget(run, tx); });
+  co_await run.with_short_locks(run.target(), [&](Transaction& tx) -> Task<void> {
+    co_await forget(run, tx);
+    co_await forget_former_home(run, tx);
+  });
   run.step("forgotten");
 }
 
-/// After the way back.
+/// After the way back, where the copies stand aside.
 Task<void> drop_in_target(Run& run) {
   co_await run.with_short_locks(run.target(), [&](Transaction& tx) -> Task<void> {
-    co_await tx.script("DROP VIEW IF EXISTS " + run.plan().name_list());
-    co_await tx.script("DROP TABLE IF EXISTS " + held_names(run.plan()));
-    for (const TablePlan& table : run.plan().tables) {
-      co_await tx.script("DROP SCHEMA IF EXISTS " + quote_name(holding_schema(run.plan(), table.schema)));
-    }
+    co_await as_mover(tx, run.plan());
+    co_await run_all(tx, step_back(run.plan()));
     co_await forget(run, tx);
+    co_await drop_or_refuse_again(run, tx);
   });
   run.step("forgotten");
 }
@@ -48,14 +50,11 @@ Task<void> drop_in_target(Run& run) {
 Task<void> take_from_target(Run& run) {
   co_await run.with_short_locks(run.target(), [&](Transaction& tx) -> Task<void> {
     co_await as_mover(tx, run.plan());
-    if (run.copy->made_tables) {
-      co_await tx.script("DROP TABLE IF EXISTS " + run.plan().name_list());
-    } else {
-      co_await tx.script("TRUNCATE " + run.plan().name_list());
-      co_await run_all(tx, lift_writes_fence(run.plan()));
-      co_await run_all(tx, triggers_as_before(run.plan()));
-    }
+    if (!run.copy->made_tables) co_await tx.script("TRUNCATE " + run.plan().name_list());
+    co_await run_all(tx, lift_writes_fence(run.plan()));
+    if (!run.copy->made_tables) co_await run_all(tx, triggers_as_before(run.plan()));
     co_await forget(run, tx);
+    if (run.copy->made_tables) co_await drop_or_refuse_again(run, tx);
   });
   run.copy.reset();
   run.step("forgotten");

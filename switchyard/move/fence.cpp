@@ -125,6 +125,19 @@ std::vector<std::string> step_back(const MovePlan& plan) {
   return out;
 }
 
+std::vector<std::string> drop_aside(const MovePlan& plan) {
+  std::vector<std::string> out{"DROP VIEW IF EXISTS " + plan.name_list(),
+                               "DROP TABLE IF EXISTS " + held_names(plan)};
+  for (const std::string& schema : schemas_of(plan)) {
+    const std::string holding = holding_schema(plan, schema);
+    // Other tables of the same move may still be there.
+    out.push_back("DO $sy$ BEGIN IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace(" +
+                  literal(quote_name(holding)) + ")) THEN DROP SCHEMA IF EXISTS " + quote_name(holding) +
+                  "; END IF; END $sy$");
+  }
+  return out;
+}
+
 std::vector<std::string> triggers_off(const MovePlan& plan) {
   std::vector<std::string> out;
   for (const TablePlan& table : plan.tables) {

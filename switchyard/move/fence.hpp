@@ -52,6 +52,8 @@ struct FenceText {
 /// From their places into the holding schemas. Requires ACCESS EXCLUSIVE, and takes it.
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> stand_aside(const MovePlan& plan);
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> step_back(const MovePlan& plan);
+/// Instead of stepping back: views and tables go.
+[[nodiscard]] SWITCHYARD_API std::vector<std::string> drop_aside(const MovePlan& plan);
 /// Triggers of users off, or as they were.
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> triggers_off(const MovePlan& plan);
 [[nodiscard]] SWITCHYARD_API std::vector<std::string> triggers_as_before(const MovePlan& plan);

@@ -58,18 +58,19 @@ struct Ground {
   void with_mover(F body) {
     runtime::Shard shard;
     const FleetConfig fleet = load_config(sources()).value_or_throw();
-    shard.run_until_complete([](FleetConfig config, MoveOptions with, F work) -> Task<void> {
-      auto open = Fleet::open(std::move(config)).value_or_throw();
-      Mover mover(*open, "main", "analytics", std::move(with));
-      std::exception_ptr failure;
-      try {
-        co_await work(mover);
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      co_await open->close(1s);
-      if (failure) std::rethrow_exception(failure);
-    }(move_config(fleet, "main", "analytics").value_or_throw(), options, std::move(body)));
+    shard.run_until_complete(
+        [](FleetConfig config, std::string from, std::string to, MoveOptions with, F work) -> Task<void> {
+          auto open = Fleet::open(std::move(config)).value_or_throw();
+          Mover mover(*open, from, to, std::move(with));
+          std::exception_ptr failure;
+          try {
+            co_await work(mover);
+          } catch (...) {
+            failure = std::current_exception();
+          }
+          co_await open->close(1s);
+          if (failure) std::rethrow_exception(failure);
+        }(move_config(fleet, from, to).value_or_throw(), from, to, options, std::move(body)));
   }
   MoveReport run(Task<MoveReport> (Mover::*verb)() = &Mover::run) {
     MoveReport report;
@@ -103,7 +104,11 @@ struct Ground {
     EXPECT_FALSE(session.execute("TRUNCATE visits").ok());
   }
 
+  /// The other way round.
+  void turn() { std::swap(from, to); }
+
   std::string more;
+  std::string from = "main", to = "analytics";
   MoveOptions options;
   TestDatabase main = TestDatabase::with(kTables);
   TestDatabase analytics;
@@ -311,6 +316,94 @@ TEST_F(MoveTest, ConfirmedTheOldCopyIsEmptyAndItsPlaceStillSaysWhere) {
   EXPECT_NE(failure(&Mover::rollback).find("there is no move"), std::string::npos);
 }
 
+TEST_F(MoveTest, ConfirmedTablesMayComeBackAndGoAgain) {
+  for (int round = 0; round < 2; ++round) {
+    run();
+    run(&Mover::confirm);
+    analytics.execute("INSERT INTO visitors (name) VALUES ('round " + std::to_string(round) + "')");
+    const std::string before = sums(analytics);
+    turn();
+    EXPECT_EQ(run().phase, Phase::switched);
+    EXPECT_EQ(sums(main), before);
+    expect_moved(analytics, "moved to the database 'main'");
+    main.execute("UPDATE visits SET note = 'home' WHERE id = 3");
+    run(&Mover::confirm);
+    EXPECT_EQ(main.query_value("SELECT count(*) FROM pg_proc WHERE proname ~ '^move_[0-9a-f]{8}_'"), "0")
+        << "of the move away nothing is left";
+    EXPECT_EQ(main.query_value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'switchyard\\_%'"), "0");
+    EXPECT_EQ(main.query_value("SELECT count(*) FROM switchyard.moves"), "0");
+    turn();
+  }
+}
+
+TEST_F(MoveTest, AWayHomeThatIsGivenUpLeavesWhatRefused) {
+  run();
+  run(&Mover::confirm);
+  turn();
+  options.stop_before_switch = true;
+  EXPECT_EQ(run().phase, Phase::verified);
+  run(&Mover::abort);
+  expect_moved(main, "moved to the database 'analytics'");
+  options.stop_before_switch = false;
+  EXPECT_EQ(run().phase, Phase::switched);
+  EXPECT_EQ(run(&Mover::rollback).phase, Phase::returned);
+  expect_moved(main, "back at the database 'analytics'");
+  run(&Mover::confirm);
+  expect_moved(main, "moved to the database 'analytics'");
+  EXPECT_EQ(analytics.query_value("SELECT count(*) FROM visits"), "500");
+  EXPECT_EQ(run().phase, Phase::switched);
+}
+
+TEST_F(MoveTest, OneOfTheTablesMayComeBackAlone) {
+  run();
+  run(&Mover::confirm);
+  analytics.execute("ALTER TABLE visits DROP CONSTRAINT visits_visitor_fkey");
+  turn();
+  options.tables = {"visits"};
+  EXPECT_EQ(run().phase, Phase::switched);
+  run(&Mover::confirm);
+  EXPECT_EQ(main.query_value("SELECT count(*) FROM visits"), "500");
+  PqSession session(main.endpoint().keywords());
+  EXPECT_EQ(session.execute("SELECT * FROM visitors").sqlstate(), "SYMOV");
+}
+
+TEST_F(MoveTest, WhatWasWrittenWhileBothSidesWereOpenIsBroughtOverOnce) {
+  const auto dies_at = [&](const std::string& where, auto verb) {
+    options.batch = 1;
+    options.on_step = [&](std::string_view step) {
+      if (step == where) throw std::runtime_error("gone");
+    };
+    EXPECT_THROW(run(verb), std::runtime_error);
+    options.on_step = nullptr;
+  };
+  dies_at("opened", &Mover::run);
+  analytics.execute("INSERT INTO visitors (name) VALUES ('too early'); INSERT INTO visits (visitor) VALUES (501)");
+  dies_at("repeated", &Mover::run);
+  EXPECT_EQ(main.query_value("SELECT count(*) FROM visitors WHERE name = 'too early'"), "1");
+  EXPECT_EQ(run().phase, Phase::switched);
+  dies_at("reopened", &Mover::rollback);
+  main.execute("INSERT INTO visitors (name) VALUES ('early again'), ('and again')");
+  dies_at("repeated", &Mover::rollback);
+  EXPECT_EQ(run(&Mover::rollback).phase, Phase::returned);
+  EXPECT_EQ(main.query_value("SELECT count(*) FROM visitors WHERE name ~ 'early|again'"), "3");
+  EXPECT_EQ(main.query_value("SELECT count(*) FROM visits"), "501");
+}
+
+TEST_F(MoveTest, TooLittleRoomIsSaidBeforeAnythingIsCopied) {
+  options.free_space = [](const std::string& folder) {
+    EXPECT_TRUE(folder.starts_with('/')) << folder;
+    return std::optional<std::uint64_t>(1000);
+  };
+  const std::string said = failure();
+  EXPECT_NE(said.find("'analytics' has 1 MB free in /"), std::string::npos) << said;
+  EXPECT_EQ(analytics.query_value("SELECT count(*) FROM switchyard.move_tables WHERE snapshot IS NOT NULL"), "0");
+  options.free_space = [](const std::string&) { return std::optional<std::uint64_t>(); };
+  const MoveReport report = run();
+  EXPECT_EQ(report.phase, Phase::switched);
+  ASSERT_EQ(report.notes.size(), 1U);
+  EXPECT_NE(report.notes[0].find("can't be seen from here"), std::string::npos) << report.notes[0];
+}
+
 TEST_F(MoveTest, AbortedNothingIsLeft) {
   options.stop_before_switch = true;
   const MoveReport report = run();
@@ -433,6 +526,24 @@ TEST_F(MoveTest, AFleetThatRunsFollowsItsTablesWithoutAnError) {
   application.join();
   EXPECT_EQ(problem, "");
   EXPECT_EQ(main.query_value("SELECT count(*) FROM facts WHERE n >= 1000"), std::to_string(written - 1000));
+}
+
+TEST_F(MoveTest, TheMapKnowsWhoOwnsTablesThatCameHome) {
+  more = "when_unconfigured = \"main\"\ntables = [\"visitors\", \"visits\"]\n";
+  const auto owner = [&] {
+    return main.query_value("SELECT owner FROM switchyard.ownership WHERE database = 'analytics'");
+  };
+  options.stands_in = true;
+  run();
+  run(&Mover::confirm);
+  EXPECT_EQ(owner(), "analytics");
+  turn();
+  options.stands_in = false;
+  options.goes_home = true;
+  run();
+  EXPECT_EQ(owner(), "main");
+  run(&Mover::rollback);
+  EXPECT_EQ(owner(), "analytics");
 }
 
 }  // namespace

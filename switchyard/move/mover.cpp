@@ -6,6 +6,7 @@
 #include <switchyard/move/ending.hpp>
 #include <switchyard/move/refusal.hpp>
 #include <switchyard/move/repeating.hpp>
+#include <switchyard/move/room.hpp>
 #include <switchyard/move/run.hpp>
 #include <switchyard/move/switching.hpp>
 #include <switchyard/schema/fleet_migration.hpp>
@@ -22,6 +23,7 @@ Task<void> forward(Run& run) {
   if (!run.copy) co_await make_structure(run);
   if (run.copy->phase == CopyPhase::opened) co_await close_again(run);
   if (run.copy->phase == CopyPhase::tied) co_await take_strays_of_target(run);
+  co_await require_room(run);
   co_await copy_tables(run);
   if (run.copy->phase == CopyPhase::structure) co_await make_indexes(run);
   co_await catch_up(run, kFewChanges);

@@ -49,8 +49,12 @@ struct MoveOptions {
   Duration switch_patience = std::chrono::minutes(10);  ///< for an attempt that succeeds
   /// Operations for the target's database go to the source until the ownership map says otherwise (ParaFort).
   bool stands_in = false;
+  /// The other way round: the target stood in for the database that is moved from, and gets the tables back.
+  bool goes_home = false;
   bool verify = true;
   bool stop_before_switch = false;
+  /// Bytes that are free in a folder of this machine; empty: the file system is asked.
+  std::function<std::optional<std::uint64_t>(const std::string& folder)> free_space = {};
   std::uint32_t batch = 2000;  ///< changes that are repeated in one transaction
   std::function<void(const Progress&)> on_progress = {};
   /// Called after each durable step, and before those that follow, with its name ("captured", "copied", "opened",

@@ -2,6 +2,7 @@
 
 #include <switchyard/move/capture.hpp>
 #include <switchyard/move/log_reader.hpp>
+#include <switchyard/move/sequences.hpp>
 
 #include <utility>
 
@@ -92,13 +93,17 @@ Task<void> take_strays_of_target(Run& run) {
   const bool strays = co_await holds_changes(run, run.target());
   if (!strays) co_return;
   co_await run.source().script(apply_function(run.plan(), Standing::in_place));
-  note_strays(run, co_await repeat(run, run.target(), run.source(), run.record->back, nullptr, {}));
+  const auto changes = co_await repeat(run, run.target(), run.source(), run.record->back, nullptr, {});
+  co_await advance_sequences(run.source(), co_await read_sequences(run.target(), run.plan()));
+  note_strays(run, changes);
 }
 
 Task<void> take_strays_of_source(Run& run) {
   const bool strays = co_await holds_changes(run, run.source());
   if (!strays || !run.copy) co_return;
-  note_strays(run, co_await repeat(run, run.source(), run.target(), run.copy->position, &run.copy->copied, {}));
+  const auto changes = co_await repeat(run, run.source(), run.target(), run.copy->position, &run.copy->copied, {});
+  co_await advance_sequences(run.target(), co_await read_sequences(run.source(), run.plan()));
+  note_strays(run, changes);
 }
 
 Task<std::uint64_t> lag(Run& run) {

@@ -4,14 +4,13 @@
 #include <switchyard/move/fence.hpp>
 #include <switchyard/move/refusal.hpp>
 #include <switchyard/move/repeating.hpp>
+#include <switchyard/move/sequences.hpp>
 #include <switchyard/move/structure.hpp>
 #include <switchyard/runtime/loop.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
 #include <algorithm>
-#include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 namespace switchyard::inline v0::move {
@@ -26,12 +25,6 @@ constexpr Duration kLocksAndCommit = 300ms;
 /// Between attempts.
 constexpr Duration kPauseMin = 200ms;
 constexpr Duration kPauseMax = 3s;
-
-struct SequenceValue {
-  SequencePlan sequence;
-  std::int64_t last = 0;
-  bool called = false;
-};
 
 Task<void> require_shapes(Run& run, Transaction& tx) {
   const std::vector<std::string> shapes = co_await read_shapes(tx, run.plan());
@@ -52,46 +45,35 @@ Task<void> lock_tables(Run& run, Transaction& tx) {
                      lock_statement(run.plan()) + "; SET LOCAL statement_timeout = 0");
 }
 
-/// Sequences of their columns went aside with the tables: nobody draws from them now.
-Task<std::vector<SequenceValue>> read_sequences(Run& run, Transaction& tx) {
-  std::vector<SequenceValue> values;
-  for (const TablePlan& table : run.plan().tables) {
-    for (const SequencePlan& sequence : table.sequences) {
-      const std::string there =
-          quote_name(holding_schema(run.plan(), table.schema)) + "." + quote_name(sequence.name);
-      const bool moved = co_await tx.query_value<bool>("SELECT to_regclass($1) IS NOT NULL", there);
-      const auto [last, called] = co_await tx.query_one<std::tuple<std::int64_t, bool>>(
-          "SELECT last_value, is_called FROM " + (moved ? there : sequence.qualified()));
-      values.push_back({sequence, last, called});
-    }
-  }
-  co_return values;
-}
-
-Task<void> set_sequences(Transaction& tx, const std::vector<SequenceValue>& values) {
-  for (const SequenceValue& one : values) {
-    co_await tx.query_value<std::optional<std::int64_t>>("SELECT setval(to_regclass($1), $2, $3)",
-                                                         one.sequence.qualified(), one.last, one.called);
-  }
-}
-
 Task<std::vector<SequenceValue>> put_aside(Run& run, Transaction& tx, FenceText text) {
   co_await run_all(tx, fence_functions(run.plan(), text));
   co_await run_all(tx, triggers_off(run.plan()));
   co_await run_all(tx, stand_aside(run.plan()));
-  co_return co_await read_sequences(run, tx);
+  co_return co_await read_sequences(tx, run.plan());
 }
 
-/// Who owns the data of the database that is moved to, as fleets read it.
-Task<void> own(Run& run, Transaction& tx, const std::string& owner) {
-  if (!run.options.stands_in) co_return;
+/// Who owns the data of a database that another one stands in for, as fleets read it there.
+Task<void> write_owner(Transaction& tx, const std::string& database, const std::string& owner,
+                       const std::string& place) {
   co_await tx.script(
       "CREATE TABLE IF NOT EXISTS switchyard.ownership (database text PRIMARY KEY, owner text NOT NULL,"
       " location text NOT NULL, decided_at timestamptz NOT NULL DEFAULT clock_timestamp())");
   co_await tx.execute(
       "INSERT INTO switchyard.ownership (database, owner, location) VALUES ($1, $2, $3) ON CONFLICT (database)"
-      " DO UPDATE SET owner = excluded.owner, location = excluded.location, decided_at = clock_timestamp()",
-      run.to, owner, run.plan().to_place);
+      " DO UPDATE SET owner = excluded.owner, location = excluded.location, decided_at = clock_timestamp()"
+      " WHERE (ownership.owner, ownership.location) IS DISTINCT FROM (excluded.owner, excluded.location)",
+      database, owner, place);
+}
+
+Task<void> own(Run& run, Transaction& tx, const std::string& owner) {
+  if (run.options.stands_in) co_await write_owner(tx, run.to, owner, run.plan().to_place);
+}
+
+/// Where the target has the map it can't be written together with the source: only once the source has committed.
+Task<void> own_at_home(Run& run, const std::string& owner) {
+  if (!run.options.goes_home) co_return;
+  co_await run.target().transaction(
+      [&](Transaction& tx) -> Task<void> { co_await write_owner(tx, run.from, owner, run.plan().from_place); });
 }
 
 /// Under the lock.
@@ -179,6 +161,7 @@ Task<void> switch_over(Run& run) {
   });
   run.record->phase = Phase::switched;
   run.step("switched");
+  co_await own_at_home(run, run.to);
 }
 
 Task<void> switch_back(Run& run) {
@@ -208,9 +191,13 @@ Task<void> close_again(Run& run) {
 }
 
 Task<void> settle(Run& run) {
-  if (run.record->phase == Phase::switched) co_await take_strays_of_source(run);
+  if (run.record->phase == Phase::switched) {
+    co_await take_strays_of_source(run);
+    co_await own_at_home(run, run.to);
+  }
   if (run.record->phase != Phase::returning) co_return;
   if (run.copy && run.copy->phase == CopyPhase::closed) {
+    co_await own_at_home(run, run.from);
     co_await run.source().transaction([&](Transaction& tx) -> Task<void> {
       co_await own(run, tx, run.from);
       co_await set_phase(tx, run.plan().tag, Phase::returned);
