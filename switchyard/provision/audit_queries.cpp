@@ -71,7 +71,7 @@ FROM pg_foreign_server s, aclexplode(s.srvacl) e JOIN who w ON w.oid = e.grantee
 UNION ALL
 SELECT 'foreign-data', format('%I', s.srvname), format('%s reaches foreign server %s', CASE m.umuser WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(m.umuser)::text END, s.srvname),
        format('DROP USER MAPPING FOR %s SERVER %I', CASE m.umuser WHEN 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(m.umuser)) END, s.srvname)
-FROM pg_user_mapping m JOIN pg_foreign_server s ON s.oid = m.umserver WHERE m.umuser = 0 OR NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = m.umuser)
+FROM pg_user_mappings m JOIN pg_foreign_server s ON s.oid = m.srvid WHERE m.umuser = 0 OR NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = m.umuser)
 UNION ALL
 SELECT 'extension', format('%I', e.extname), format('extension %s reaches beyond the database', e.extname), format('DROP EXTENSION %I', e.extname)
 FROM pg_extension e WHERE e.extname IN ('dblink', 'postgres_fdw', 'file_fdw', 'adminpack', 'plpython3u', 'plperlu', 'pltclu')

@@ -46,14 +46,20 @@ struct RoleRow {
   std::int32_t connection_limit;
   std::string comment;
   std::int64_t owned;
+  bool administered, acted_as;
 };
 constexpr std::string_view kRoles = R"(
-SELECT r.rolname::text AS name, rolsuper AS superuser, rolcreaterole AS create_role, rolcreatedb AS create_database, rolcanlogin AS login,
-       rolreplication AS replication, rolbypassrls AS bypass_rls, rolinherit AS inherit, rolconnlimit AS connection_limit,
+SELECT r.rolname::text AS name, r.rolsuper AS superuser, r.rolcreaterole AS create_role, r.rolcreatedb AS create_database,
+       r.rolcanlogin AS login, r.rolreplication AS replication, r.rolbypassrls AS bypass_rls, r.rolinherit AS inherit,
+       r.rolconnlimit AS connection_limit,
        coalesce(shobj_description(r.oid, 'pg_authid'), '') AS comment,
        (SELECT count(*) FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.deptype = 'o'
-          AND d.classid <> 'pg_default_acl'::regclass) AS owned
-FROM pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY 1)";
+          AND d.classid <> 'pg_default_acl'::regclass) AS owned,
+       me.rolsuper OR me.rolcreaterole AND NOT r.rolsuper AND (current_setting('server_version_num')::int < 160000
+         OR pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION')) AS administered,
+       pg_has_role(me.oid, r.oid, 'USAGE') AND CASE WHEN current_setting('server_version_num')::int < 160000 THEN true
+         ELSE pg_has_role(me.oid, r.oid, 'SET') END AS acted_as
+FROM pg_roles me, pg_roles r WHERE me.rolname = current_user AND r.rolname !~ '^pg_' ORDER BY 1)";
 
 struct MembershipRow {
   std::string role, member;
@@ -217,6 +223,8 @@ Task<ServerImage> read_server(Querier& querier) {
     role.connection_limit = row.connection_limit;
     role.comment = std::move(row.comment);
     role.owned_objects = row.owned;
+    role.administered = row.administered;
+    role.acted_as = row.acted_as;
   }
   if (image.superuser) {
     const auto rows = co_await querier.query<PasswordRow>(

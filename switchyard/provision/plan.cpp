@@ -4,6 +4,7 @@
 #include <switchyard/protocol/scram_verifier.hpp>
 #include <switchyard/provision/contents_plan.hpp>
 #include <switchyard/provision/hba.hpp>
+#include <switchyard/provision/rights.hpp>
 #include <switchyard/provision/sql_text.hpp>
 
 #include <algorithm>
@@ -36,6 +37,8 @@ class Planner {
     plan_retired();
     plan_tls();
     order();
+    plan_.missing = missing_rights(desired_, image_, plan_.steps);
+    plan_.notes.insert(plan_.notes.end(), plan_.missing.begin(), plan_.missing.end());
     return std::move(plan_);
   }
 
@@ -99,24 +102,30 @@ class Planner {
                                                               {found.bypass_rls, "NOBYPASSRLS"}}};
     for (const auto& [power, without] : powers) {
       if (!power) continue;
-      add(Phase::roles, Effect::take_away, "", alter + " " + without, "more than the plan gives it").confirm = true;
+      Step& step = add(Phase::roles, Effect::take_away, "", alter + " " + without, "more than the plan gives it");
+      step.confirm = true;
+      step.role = role.name;
     }
-    if (!found.inherit) add(Phase::roles, Effect::change, "", alter + " INHERIT", "");
+    if (!found.inherit) add(Phase::roles, Effect::change, "", alter + " INHERIT", "").role = role.name;
     if (role.login && !found.login) {
-      add(Phase::roles, Effect::change, "", alter + " LOGIN", "the fleet logs in as it");
+      add(Phase::roles, Effect::change, "", alter + " LOGIN", "the fleet logs in as it").role = role.name;
     } else if (!role.login && found.login) {
-      add(Phase::roles, Effect::take_away, "", alter + " NOLOGIN", "nobody should log in as it").confirm = true;
+      Step& step = add(Phase::roles, Effect::take_away, "", alter + " NOLOGIN", "nobody should log in as it");
+      step.confirm = true;
+      step.role = role.name;
     }
     if (role.login && found.connection_limit != role.connection_limit) {
       Step& step = add(Phase::roles, Effect::change, "",
                        alter + " CONNECTION LIMIT " + std::to_string(role.connection_limit),
                        "now " + std::to_string(found.connection_limit));
+      step.role = role.name;
       step.confirm = sessions_of(role.name) > role.connection_limit && role.connection_limit >= 0;
       if (step.confirm) step.why += "; " + std::to_string(sessions_of(role.name)) + " sessions are open";
     }
     if (found.comment.empty()) {
       add(Phase::roles, Effect::change, "",
-          "COMMENT ON ROLE " + name_sql(role.name) + " IS " + text_sql(comment_of(role)), "");
+          "COMMENT ON ROLE " + name_sql(role.name) + " IS " + text_sql(comment_of(role)), "")
+          .role = role.name;
     }
   }
 
@@ -132,6 +141,7 @@ class Planner {
                            : "its password is another than the fleet's");
     step.shown = "ALTER ROLE " + name_sql(role.name) + " PASSWORD (SCRAM verifier)";
     step.confirm = !none;
+    step.role = role.name;
   }
 
   [[nodiscard]] std::int64_t sessions_of(const std::string& role) const {
@@ -145,15 +155,26 @@ class Planner {
                                [&](const auto& one) { return one.role == role && one.member == member; });
   }
 
+  [[nodiscard]] bool owns_something(const std::string& role) const {
+    return std::ranges::any_of(desired_.databases, [&](const DesiredDatabase& database) {
+      return std::ranges::find(database.schemas, role, &DesiredSchema::owner) != database.schemas.end();
+    });
+  }
+
   void plan_memberships(const DesiredRole& role) {
     for (const std::string& group : role.member_of) {
       if (is_member(group, role.name)) continue;
-      add(Phase::roles, Effect::grant, "", "GRANT " + name_sql(group) + " TO " + name_sql(role.name), role.purpose);
+      add(Phase::roles, Effect::grant, "", "GRANT " + name_sql(group) + " TO " + name_sql(role.name), role.purpose)
+          .role = group;
     }
     // Who is no superuser makes what another role owns only as a member of it.
-    if (!image_.superuser && !role.login && !is_member(role.name, image_.current_user)) {
-      add(Phase::roles, Effect::grant, "", "GRANT " + name_sql(role.name) + " TO " + name_sql(image_.current_user),
-          "to make what it owns");
+    const RoleImage* found = image_.role(role.name);
+    if (!image_.superuser && owns_something(role.name) && (found == nullptr || !found->acted_as)) {
+      add(Phase::roles, Effect::grant, "",
+          "GRANT " + name_sql(role.name) + " TO " + name_sql(image_.current_user) +
+              (image_.version < 160000 ? "" : " WITH INHERIT TRUE, SET TRUE"),
+          "to make what it owns")
+          .role = role.name;
     }
   }
 
@@ -291,7 +312,8 @@ class Planner {
       add(Phase::contents, Effect::change, database.name,
           "ALTER ROLE " + name_sql(role) + " IN DATABASE " + name_sql(database.name) + " SET " + name + " = " +
               text,
-          found ? "now " + *found : "");
+          found ? "now " + *found : "")
+          .role = role;
     }
     for (const SettingImage& one : image_.settings) {
       if (one.database != database.name || desired_.role(one.role) == nullptr || !is_managed_setting(one.name))

@@ -19,6 +19,9 @@ struct Plan {
   std::vector<Step> steps;  ///< in the order in which they run
   /// What nobody can do by SQL, or not as this administrator: a sentence with the remedy each.
   std::vector<std::string> notes;
+  /// What the administrator may not do and the steps need, each with the statement that lets him: apply() does
+  /// nothing before it is empty.
+  std::vector<std::string> missing;
   /// Lines that have to stand before all others of pg_hba.conf, so that roles are refused without TLS; empty when
   /// they are. A statement can't put them there: see write_hba().
   std::vector<std::string> hba_lines;

@@ -126,6 +126,14 @@ Task<void> write_hba(Administrator& admin, const std::string& application, const
   co_await lease.script("SELECT pg_catalog.pg_reload_conf()");
 }
 
+void refuse_what_is_missing(const Plan& plan) {
+  if (plan.missing.empty()) return;
+  std::string all;
+  for (const std::string& one : plan.missing) all += "\n  " + one;
+  throw Error(ErrorKind::Config, "the administrator lacks rights, so nothing was done:" + all)
+      .with_hint("have a superuser say so, or give the login of one: provision.admin_user, admin_dsn");
+}
+
 Task<void> work_on(const DesiredServer& desired, const ProvisionOptions& options, Looking looking,
                    Administrator& admin, ServerReport& report) {
   if (looking == Looking::and_doing) co_await admin.lock(options.told);
@@ -151,6 +159,7 @@ Task<void> work_on(const DesiredServer& desired, const ProvisionOptions& options
       if (step.confirm && !options.confirm) report.held_back.push_back(step);
     }
     if (looking == Looking::only) co_return;
+    refuse_what_is_missing(todo);
     const bool hba = options.write_hba && report.image.superuser && !todo.hba_lines.empty();
     if (steps.empty() && !hba) co_return;
     const bool makes_databases =

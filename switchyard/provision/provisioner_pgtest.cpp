@@ -435,5 +435,48 @@ schema = "compliance_schema"
       "3");
 }
 
+/// As managed servers give it: no superuser.
+constexpr const char* kDba = "CREATE ROLE dba LOGIN CREATEROLE CREATEDB PASSWORD 'administrator'";
+
+TEST(NoSuperuser, MakesEverythingThatIsNotThere) {
+  const Server server;
+  server.execute(kDba);
+  const FleetConfig fleet = server.config(kChiroErp + kWellWon, "admin_user = \"dba\"\n");
+  const auto done = run_apply(fleet);
+  ASSERT_EQ(error_of(done), "");
+  EXPECT_THAT(texts(done[0].held_back), IsEmpty());
+  EXPECT_THAT(texts(run_plan(fleet)[0].plan.steps), IsEmpty());
+  EXPECT_EQ(server.as("commerce_user", "chiro_erp").run("CREATE TABLE orders (id int)"), "");
+  EXPECT_EQ(server.as("commerce_user", "chiro_erp").run("CREATE TABLE crm_schema.orders (id int)"), "42501");
+  EXPECT_EQ(server.as("wellwon", "wellwon").run("CREATE TABLE users (id int)"), "");
+  EXPECT_EQ(server.as("wellwon_reference_readonly", "wellwon_reference").run("CREATE TABLE t (id int)"), "25006");
+  EXPECT_EQ(
+      server.value("SELECT schemaname || ' ' || tableowner FROM pg_tables WHERE tablename = 'orders'", "chiro_erp"),
+      "commerce_schema commerce_user");
+}
+
+TEST(NoSuperuser, SaysWhatItLacksBeforeAnythingIsDone) {
+  const Server server;
+  server.execute("CREATE ROLE dba LOGIN CREATEROLE PASSWORD 'administrator'");
+  server.execute("CREATE ROLE commerce_user LOGIN");
+  server.execute("CREATE DATABASE wellwon");
+  const FleetConfig fleet = server.config(kChiroErp + kWellWon, "admin_user = \"dba\"\n");
+  const std::string said = error_of(run_apply(fleet));
+  EXPECT_THAT(said, HasSubstr("dba may not make databases: ALTER ROLE \"dba\" CREATEDB"));
+  EXPECT_THAT(said, HasSubstr("ALTER DATABASE \"wellwon\" OWNER TO \"dba\""));
+  const bool grants_have_options =
+      server.value("SELECT current_setting('server_version_num')::int >= 160000") == "t";
+  const std::string grant = "GRANT commerce_user TO \"dba\" WITH ADMIN OPTION";
+  EXPECT_EQ(said.find(grant) != std::string::npos, grants_have_options) << said;
+  EXPECT_EQ(server.value("SELECT count(*) FROM pg_roles WHERE rolname LIKE '%_user'"), "1");
+  EXPECT_THAT(run_plan(fleet)[0].plan.notes, Contains(HasSubstr("CREATEDB")));
+  server.execute("ALTER ROLE dba CREATEDB; ALTER DATABASE wellwon OWNER TO dba");
+  if (grants_have_options) server.execute(grant);
+  EXPECT_EQ(error_of(run_apply(fleet)), "");
+  EXPECT_THAT(texts(run_plan(fleet)[0].plan.steps), IsEmpty());
+  server.execute("ALTER ROLE dba NOCREATEROLE; DROP ROLE IF EXISTS nobody");
+  EXPECT_EQ(error_of(run_apply(fleet)), "") << "nothing is to be done";
+}
+
 }  // namespace
 }  // namespace switchyard::provision::testing

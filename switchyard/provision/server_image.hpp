@@ -25,6 +25,10 @@ struct RoleImage {
   /// pg_authid.rolpassword; empty: none. Nothing: it can't be read.
   std::optional<Secret> stored_password;
   std::int64_t owned_objects = 0;  ///< in all databases
+  /// What the administrator may do with it. Since PostgreSQL 16 CREATEROLE alone changes only the roles it has
+  /// made, and a member need not have its role's rights.
+  bool administered = false;
+  bool acted_as = false;
 };
 
 struct MembershipImage {

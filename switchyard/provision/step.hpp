@@ -29,6 +29,7 @@ enum class Effect : std::uint8_t {
 struct Step {
   Phase phase = Phase::roles;
   Effect effect = Effect::make;
+  std::string role;      ///< that is changed, if one is: who does it has to administer it
   std::string database;  ///< physical, where it runs; empty: where the administrator begins
   std::string sql;
   std::string shown;  ///< the same without secrets; empty: `sql` itself
