@@ -96,7 +96,7 @@ std::shared_ptr<Route> CatalogueWatch::route_to(Endpoint& endpoint) {
     if (route_) route_->retire();
     endpoint_ = &endpoint;
     route_ = std::make_shared<Route>(database_, std::make_unique<FixedChooser>(endpoint, "catalogue"),
-                                     RouteAccess::read, RouteLimits{});
+                                     RouteAccess::read, RouteLimits{.goes_first = true});
   }
   return route_;
 }

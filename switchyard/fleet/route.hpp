@@ -36,6 +36,8 @@ struct RouteLimits {
   Duration acquire_timeout{};  ///< zero = none
   /// Asks the breakers of the endpoints. Not so for a health check, which wants to know the truth.
   bool asks_breaker = true;
+  /// Waits for a session before all others: the engine's own looks, without which callers share none.
+  bool goes_first = false;
   /// Shared by the routes of a database; null: nothing is run again.
   std::shared_ptr<Retrier> retrier;
 };

@@ -42,6 +42,7 @@ class ChannelRequest final : public pool::Request {
 
   void start() {
     queued_here_ = true;
+    goes_first = channel_->route().limits().goes_first;
     endpoint_.pool().acquire(*this);
   }
   runtime::AsyncEvent done;

@@ -159,7 +159,7 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
     return {false, "leased: too long, or too many different statements"};
   }
   if (!shape->note_use(now)) return {false, "leased: not used often enough yet"};
-  const bool closed = machine.open() == 0;
+  const bool closed = machine.open() == 0 && !(rests(now) && spare_sessions() == 0);
   if (closed && pool.in_use() + pool.waiting() < settings.opens_from)
     return {false, "leased: too few callers at one time"};
   if (const std::string_view why = check_shape(*shape, now); !why.empty()) {
@@ -365,7 +365,7 @@ void Lane::Impl::again(LaneCall& call) noexcept {
 void Lane::Impl::reissue(LaneCall& call) noexcept {
   // Between the look at the clock and now its caller may have gone: the ghost's answer is all there is to come.
   if (!call.wanted()) return;
-  if (call.reissued() || machine.open() == 0) {
+  if (call.reissued()) {
     lease(call, LaneExit::head_of_line);
     return;
   }
@@ -465,22 +465,41 @@ void Lane::Impl::turn() noexcept {
   machine.plan(machine.queued() > 0 ? std::max(now, Clock::now()) : now, actions);
   perform(now);
   for (LaneSeat& seat : seats_) seat.flush();
+  closed_since_ = machine.open() != 0 ? kNever : std::min(closed_since_, now);
   if (machine.queued() > 0) {
-    if (machine.open() == 0) {
-      while (LaneEntry* entry = machine.take_queued()) {
-        auto& call = static_cast<LaneCall&>(*entry);
-        lease(call, LaneExit::closing);
-        call.let_go();
-      }
-    }
+    if (machine.open() == 0) lease_queued(now);
     open_seats(now);
   }
   arm();
 }
 
+std::uint32_t Lane::Impl::spare_sessions() const noexcept {
+  const std::uint32_t taken = pool.in_use() + pool.waiting();
+  return pool.settings().max - std::min(taken, pool.settings().max);
+}
+
+bool Lane::Impl::rests(TimePoint now) const noexcept {
+  return machine.open() == 0 && machine.resting() > 0 &&
+         (closed_since_ == kNever || now - closed_since_ < settings.rest_patience);
+}
+
+/// Nobody waits for the lane who could have a session, and nobody for long.
+void Lane::Impl::lease_queued(TimePoint now) noexcept {
+  const bool back_soon = rests(now);
+  const LaneExit why = machine.resting() > 0 ? LaneExit::head_of_line : LaneExit::closing;
+  std::uint32_t most = back_soon ? spare_sessions() : machine.queued();
+  for (; most > 0; --most) {
+    LaneEntry* entry = machine.take_queued();
+    if (entry == nullptr) return;
+    auto& call = static_cast<LaneCall&>(*entry);
+    lease(call, why);
+    call.let_go();
+  }
+}
+
 void Lane::Impl::arm() noexcept {
   if (closing) return;
-  if (machine.outstanding() > 0) {
+  if (machine.outstanding() > 0 || machine.queued() > 0) {
     // Looked at when it may matter, not moved with every statement.
     if (!tick_.armed()) {
       tick_.arm(std::min(machine.next_tick(), deadline_after(runtime::now(), kLeastBudget)));
@@ -494,7 +513,8 @@ void Lane::Impl::arm() noexcept {
 void Lane::Impl::on_tick(void* self) noexcept {
   auto& lane = *static_cast<Impl*>(self);
   const TimePoint now = runtime::now();
-  if (const TimePoint next = lane.machine.next_tick(); next > now) {
+  const bool waits = lane.machine.queued() > 0 && lane.machine.open() == 0;
+  if (const TimePoint next = lane.machine.next_tick(); next > now && !waits) {
     // Who comes behind this one may have to be looked at sooner.
     if (next != kNever) lane.tick_.arm(std::min(next, deadline_after(now, kLeastBudget)));
     return;

@@ -268,6 +268,11 @@ class Lane::Impl {
   [[nodiscard]] std::string_view refuse(const session::OperationState& operation) const noexcept;
   [[nodiscard]] std::string_view check_shape(LaneShape& shape, TimePoint now);
   void open_seats(TimePoint now) noexcept;
+  /// Sessions that callers could have from the pool now.
+  [[nodiscard]] std::uint32_t spare_sessions() const noexcept;
+  /// No session takes statements, and one will soon.
+  [[nodiscard]] bool rests(TimePoint now) const noexcept;
+  void lease_queued(TimePoint now) noexcept;
   void bring_columns(LaneShape& shape) noexcept;
   void forget_shapes(TimePoint now);
   void perform(TimePoint now) noexcept;
@@ -290,6 +295,7 @@ class Lane::Impl {
   bool refused_by_verdict_ = false;
   TimePoint last_used_{};
   TimePoint may_open_at_{};
+  TimePoint closed_since_ = kNever;  ///< no session takes statements
   std::optional<std::uint64_t> generation_;
   TimePoint generation_since_{};
   TimePoint shapes_looked_at_{};

@@ -311,6 +311,12 @@ std::uint32_t LaneMachine::open() const noexcept {
   return static_cast<std::uint32_t>(std::ranges::count_if(slots_, [](const Slot& slot) { return takes(slot); }));
 }
 
+std::uint32_t LaneMachine::resting() const noexcept {
+  return static_cast<std::uint32_t>(std::ranges::count_if(slots_, [](const Slot& slot) {
+    return (slot.state == State::stuck || slot.state == State::fenced) && !slot.retiring;
+  }));
+}
+
 std::uint32_t LaneMachine::sessions() const noexcept {
   return static_cast<std::uint32_t>(
       std::ranges::count_if(slots_, [](const Slot& slot) { return slot.state != State::absent; }));

@@ -134,6 +134,8 @@ class SWITCHYARD_API LaneMachine {
 
   /// Sessions that take statements.
   [[nodiscard]] std::uint32_t open() const noexcept;
+  /// Sessions that take none now and will again: something on their wire is slow, or being cancelled.
+  [[nodiscard]] std::uint32_t resting() const noexcept;
   /// Sessions in any state.
   [[nodiscard]] std::uint32_t sessions() const noexcept;
   [[nodiscard]] std::uint32_t queued() const noexcept { return queue_.size(); }

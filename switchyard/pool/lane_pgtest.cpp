@@ -358,6 +358,38 @@ TEST_F(LaneOnServer, BehindASlowStatementNobodyWaits) {
   });
 }
 
+TEST_F(LaneOnServer, WhenEverythingStandsStillForAMomentCallersWaitForTheLane) {
+  using testing::Gate;
+  using testing::GateDirection;
+  Gate gate(testing::GateTarget::unix_socket(database.endpoint().host, database.endpoint().port));
+  through = " host=127.0.0.1 sslmode=disable port=" + std::to_string(gate.port());
+  pool_max = 4;
+  settings.rest_patience = 20s;
+  run([&](Site& site) -> Task<void> {
+    co_await warm<std::int32_t>(site, kTag, 1);
+    for (int i = 0; i < 100 && site.lane.stats().sessions < 2; ++i) co_await sleep(5ms);
+    gate.stall(GateDirection::to_client);
+    std::vector<Task<void>> callers;
+    int right = 0;
+    for (int i = 0; i < 500; ++i) {
+      callers.push_back([](Site& on, int tag, int& count) -> Task<void> {
+        if (co_await on.caller.query_value<std::int32_t>(kTag, tag) == tag) ++count;
+      }(site, i, right));
+    }
+    spawn([](Gate& on) -> Task<void> {
+      co_await sleep(100ms);
+      on.resume();
+    }(gate));
+    co_await all(std::move(callers));
+    EXPECT_EQ(right, 500);
+    const LaneStats stats = site.lane.stats();
+    EXPECT_GE(stats.reissued, 1U);
+    std::uint64_t leased = 0;
+    for (const std::uint64_t one : stats.exits) leased += one;
+    EXPECT_LE(leased, 50U) << "who stood behind it twice, and as many as the pool had sessions for";
+  });
+}
+
 TEST_F(LaneOnServer, AStatementThatNobodyWaitsForIsCancelledAndNoOtherIsHit) {
   guard.shares_sync = false;
   run([this](Site& site) -> Task<void> {

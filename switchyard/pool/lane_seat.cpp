@@ -44,6 +44,7 @@ void LaneSeat::open() noexcept {
   site = kLaneSite;
   deadline = kNever;
   on_connect_error = OnConnectError::fail;
+  goes_first = true;
   lane_.pool.acquire(*this);
 }
 

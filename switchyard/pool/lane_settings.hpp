@@ -29,6 +29,9 @@ struct LaneSettings {
   Duration idle_timeout = std::chrono::seconds(10);
   /// Each session answers a question that only it knows this often; ages and settings are looked at as well.
   Duration look_every = std::chrono::seconds(1);
+  /// Where all sessions of a lane are slow at once, callers for whom the pool has no session either wait this long
+  /// for the lane: on a busy machine it stands still for moments.
+  Duration rest_patience = std::chrono::milliseconds(100);
   /// A session that is not set up after so long is given back.
   Duration setup_patience = std::chrono::seconds(5);
   /// An idle session is asked for its settings and its role this often.

@@ -65,12 +65,13 @@ class MachineTester {
     run([&](Actions& out) { machine.start(now, out); });
   }
   Caller& acquire(std::string name, TimePoint deadline = kNever, OnConnectError policy = OnConnectError::wait,
-                  const char* site = nullptr) {
+                  const char* site = nullptr, bool goes_first = false) {
     Caller& caller = *callers.emplace_back(std::make_unique<Caller>(std::move(name)));
     caller.deadline = deadline;
     caller.on_connect_error = policy;
     caller.site = site;
-    queue.push_back(&caller);
+    caller.goes_first = goes_first;
+    queue.insert(goes_first ? queue.begin() : queue.end(), &caller);
     run([&](Actions& out) { machine.acquire(caller, now, out); });
     return caller;
   }

@@ -75,7 +75,11 @@ void PoolMachine::acquire(Waiter& waiter, TimePoint now, Actions& actions) noexc
     actions.emplace_back(Fail{&waiter, make_acquire_error(settings_, describe(waiter, limit, now))});
     return;
   }
-  waiters_.push_back(waiter);
+  if (waiter.goes_first) {
+    waiters_.push_front(waiter);
+  } else {
+    waiters_.push_back(waiter);
+  }
   pump(now, actions);
   if (!waiter.queued()) return;
   ++counters_.waited;
@@ -583,7 +587,10 @@ PoolStats PoolMachine::stats() const noexcept {
   stats.connecting = connecting_;
   stats.closing = closing_;
   stats.waiting = waiters_.size();
-  if (const Waiter* oldest = waiters_.front()) stats.waiting_since = oldest->since();
+  for (const Waiter* waiter = waiters_.front(); waiter; waiter = WaiterQueue::next(*waiter)) {
+    stats.waiting_since = waiter->since();
+    if (!waiter->goes_first) break;
+  }
   stats.min = settings_.min;
   stats.max = settings_.max;
   stats.connects_slowed = slowed_;

@@ -131,6 +131,18 @@ TEST(PoolQueue, ServesCallersInTheOrderTheyCame) {
   EXPECT_THAT(pool.take(), ElementsAre("grant a 0", "grant b 0", "grant c 0"));
 }
 
+TEST(PoolQueue, TheEnginesOwnGoFirst) {
+  WarmPool pool(sizes(1, 1));
+  const SlotRef lease = pool.try_acquire();
+  for (const char* name : {"a", "b"}) pool.acquire(name);
+  pool.advance(5ms);
+  pool.acquire("look", kNever, OnConnectError::wait, nullptr, true);
+  EXPECT_EQ(pool.machine.stats().waiting_since, pool.now - 5ms);
+  pool.release(lease);
+  pool.release(pool.slot(0));
+  EXPECT_THAT(pool.take(), ElementsAre("grant look 0", "grant a 0"));
+}
+
 TEST(PoolQueue, LendsTheSessionUsedLast) {
   WarmPool pool(sizes(3, 3));
   const SlotRef first = pool.try_acquire();

@@ -31,6 +31,8 @@ class Waiter {
   /// Static text that names the operation, for the leak watch. May be null.
   const char* site = nullptr;
   OnConnectError on_connect_error = OnConnectError::wait;
+  /// Before all others: the engine's own, without which theirs take longer.
+  bool goes_first = false;
 
   [[nodiscard]] bool queued() const noexcept { return queued_; }
   /// When it was queued.
@@ -46,7 +48,7 @@ class Waiter {
   bool queued_ = false;
 };
 
-/// First come, first served; removal anywhere is O(1).
+/// First come, first served, but for those that go first; removal anywhere is O(1).
 class WaiterQueue {
  public:
   [[nodiscard]] bool empty() const noexcept { return front_ == nullptr; }
@@ -59,6 +61,14 @@ class WaiterQueue {
     waiter.next_ = nullptr;
     (back_ ? back_->next_ : front_) = &waiter;
     back_ = &waiter;
+    waiter.queued_ = true;
+    ++size_;
+  }
+  void push_front(Waiter& waiter) noexcept {
+    waiter.previous_ = nullptr;
+    waiter.next_ = front_;
+    (front_ ? front_->previous_ : back_) = &waiter;
+    front_ = &waiter;
     waiter.queued_ = true;
     ++size_;
   }
