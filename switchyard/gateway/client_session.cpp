@@ -14,6 +14,9 @@ namespace {
 
 /// A text that is not understood yet is looked at again after this.
 constexpr Duration kLookAgain = std::chrono::milliseconds(1);
+/// More bytes than this don't wait for the end of the turn: the server works on them while the client still writes,
+/// which wants to know early what has failed.
+constexpr std::size_t kGathered = 16 << 10;
 
 }  // namespace
 
@@ -268,7 +271,7 @@ void ClientSession::after_machine() noexcept {
     session::Session& session = *link_->session();
     if (!session.out().empty()) {
       session.flush_soon();
-      if (session.unsent() > host_.settings().max_unsent) {
+      if (session.unsent() > kGathered) {
         session.flush();
         // Only what the socket did not take now is told of by on_sent().
         if (link_ != nullptr && session.unsent() > host_.settings().max_unsent) stream_->pause_reading();
