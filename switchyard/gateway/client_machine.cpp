@@ -678,18 +678,14 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
   InternRef intern;
   bool on_server = false;  // under a name of ours
   if (uncertain(name->first)) return false;
-  if (const InternRef* known = find_name(name->first); known != nullptr && *known) {
-    show_statements((*known)->text);
-  }
-  if (name->first.empty()) {
-    intern = unnamed_;
+  const bool unnamed = name->first.empty();
+  if (const InternRef* known = unnamed ? &unnamed_ : find_name(name->first)) intern = *known;
+  if (intern) show_statements(intern->text);
+  if (unnamed) {
     on_server = unnamed_interned_ && !shows_statements_;
     if (!on_server) place_unnamed();
   } else {
-    if (const InternRef* known = find_name(name->first); known != nullptr && *known) {
-      intern = *known;
-      on_server = !shows_statements_;
-    }
+    on_server = intern && !shows_statements_;
   }
   if (intern && intern->executes && !ensure(intern->executes)) return false;
   if (intern && hub_ && (!await_hub(intern->text) || !show_channels(intern->sql()))) return false;

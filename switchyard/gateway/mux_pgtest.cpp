@@ -166,6 +166,9 @@ TEST_F(MuxTest, AClientIsShownTheStatementsThatItHasPrepared) {
   ASSERT_TRUE(first.execute("DEALLOCATE p").ok());
   EXPECT_EQ(run(first, "s").value(0, 0), "1");
   EXPECT_EQ(run(second, "q", {"?"}).value(0, 0), "second?");
+  ASSERT_TRUE(prepare(first, "", "SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'sy%'").ok());
+  EXPECT_EQ(second.value("SELECT 1"), "1");
+  EXPECT_EQ(run(first, "").value(0, 0), "1");
   EXPECT_EQ(first.execute("SELECT nothing FROM pg_prepared_statements").sqlstate(), "42703");
   EXPECT_EQ(run(first, "s").value(0, 0), "1");
 }
