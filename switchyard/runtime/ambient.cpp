@@ -32,11 +32,16 @@ void Ambient::set(std::shared_ptr<void> value) noexcept {
 }
 
 void Ambient::remember(const ReadyNode& node) noexcept {
-  if (!t_used || state().current == nullptr) return;
+  if (!t_used) return;
+  State& mine = state();
+  if (mine.current == nullptr) {
+    mine.waiting.erase(&node);
+    return;
+  }
   try {
-    state().waiting[&node] = state().current;
+    mine.waiting[&node] = mine.current;
   } catch (const std::exception&) {
-    state().waiting.erase(&node);
+    mine.waiting.erase(&node);
   }
 }
 
@@ -54,5 +59,7 @@ void Ambient::enter(const ReadyNode& node) noexcept {
   mine.current = std::move(found->second);
   mine.waiting.erase(found);
 }
+
+void Ambient::leave() noexcept { state().current = nullptr; }
 
 }  // namespace switchyard::inline v0::runtime

@@ -21,12 +21,14 @@ class SWITCHYARD_API Ambient {
   [[nodiscard]] static std::shared_ptr<void> current() noexcept;
   static void set(std::shared_ptr<void> value) noexcept;
 
-  /// What is current counts again when `node` resumes its coroutine.
+  /// What is current, if anything, counts again when `node` resumes its coroutine.
   static void remember(const ReadyNode& node) noexcept;
   /// The node won't resume what it was remembered for.
   static void forget(const ReadyNode& node) noexcept;
   /// The loop is about to resume it.
   static void enter(const ReadyNode& node) noexcept;
+  /// The coroutine waits again: what comes now may be anybody's callback.
+  static void leave() noexcept;
 };
 
 }  // namespace switchyard::inline v0::runtime

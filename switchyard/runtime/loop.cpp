@@ -39,6 +39,7 @@ void Loop::run_turn() noexcept {
     auto* node = static_cast<ReadyNode*>(link);
     if (Ambient::used()) Ambient::enter(*node);
     node->who_.resume();
+    if (Ambient::used()) Ambient::leave();
   }
   LinkList due;  // what is scheduled meanwhile belongs to the next turn
   due.splice(turn_ends_);

@@ -21,7 +21,7 @@ void OperationState::begin(std::coroutine_handle<> waiter) noexcept {
     finish();
   } else {
     host->start(*this);
-    if (runtime::Ambient::used()) runtime::Ambient::remember(ready_);
+    if (waiter && runtime::Ambient::used()) runtime::Ambient::remember(ready_);
   }
 }
 
