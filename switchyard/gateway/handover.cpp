@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kLook = std::chrono::milliseconds(2);
 /// The old process answers so soon, or not at all.
 constexpr Duration kPatience = std::chrono::seconds(5);
+/// Without a file descriptor to spare, accepting is tried again after this.
+constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -44,7 +46,11 @@ Result<void> Handover::listen() {
 Task<void> Handover::accept() {
   for (;;) {
     auto stream = co_await listener_->accept();
-    if (!stream.ok()) co_return;
+    if (!stream.ok()) {
+      if (stream.error().kind() == ErrorKind::Closed) co_return;
+      co_await sleep(kAcceptPause);
+      continue;
+    }
     if (!peer_account(**stream).own) continue;
     runtime::Descriptor successor = runtime::Descriptor::duplicate((*stream)->native_handle());
     stream = Error(ErrorKind::Closed, "taken over");
@@ -94,7 +100,13 @@ void Handover::on_message(ByteView message, runtime::Descriptor /*descriptor*/) 
 /// The successor is gone: whom it has not got is served here, and so is whoever comes.
 void Handover::on_closed() noexcept {
   tick_.disarm();
-  if (done_) return;
+  if (!done_) gone_.schedule();
+}
+
+void Handover::on_gone(void* self) noexcept { static_cast<Handover*>(self)->go_back(); }
+
+void Handover::go_back() noexcept {
+  tick_.disarm();
   log::warning("gateway", "handover_failed", [] { return std::string("the process that was taking over is gone"); },
                {});
   channel_.reset();

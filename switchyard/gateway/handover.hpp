@@ -22,6 +22,7 @@
 #include <switchyard/runtime/listener.hpp>
 #include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/timer.hpp>
+#include <switchyard/runtime/turn_end.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -30,10 +31,10 @@
 
 namespace switchyard::inline v0::gateway {
 
-/// What the old process's side needs of its gateway.
 /// Where shard `shard` waits, if the first one waits at `path`.
 [[nodiscard]] std::string handover_path(const std::string& path, std::uint32_t shard);
 
+/// What the old process's side needs of its gateway.
 class HandoverHost {
  public:
   [[nodiscard]] virtual std::vector<std::uint32_t> client_ids() const = 0;
@@ -64,7 +65,7 @@ class Handover final : private runtime::DescriptorChannel::Handler {
   Handover(const Handover&) = delete;
   Handover& operator=(const Handover&) = delete;
 
-  [[nodiscard]] bool departing() const noexcept { return channel_ != nullptr && !done_; }
+  [[nodiscard]] bool departing() const noexcept { return channel_ != nullptr && channel_->is_open() && !done_; }
   /// More may be sent now.
   [[nodiscard]] bool has_room() const noexcept { return channel_->unsent() < kMaxUnsent; }
   /// The socket is duplicated.
@@ -78,6 +79,8 @@ class Handover final : private runtime::DescriptorChannel::Handler {
   void on_message(ByteView message, runtime::Descriptor descriptor) noexcept override;
   void on_closed() noexcept override;
   static void on_tick(void* self) noexcept;
+  static void on_gone(void* self) noexcept;
+  void go_back() noexcept;
 
   const std::string path_;
   HandoverHost& host_;
@@ -87,6 +90,7 @@ class Handover final : private runtime::DescriptorChannel::Handler {
   bool done_ = false;
   runtime::Timer tick_{&Handover::on_tick, this};
   runtime::OwnedTask task_;
+  runtime::TurnEnd gone_{&Handover::on_gone, this};  ///< the channel may close while the task is sending
 };
 
 class Takeover;

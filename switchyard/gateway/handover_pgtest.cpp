@@ -1,6 +1,7 @@
 // Gateways that take over from each other under their clients.
 #include <switchyard/embedded/test_cluster.hpp>
 #include <switchyard/protocol/crypto.hpp>
+#include <switchyard/runtime/descriptor_channel.hpp>
 
 #include <tests/support/gateway_door.hpp>
 #include <tests/support/libpq.hpp>
@@ -73,6 +74,8 @@ class Succession {
     current_handed_over_ = previous_handed_over_;
   }
   [[nodiscard]] bool former_is_empty() const { return previous_handed_over_->load(); }
+  /// Where the gateway waits for its successor.
+  [[nodiscard]] std::string handover() const { return folder_.file("handover"); }
   [[nodiscard]] std::string local() const {
     return "host=" + folder_.path().string() + " port=6433 user=postgres dbname=main ";
   }
@@ -180,6 +183,29 @@ TEST_F(HandoverTest, WhenTheSuccessorDiesTheOldOneGoesOn) {
   EXPECT_TRUE(busy.execute("COMMIT").ok());
   ASSERT_TRUE(gateways.wait_for_the_end_of_the_former());
   EXPECT_EQ(busy.value("SELECT 1"), "1");
+}
+
+// A process that is killed as it starts; or one that only looks whether somebody still listens there.
+TEST_F(HandoverTest, ASuccessorThatIsGoneBeforeItIsGreetedChangesNothing) {
+  Succession gateways(database);
+  PqSession client(gateways.local());
+  EXPECT_EQ(client.value("SELECT 1"), "1");
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(wait_until([&] {
+      bool connected = false;
+      // On the gateway's thread, which can't accept meanwhile.
+      gateways.now().reload([&](GatewaySettings&) {
+        connected = runtime::DescriptorChannel::connect(gateways.handover()).ok();  // and closed
+      });
+      return connected;
+    })) << "it waits for the next one";
+    EXPECT_EQ(client.value("SELECT 1"), "1");
+    PqSession late(gateways.tcp());
+    EXPECT_EQ(late.value("SELECT 1"), "1");
+  }
+  gateways.next();
+  ASSERT_TRUE(gateways.wait_for_the_end_of_the_former());
+  EXPECT_EQ(client.value("SELECT 1"), "1");
 }
 
 // Clients that never stop, each statement counted once by its primary key.
