@@ -22,6 +22,8 @@ constexpr Duration kShapesKept = std::chrono::minutes(5);
 constexpr Duration kObjectionKept = std::chrono::seconds(5);
 /// Twins are looked for among so many of the last ones.
 constexpr std::size_t kMostTwins = 64;
+/// Statements are sent again behind others at most so often.
+constexpr std::uint32_t kMostMoves = 5;
 
 /// Nobody outside can guess a statement's name, and two processes behind one pooler do not share one.
 std::string random_prefix() {
@@ -282,7 +284,7 @@ void Lane::Impl::give_call(LaneCall& call) noexcept {
   call.shape = nullptr;
   call.columns.reset();
   call.actual.reset();
-  call.steps = 0;
+  call.moves = call.steps = 0;
   call.described = call.mismatch = call.noticed = call.unnamed = call.shares_sync = false;
   free_calls_.push_back(&call);
 }
@@ -340,6 +342,7 @@ void Lane::Impl::move(LaneCall& from, LaneCall& to) noexcept {
   to.shape = from.shape;
   ++to.shape->calls;
   to.columns = from.columns;
+  to.moves = from.moves + 1;
   to.replayable = true;
   to.expected = from.expected;
   to.budget = from.budget;
@@ -365,7 +368,8 @@ void Lane::Impl::again(LaneCall& call) noexcept {
 void Lane::Impl::reissue(LaneCall& call) noexcept {
   // Between the look at the clock and now its caller may have gone: the ghost's answer is all there is to come.
   if (!call.wanted()) return;
-  if (call.reissued()) {
+  // Where there is no session for it, it is sooner here than behind those who wait for one.
+  if (call.reissued() && (call.moves >= kMostMoves || spare_sessions() > 0)) {
     lease(call, LaneExit::head_of_line);
     return;
   }

@@ -37,6 +37,7 @@ class LaneCall final : public LaneEntry, public protocol::ResponseSink {
   LaneCall* twin = nullptr;        ///< who waits for the same answer; a list
   LaneCall* lead = nullptr;        ///< the one whose answer this twin waits for; null: it has its own
   LaneShape* shape = nullptr;
+  std::uint32_t moves = 0;                                  ///< it was sent so often before
   std::uint32_t steps = 0;                                  ///< whose end has not come
   bool described = false;                                   ///< the columns have been compared
   bool mismatch = false;                                    ///< they are not what was expected
