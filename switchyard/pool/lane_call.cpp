@@ -134,7 +134,8 @@ void LaneCall::on_error(const ServerFields& fields) noexcept {
   if (!on_wire()) return let_go();
   const TimePoint now = runtime::now();
   const bool own = noticed || is_lanes_own(fields.sqlstate);
-  if (own) {
+  const bool cancelled = fields.sqlstate == "57014" && state() == State::ghost;  // by the lane: nobody waited
+  if (own && !cancelled) {
     shape->note_fault(now);
     if (exit_of(fields.sqlstate) == LaneExit::columns || exit_of(fields.sqlstate) == LaneExit::name_error) {
       shape->described = false;
@@ -143,7 +144,7 @@ void LaneCall::on_error(const ServerFields& fields) noexcept {
     if (LaneSeat* seat = lane.seat_at(slot()); seat != nullptr && fields.sqlstate != "55P03") {
       seat->forget(shape->id());
     }
-  } else {
+  } else if (!own) {
     shape->note_failure();
   }
   switch (lane.machine.failed(slot(), own ? LaneFault::lane : LaneFault::statement, now)) {

@@ -191,6 +191,14 @@ class LaneOnServer : public ::testing::Test {
         "current_database()");
   }
 
+  /// A pg_sleep() of the lane is under way.
+  bool is_asleep() {
+    return database.query_value(
+               "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%1 FROM pg_sleep%' AND state = 'active' "
+               "AND "
+               "pid <> pg_backend_pid()") != "0";
+  }
+
   TestDatabase database;
   LaneSettings settings;
   OpenGuard guard;
@@ -407,13 +415,27 @@ TEST_F(LaneOnServer, AStatementThatNobodyWaitsForIsCancelledAndNoOtherIsHit) {
     }
     for (int i = 0; i < 1000 && site.lane.stats().cancels == 0; ++i) co_await sleep(5ms);
     EXPECT_GE(site.lane.stats().cancels, 1U);
-    for (int i = 0; i < 1000 && database.query_value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
-                                                     "'%1 FROM pg_sleep%' AND state = 'active' "
-                                                     "AND pid <> pg_backend_pid()") != "0";
-         ++i) {
-      co_await sleep(5ms);
-    }
+    for (int i = 0; i < 1000 && is_asleep(); ++i) co_await sleep(5ms);
     for (int i = 0; i < 100; ++i) EXPECT_EQ(co_await site.caller.query_value<std::int32_t>(kTag, i), i);
+  });
+}
+
+TEST_F(LaneOnServer, ThatNobodyWaitedForItIsNotAStatementsFault) {
+  guard.shares_sync = false;
+  run([this](Site& site) -> Task<void> {
+    const std::string sql = "SELECT 1 FROM pg_sleep($1::float8)";
+    co_await warm<std::int32_t>(site, sql, 0.0);
+    for (std::uint64_t cancelled = 1; cancelled <= 2; ++cancelled) {
+      auto dropped = [](Site& on, std::string text) -> Task<void> {
+        co_await on.caller.query_value<std::int32_t>(text, 60.0);
+      }(site, sql);
+      (void)co_await as_result(with_timeout(std::move(dropped), 5ms));
+      for (int i = 0; i < 1000 && site.lane.stats().cancels < cancelled; ++i) co_await sleep(5ms);
+      EXPECT_GE(site.lane.stats().cancels, cancelled);
+      for (int i = 0; i < 1000 && is_asleep(); ++i) co_await sleep(5ms);
+      co_await sleep(50ms);
+      co_await warm<std::int32_t>(site, sql, 0.0);
+    }
   });
 }
 
