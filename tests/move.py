@@ -33,21 +33,27 @@ INSERT INTO notes (fact, text) SELECT n, repeat('x', 100) FROM generate_series(1
 
 
 class Ground:
-    """Two databases of a cluster, and a fleet file that names them."""
+    """Two databases of a cluster, or of two, and a fleet file that names them. `schema`: where the tables are."""
 
-    def __init__(self, cluster, number, more=""):
-        self.cluster = cluster
+    def __init__(self, cluster, number, more="", other=None, schema="public"):
+        self.clusters = {"main": cluster, "analytics": other or cluster}
         self.names = {"main": f"main_{number}", "analytics": f"analytics_{number}"}
-        for name in self.names.values():
-            cluster.psql(f"CREATE DATABASE {name}")
+        for place, name in self.names.items():
+            self.clusters[place].psql(f"CREATE DATABASE {name}")
+            self.clusters[place].psql(f"ALTER DATABASE {name} SET search_path = {schema}")
+        if schema != "public":
+            cluster.psql(f"CREATE SCHEMA {schema}", self.names["main"])
         cluster.psql(TABLES, self.names["main"])
         self.writers = []
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="move-"))
         text = '[fleet]\napplication = "test"\n'
-        for name, database in self.names.items():
-            text += f'[database.{name}]\ndsn = "{cluster.dsn(database)}"\n'
-        (self.folder / "switchyard.toml").write_text(text + more)
+        for place, database in self.names.items():
+            text += f'[database.{place}]\ndsn = "{self.clusters[place].dsn(database)}"\n'
+        self.configure(text + more)
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder)}
+
+    def configure(self, text):
+        (self.folder / "switchyard.toml").write_text(text)
 
     def run(self, *arguments):
         return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False,
@@ -57,8 +63,11 @@ class Ground:
         return subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                 cwd=self.folder, env=self.environment)
 
-    def value(self, database, sql):
-        return self.cluster.psql(sql, self.names[database]).strip()
+    def value(self, place, sql):
+        return self.clusters[place].psql(sql, self.names[place]).strip()
+
+    def try_psql(self, place, sql):
+        return self.clusters[place].try_psql(sql, self.names[place])
 
     def __enter__(self):
         return self
@@ -66,8 +75,8 @@ class Ground:
     def __exit__(self, *_):
         for writer in self.writers:
             writer.end()
-        for name in self.names.values():
-            self.cluster.psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        for place, name in self.names.items():
+            self.clusters[place].psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -77,7 +86,7 @@ class Writer(threading.Thread):
     def __init__(self, ground, number):
         super().__init__()
         self.ground, self.number, self.ends = ground, number, threading.Event()
-        self.acknowledged, self.problem, self.longest = [], "", 0.0
+        self.place, self.acknowledged, self.problem, self.longest = "main", [], "", 0.0
         ground.writers.append(self)
         self.start()
 
@@ -86,14 +95,13 @@ class Writer(threading.Thread):
         self.join()
 
     def run(self):
-        place = "main"
         i = 0
         while not self.ends.is_set() and not self.problem:
             sql = "".join(f"BEGIN; INSERT INTO facts (key) VALUES ('w{self.number}-{i + j}');"
                           f"UPDATE facts SET n = n + 1 WHERE key = 'w{self.number}-{i + j}'; COMMIT; SELECT 'done w{self.number}-{i + j}';"
                           for j in range(20))
             begun = time.monotonic()
-            done = self.ground.cluster.try_psql(sql, self.ground.names[place])
+            done = self.ground.try_psql(self.place, sql)
             self.longest = max(self.longest, time.monotonic() - begun)
             for line in done.stdout.splitlines():
                 if line.startswith("done "):
@@ -101,19 +109,20 @@ class Writer(threading.Thread):
             i += 20
             if done.returncode != 0:
                 if "moved to the database" in done.stderr or "back at the database" in done.stderr:
-                    place = "analytics" if place == "main" else "main"
+                    self.place = "analytics" if self.place == "main" else "main"
                 elif "still owned by" in done.stderr:
-                    place = "main"
+                    self.place = "main"
                 else:
                     self.problem = done.stderr
 
     def audit(self, problems, database):
         self.end()
         problems.same(self.problem, "", "writer:")
-        keys = ",".join(f"('{key}')" for key in self.acknowledged) or "('none')"
-        problems.same(self.ground.value(database, f"SELECT count(*) FROM (VALUES {keys}) k(key) WHERE key <> 'none' AND "
-                                        "1 <> (SELECT count(*) FROM facts f WHERE f.key = k.key AND n = 1)"), "0",
-                      "acknowledged and not there once:")
+        for at in range(0, len(self.acknowledged), 2000):  # an argument of psql is no longer than 128 kB
+            keys = ",".join(f"('{key}')" for key in self.acknowledged[at:at + 2000])
+            problems.same(self.ground.value(database, f"SELECT count(*) FROM (VALUES {keys}) k(key) WHERE "
+                                            "1 <> (SELECT count(*) FROM facts f WHERE f.key = k.key AND n = 1)"), "0",
+                          "acknowledged and not there once:")
         problems.same(self.ground.value(database, f"SELECT count(*) FROM facts WHERE key LIKE 'w{self.number}-%'"),
                       str(len(self.acknowledged)), "rows of the writer:")
 
@@ -123,10 +132,10 @@ def main():
     with Cluster(newest_bin_folder()) as cluster:
         number = 0
 
-        def ground(more=""):
+        def ground(more="", **options):
             nonlocal number
             number += 1
-            return Ground(cluster, number, more)
+            return Ground(cluster, number, more, **options)
 
         @case(cases, "a move says what it did and what comes next, and the old place where the tables are")
         def _(problems):
@@ -138,7 +147,7 @@ def main():
                 problems.same([table["rows"] for table in report["tables"]], [20000, 20000])
                 problems.want(0 < report["pause_ms"] < 1000, "writers waited", report["pause_ms"])
                 problems.same(at.value("analytics", "SELECT count(*) FROM notes"), "20000")
-                refused = cluster.try_psql("SELECT * FROM facts", at.names["main"])
+                refused = at.try_psql("main", "SELECT * FROM facts")
                 problems.want("moved to the database 'analytics'" in refused.stderr, refused.stderr)
                 status = at.run("move", "status")
                 problems.ended(status, OK)
@@ -200,27 +209,50 @@ def main():
                             problems.same(at.value("main", f"SELECT count(*) FROM facts WHERE key LIKE 'w{writer.number}-%'"),
                                           str(len(writer.acknowledged)), "after the way back:")
 
-        @case(cases, "a schema goes to another server's database with the role that owns it")
+        @case(cases, "a schema goes to another server with the role that owns it, killed twice, under writers")
         def _(problems):
-            with ground() as at:
-                cluster.psql("CREATE ROLE commerce_user LOGIN PASSWORD 'x'")
-                cluster.psql("CREATE DATABASE erp")
-                cluster.psql("CREATE SCHEMA commerce_schema AUTHORIZATION commerce_user;"
-                             "CREATE TABLE commerce_schema.orders (id serial PRIMARY KEY, state text);"
-                             "CREATE TABLE commerce_schema.lines (id int PRIMARY KEY, o int REFERENCES commerce_schema.orders);"
-                             "CREATE FUNCTION commerce_schema.total() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM commerce_schema.orders';"
-                             "INSERT INTO commerce_schema.orders (state) SELECT 'new' FROM generate_series(1, 50)", "erp")
-                dsn = cluster.dsn(at.names["analytics"])
-                (at.folder / "switchyard.toml").write_text(
-                    f'[fleet]\napplication = "erp"\n[database.commerce]\ndsn = "{cluster.dsn("erp")}"\nschema = "commerce_schema"\n'
-                    f'[database.commerce_new]\ndsn = "{dsn}"\nschema = "commerce_schema"\n')
-                done = at.run("split", "commerce_schema", "--from", "commerce", "--to", "commerce_new")
-                problems.ended(done, OK)
-                problems.same(at.value("analytics", "SELECT commerce_schema.total()"), "50")
-                problems.same(at.value("analytics", "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'commerce_schema'"),
+            with Cluster(newest_bin_folder()) as other, ground(other=other, schema="commerce_schema") as at:
+                cluster.psql("CREATE ROLE commerce_user LOGIN PASSWORD 'x' CONNECTION LIMIT 7;"
+                             "ALTER ROLE commerce_user SET statement_timeout = '7s'")
+                at.value("main", "ALTER SCHEMA commerce_schema OWNER TO commerce_user; ALTER TABLE facts OWNER TO commerce_user;"
+                                 "ALTER TABLE notes OWNER TO commerce_user;"
+                                 "CREATE FUNCTION total() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM commerce_schema.facts';"
+                                 "ALTER FUNCTION total() OWNER TO commerce_user")
+                server = '[server.{}]\nhost = "127.0.0.1"\nport = {}\n'
+                text = ('[fleet]\napplication = "erp"\n[provision]\nadmin_user = "postgres"\n' +
+                        server.format("erp", cluster.port) + server.format("commerce_server", other.port) +
+                        '[database.commerce]\nserver = "{}"\ndbname = "{}"\nschema = "commerce_schema"\nrole = "commerce_user"\n')
+                at.configure(text.format("erp", at.names["main"]))
+                split = ("split", "commerce_schema", "--to", f"commerce_server/{at.names['analytics']}")
+                writers = [Writer(at, 1), Writer(at, 2)]
+                for seconds in (0.4, 0.9):
+                    process = at.start(*split)
+                    time.sleep(seconds)
+                    process.kill()
+                    process.communicate()
+                done = at.run(*split)
+                if done.returncode != OK:
+                    raise RuntimeError(done.stderr)
+                problems.want('server = "commerce_server"' in done.stderr, done.stderr)
+                deadline = time.monotonic() + SECONDS
+                while any(writer.place == "main" for writer in writers) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                for writer in writers:
+                    writer.audit(problems, "analytics")
+                rows = at.value("analytics", "SELECT count(*) FROM facts")
+                problems.same(at.value("analytics", "SELECT total() || ' ' || count(*) FROM notes"), rows + " 20000")
+                problems.same(at.value("analytics", "SELECT string_agg(DISTINCT pg_get_userbyid(o), ' ') FROM ("
+                                       "SELECT nspowner FROM pg_namespace WHERE nspname = 'commerce_schema' UNION ALL "
+                                       "SELECT relowner FROM pg_class WHERE relnamespace = 'commerce_schema'::regnamespace UNION ALL "
+                                       "SELECT proowner FROM pg_proc WHERE pronamespace = 'commerce_schema'::regnamespace) x(o)"),
                               "commerce_user")
-                refused = cluster.try_psql("DELETE FROM commerce_schema.orders", "erp")
+                role = ("SELECT rolpassword, rolconnlimit, setconfig FROM pg_authid a JOIN pg_db_role_setting ON setrole = a.oid "
+                        "WHERE rolname = 'commerce_user' AND setdatabase = 0")
+                problems.same(other.psql(role), cluster.psql(role))
+                refused = at.try_psql("main", "DELETE FROM notes")
                 problems.want("moved to the database" in refused.stderr, refused.stderr)
+                at.configure(text.format("commerce_server", at.names["analytics"]))
+                problems.same(at.run("query", "--on", "commerce", "--csv", "SELECT total() AS n").stdout.split(), ["n", rows])
 
         @case(cases, "owners says whose a table is, why, and what contradicts")
         def _(problems):

@@ -5,8 +5,10 @@
 #include "fleet_choice.hpp"
 
 #include <switchyard/move/split.hpp>
+#include <switchyard/provision/desired_server.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -76,6 +78,24 @@ move::MoveOptions options_of(const FleetConfig& fleet, const Ends& ends, const M
   return options;
 }
 
+/// A service's own role makes no schemas: a split is for who provisions, where the fleet file says who that is.
+Result<void> log_in_as_administrator(const FleetConfig& fleet, const Ends& ends, FleetConfig& config) {
+  for (const std::string& name : {ends.from, ends.to}) {
+    const DatabaseConfig& database = *fleet.find(name);
+    const auto server = std::ranges::find(fleet.servers, *database.server, &ServerConfig::name);
+    const bool said = fleet.provision.admin_user.is_set() || fleet.provision.admin_password.is_set() ||
+                      !database.primary.admin_dsn->empty() ||
+                      (server != fleet.servers.end() && !server->endpoint.admin_dsn->empty());
+    if (!said) continue;
+    auto admin = provision::administrator_of(fleet, database);
+    if (!admin.ok()) return admin.error();
+    ConnectionOptions& login = config.find(name)->primary.connection;
+    admin->dbname = login.dbname;
+    login = *std::move(admin);
+  }
+  return {};
+}
+
 Task<MoveReport> do_it(Mover& mover, MoveAction action) {
   switch (action) {
     case MoveAction::rollback: co_return co_await mover.rollback();
@@ -127,6 +147,9 @@ ExitCode work(const FleetConfig& fleet, const Ends& ends, const MoveCommand& com
               const Console& console, const std::string& again) {
   auto config = move::move_config(fleet, ends.from, ends.to);
   if (!config.ok()) return fail(console, config.error());
+  if (!command.schema.empty()) {
+    if (auto done = log_in_as_administrator(fleet, ends, *config); !done.ok()) return fail(console, done.error());
+  }
   move::MoveOptions options = options_of(fleet, ends, command);
   MoveProgress progress(console);
   options.on_progress = [&](const move::Progress& one) { progress.show(one); };

@@ -1,9 +1,11 @@
 #include <switchyard/move/split.hpp>
 
+#include <switchyard/config/connection_string.hpp>
 #include <switchyard/move/refusal.hpp>
 #include <switchyard/move/table_plan.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -16,6 +18,42 @@ std::string server_names(const FleetConfig& fleet) {
   std::string out;
   for (const ServerConfig& server : fleet.servers) out += (out.empty() ? "" : ", ") + server.name;
   return out;
+}
+
+/// A database on a [server.NAME], for whoever logs in at the old place unless the server says who does.
+Result<ConnectionOptions> place_on(const EndpointConfig& server, const std::string& dbname,
+                                   const ConnectionOptions& old) {
+  std::vector<config::ConnectionKeyword> keywords;
+  if (!server.dsn->empty()) {
+    auto written = config::parse_connection_keywords(server.dsn->reveal());
+    if (!written.ok()) return written.error();
+    keywords = *std::move(written);
+  }
+  const auto set = [&](const std::string& keyword, const std::string& value) {
+    std::erase_if(keywords, [&](const config::ConnectionKeyword& one) { return one.keyword == keyword; });
+    keywords.push_back({keyword, value, 0});
+  };
+  for (const auto& [name, value] : server.options) set(name, value->reveal());
+  if (server.host.is_set()) set("host", *server.host);
+  if (server.port.is_set()) set("port", std::to_string(*server.port));
+  if (server.user.is_set()) set("user", *server.user);
+  if (server.password.is_set()) set("password", server.password->reveal());
+  set("dbname", dbname);
+  const auto says = [&](std::string_view keyword) {
+    return std::ranges::find(keywords, keyword, &config::ConnectionKeyword::keyword) != keywords.end();
+  };
+  if (!says("user")) set("user", old.user);
+  const bool old_password = !says("password") && !old.hosts.empty();
+  auto there = config::complete_connection_options(std::move(keywords), process_connection_environment());
+  if (!there.ok()) return there.error().with_context("server");
+  there->settings = old.settings;
+  there->application_name = old.application_name;
+  if (old_password && there->user == old.user) {
+    there->password = old.hosts.front().password;
+    there->password_file = old.password_file;
+    for (HostSpec& host : there->hosts) host.password = old.hosts.front().password;
+  }
+  return there;
 }
 
 }  // namespace
@@ -62,17 +100,16 @@ Result<SplitEnds> split_ends(FleetConfig& fleet, const std::string& schema, cons
   }
   DatabaseConfig copy = *source;
   ends.to = copy.name = source->name + "_split";
-  ConnectionOptions& at = copy.primary.connection;
-  const ConnectionOptions& there = server->endpoint.connection;
-  at.hosts = there.hosts;
-  at.dbname = dbname;
-  if (!there.user.empty()) at.user = there.user;
-  if (!there.password.empty()) at.password = there.password;
+  copy.server = server_name;
+  copy.primary.admin_dsn = {};
+  auto place = place_on(server->endpoint, dbname, source->primary.connection);
+  if (!place.ok()) return place.error();
+  copy.primary.connection = *std::move(place);
   copy.write = {};
   copy.replicas.clear();
   copy.when_unconfigured = std::string();
   fleet.databases.push_back(std::move(copy));
-  ends.advice = "the tables are at " + to + " now. In the fleet file:\n  [database." + source->name +
+  ends.advice = "the tables are at " + to + " now. In the fleet file:\n  [database." + ends.from +
                 "]\n  server = \"" + server_name + "\"\n  dbname = \"" + dbname +
                 "\"\nand restart or reload what uses it; until then its "
                 "statements fail with the new place named";

@@ -161,6 +161,9 @@ UNION ALL
 SELECT pg_get_userbyid(c.relowner)::text, format('ALTER TABLE %s OWNER TO %I', c.oid::regclass, pg_get_userbyid(c.relowner))
 FROM pg_class c WHERE c.oid = ANY ($1::oid[]))";
 
+/// The role that must be there, and the statement.
+using RoleStatement = std::tuple<std::string, std::string>;
+
 using TableRow = std::tuple<std::string, std::optional<std::int64_t>, std::optional<std::string>,
                             std::optional<std::string>, std::optional<std::string>, std::optional<std::int64_t>,
                             std::optional<std::int64_t>, std::optional<bool>, std::optional<bool>, bool,
@@ -169,6 +172,14 @@ using TableRow = std::tuple<std::string, std::optional<std::int64_t>, std::optio
 Task<std::vector<std::int64_t>> oids_of(Transaction& tx, const MovePlan& plan) {
   co_return co_await tx.query<std::int64_t>("SELECT to_regclass(n)::oid::int8 FROM unnest($1::text[]) n",
                                             plan.names());
+}
+
+/// Where there is no such role nothing is granted; who may not act as it gives it nothing to own.
+std::string where_role_is(const std::string& role, const std::string& text) {
+  if (role.empty()) return text;
+  return "DO $sy$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = " + literal(role) +
+         (text.starts_with("GRANT") ? "" : " AND pg_has_role(rolname, 'USAGE')") + ") THEN " + text +
+         "; END IF; END $sy$";
 }
 
 std::string with_schema(const TablePlan& table) {
@@ -280,16 +291,8 @@ Task<Structure> read_structure(Transaction& tx, const MovePlan& plan) {
   }
   out.after_copy = co_await tx.query<std::string>(kAfter, oids);
   out.foreign_keys = co_await tx.query<std::string>(kForeignKeys, oids);
-  for (auto& [role, text] : co_await tx.query<std::tuple<std::string, std::string>>(kGrants, oids)) {
-    // Where there is no such role nothing is granted.
-    out.after_copy.push_back(
-        role.empty()
-            ? text
-            : "DO $sy$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = " + literal(role) +
-                  " AND pg_has_role(rolname, 'USAGE')) OR " +
-                  (text.starts_with("GRANT") ? "EXISTS (SELECT FROM pg_roles WHERE rolname = " + literal(role) + ")"
-                                             : std::string("false")) +
-                  " THEN " + text + "; END IF; END $sy$");
+  for (auto& [role, text] : co_await tx.query<RoleStatement>(kGrants, oids)) {
+    out.after_copy.push_back(where_role_is(role, text));
   }
   co_return out;
 }
@@ -297,17 +300,28 @@ Task<Structure> read_structure(Transaction& tx, const MovePlan& plan) {
 Task<Texts> read_schema_rest(Transaction& tx, const MovePlan& plan, const std::string& schema) {
   (void)plan;
   co_await tx.execute("SET LOCAL search_path = pg_catalog");
-  co_return co_await tx.query<std::string>(R"(
-SELECT text FROM (
-SELECT 1 AS place, p.oid, pg_get_functiondef(p.oid) AS text FROM pg_proc p
+  Texts out;
+  for (auto& [role, text] : co_await tx.query<RoleStatement>(R"(
+SELECT role, text FROM (
+SELECT 1 AS place, p.oid, '' AS role, pg_get_functiondef(p.oid) AS text FROM pg_proc p
   WHERE p.pronamespace = $1::text::regnamespace AND p.prokind IN ('f', 'p')
 UNION ALL
-SELECT 2, c.oid, format('CREATE OR REPLACE VIEW %s AS %s', c.oid::regclass, pg_get_viewdef(c.oid)) FROM pg_class c
+SELECT 2, c.oid, '', format('CREATE OR REPLACE VIEW %s AS %s', c.oid::regclass, pg_get_viewdef(c.oid)) FROM pg_class c
   WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'v'
 UNION ALL
-SELECT 3, c.oid, format('CREATE MATERIALIZED VIEW IF NOT EXISTS %s AS %s', c.oid::regclass, pg_get_viewdef(c.oid))
+SELECT 4, p.oid, pg_get_userbyid(p.proowner)::text, format('ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, pg_get_userbyid(p.proowner)) FROM pg_proc p
+  WHERE p.pronamespace = $1::text::regnamespace AND p.prokind IN ('f', 'p')
+UNION ALL
+SELECT 4, c.oid, pg_get_userbyid(c.relowner)::text, format('ALTER %s %s OWNER TO %I', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'MATERIALIZED VIEW' END,
+  c.oid::regclass, pg_get_userbyid(c.relowner)) FROM pg_class c
+  WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('v', 'm')
+UNION ALL
+SELECT 3, c.oid, '', format('CREATE MATERIALIZED VIEW IF NOT EXISTS %s AS %s', c.oid::regclass, pg_get_viewdef(c.oid))
   FROM pg_class c WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'm') x ORDER BY place, oid)",
-                                           quote_name(schema));
+                                                             quote_name(schema))) {
+    out.push_back(where_role_is(role, text));
+  }
+  co_return out;
 }
 
 }  // namespace switchyard::inline v0::move

@@ -10,6 +10,16 @@ namespace switchyard::inline v0::provision {
 
 namespace {
 
+/// As a value of a connection string.
+std::string quoted(const std::string& value) {
+  std::string out = "'";
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '\'';
+}
+
 /// Beside the pools: psql, migrations, a backup.
 constexpr std::uint32_t kSpareSessions = 10;
 constexpr std::int32_t kReaderSessions = 20;
@@ -134,57 +144,11 @@ class Builder {
     DesiredServer server;
     server.application = *fleet_.application;
     server.place = place;
-    auto admin = admin_of(database);
+    auto admin = administrator_of(fleet_, database);
     if (!admin.ok()) return admin.error();
     server.admin = *std::move(admin);
     servers_.push_back(std::move(server));
     return &servers_.back();
-  }
-
-  Result<ConnectionOptions> admin_of(const DatabaseConfig& database) const {
-    const auto server = std::ranges::find(fleet_.servers, *database.server, &ServerConfig::name);
-    Secret dsn = *database.primary.admin_dsn;
-    if (dsn.empty() && server != fleet_.servers.end()) dsn = *server->endpoint.admin_dsn;
-    if (!dsn.empty()) {
-      auto parsed = parse_connection_string(dsn.reveal(), process_connection_environment());
-      if (!parsed.ok()) return parsed.error().with_context("admin_dsn");
-      return *std::move(parsed);
-    }
-    ConnectionOptions admin = database.primary.connection;
-    admin.user = *fleet_.provision.admin_user;
-    admin.dbname = "postgres";
-    admin.settings.clear();
-    admin.options.clear();
-    admin.application_name = *fleet_.application + "-provision";
-    admin.scram_client_key = admin.scram_server_key = Secret();
-    // As any connection string would be completed: the password file and PGPASSWORD count.
-    std::string text = "user=" + quoted(admin.user) + " dbname=postgres";
-    std::string host, port;
-    for (const HostSpec& one : admin.hosts) {
-      host += (host.empty() ? "" : ",") + (one.host.empty() ? one.hostaddr : one.host);
-      port += (port.empty() ? "" : ",") + std::to_string(one.port);
-    }
-    text += " host=" + quoted(host) + " port=" + port;
-    if (!admin.passfile.empty() && admin.was_given("passfile")) text += " passfile=" + quoted(admin.passfile);
-    auto completed = parse_connection_string(text, process_connection_environment());
-    if (!completed.ok()) return completed.error().with_context("provision.admin_user");
-    const Secret given = *fleet_.provision.admin_password;
-    admin.password = given.empty() ? completed->password : given;
-    admin.password_file = secret_file(fleet_, admin.user);
-    for (std::size_t i = 0; i < admin.hosts.size(); ++i) {
-      admin.hosts[i].password =
-          !given.empty() || i >= completed->hosts.size() ? given : completed->hosts[i].password;
-    }
-    return admin;
-  }
-
-  static std::string quoted(const std::string& value) {
-    std::string out = "'";
-    for (const char c : value) {
-      if (c == '\'' || c == '\\') out += '\\';
-      out += c;
-    }
-    return out + '\'';
   }
 
   static DesiredDatabase& database_of(DesiredServer& server, const std::string& name) {
@@ -338,6 +302,42 @@ class Builder {
 };
 
 }  // namespace
+
+Result<ConnectionOptions> administrator_of(const FleetConfig& fleet, const DatabaseConfig& database) {
+  const auto server = std::ranges::find(fleet.servers, *database.server, &ServerConfig::name);
+  Secret dsn = *database.primary.admin_dsn;
+  if (dsn.empty() && server != fleet.servers.end()) dsn = *server->endpoint.admin_dsn;
+  if (!dsn.empty()) {
+    auto parsed = parse_connection_string(dsn.reveal(), process_connection_environment());
+    if (!parsed.ok()) return parsed.error().with_context("admin_dsn");
+    return *std::move(parsed);
+  }
+  ConnectionOptions admin = database.primary.connection;
+  admin.user = *fleet.provision.admin_user;
+  admin.dbname = "postgres";
+  admin.settings.clear();
+  admin.options.clear();
+  admin.application_name = *fleet.application + "-provision";
+  admin.scram_client_key = admin.scram_server_key = Secret();
+  // As any connection string would be completed: the password file and PGPASSWORD count.
+  std::string text = "user=" + quoted(admin.user) + " dbname=postgres";
+  std::string host, port;
+  for (const HostSpec& one : admin.hosts) {
+    host += (host.empty() ? "" : ",") + (one.host.empty() ? one.hostaddr : one.host);
+    port += (port.empty() ? "" : ",") + std::to_string(one.port);
+  }
+  text += " host=" + quoted(host) + " port=" + port;
+  if (!admin.passfile.empty() && admin.was_given("passfile")) text += " passfile=" + quoted(admin.passfile);
+  auto completed = parse_connection_string(text, process_connection_environment());
+  if (!completed.ok()) return completed.error().with_context("provision.admin_user");
+  const Secret given = *fleet.provision.admin_password;
+  admin.password = given.empty() ? completed->password : given;
+  admin.password_file = secret_file(fleet, admin.user);
+  for (std::size_t i = 0; i < admin.hosts.size(); ++i) {
+    admin.hosts[i].password = !given.empty() || i >= completed->hosts.size() ? given : completed->hosts[i].password;
+  }
+  return admin;
+}
 
 const DesiredRole* DesiredServer::role(std::string_view name) const noexcept {
   const auto at = std::ranges::find(roles, name, &DesiredRole::name);

@@ -76,6 +76,10 @@ struct SWITCHYARD_API DesiredServer {
 /// is. Config errors: an admin_dsn that can't be read.
 [[nodiscard]] SWITCHYARD_API Result<std::vector<DesiredServer>> desired_servers(const FleetConfig& fleet);
 
+/// Who provisions the place of a database: its admin_dsn or its server's, else provision.admin_user there.
+[[nodiscard]] SWITCHYARD_API Result<ConnectionOptions> administrator_of(const FleetConfig& fleet,
+                                                                        const DatabaseConfig& database);
+
 /// Names of settings that provisioning looks after; others that somebody has set are left alone.
 [[nodiscard]] SWITCHYARD_API bool is_managed_setting(std::string_view name) noexcept;
 
