@@ -106,9 +106,12 @@ void ClientMachine::detach() noexcept {
   use_ = Use::anything;
   used_ = false;
   again_ = Again::no;
-  native_listens_ = shown_listens_ = fences_ = failed_ = asks_hub_ = waits_for_hub_ = false;
+  native_listens_ = shown_listens_ = fences_ = failed_ = false;
   end_tag_ = '\0';
-  wanted_channels_.clear();
+  if (!waits_for_hub_) {
+    asks_hub_ = false;
+    wanted_channels_.clear();
+  }
   shows_statements_ = false;
   shown_names_.clear();
   if (listening_) listening_->forget_expected();

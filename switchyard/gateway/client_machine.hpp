@@ -174,6 +174,8 @@ class ClientMachine {
   [[nodiscard]] const std::vector<std::string>* take_hub_question() noexcept {
     return std::exchange(asks_hub_, false) ? &wanted_channels_ : nullptr;
   }
+  /// It waits for that, and has nothing on its session that others could not have meanwhile.
+  [[nodiscard]] bool spares_session() const noexcept;
   /// The hub has answered; `ready` false: it can't, and the client listens on its session.
   void on_hub(bool ready);
   /// Something came. False: more waits than may.

@@ -58,6 +58,14 @@ void ClientMachine::release_ready() {
   ready(std::exchange(held_ready_, '\0'));
 }
 
+/// The hub may need that very session.
+bool ClientMachine::spares_session() const noexcept {
+  return waits_for_hub_ && state_ != nullptr && state_->drained() && !state_->fenced && status_ == 'I' &&
+         !group_open_ && !copy_in_ && own_ == Own::none && skip_ == Skip::no && rest_ == 0 &&
+         use_ == Use::anything && !recheck_ && !any(pins_) && unjudged_.empty() && touched_.empty() &&
+         reported_.empty() && !shows_statements_;
+}
+
 void ClientMachine::on_hub(bool ready) {
   if (own_ == Own::hub) {
     own_ = Own::none;

@@ -40,6 +40,9 @@ void ClientSession::ask_hub() noexcept {
   if (channels == nullptr) return;
   hub_ = destination_->hub();
   if (hub_ == nullptr) return on_hub_ready(false);
+  if (mux_->spares_session() && !must_keep() && !at_replica() && !link_->session()->cancelling()) {
+    destination_->give(let_go());
+  }
   // The answer may come from inside.
   if (channels->empty()) {
     hub_->fence(*this);

@@ -15,6 +15,8 @@ namespace {
 
 /// The session is kept so long without a channel.
 constexpr Duration kLinger = std::chrono::seconds(10);
+/// Without a session by then clients listen on their own: it may be they who have all there are.
+constexpr Duration kPatience = std::chrono::seconds(1);
 
 Task<void> next(runtime::AsyncEvent& event) { co_await event.wait(); }
 
@@ -150,7 +152,7 @@ Task<void> ListenHub::run() {
 
 Task<void> ListenHub::work() {
   if (!channel_) {
-    auto opened = co_await as_result(database_.open_channel());
+    auto opened = co_await as_result(with_timeout(database_.open_channel(), kPatience));
     if (!opened.ok() || (*opened)->session() == nullptr) {
       if (opened.ok()) fleet::let_go(*std::move(opened));
       channels_.clear();

@@ -72,6 +72,21 @@ TEST_F(ListenTest, ManyClientsListenWithoutASessionOfTheirOwn) {
   EXPECT_TRUE(sender.execute("NOTIFY news").ok());
 }
 
+TEST_F(ListenTest, ClientsThatHaveAllSessionsLeaveOneToTheHub) {
+  Door door(database, {.more = kTwo});
+  std::vector<std::unique_ptr<PqSession>> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(std::make_unique<PqSession>(door.local()));
+  for (const auto& client : clients) ASSERT_EQ(PQsendQuery(client->handle(), "LISTEN news"), 1);
+  for (const auto& client : clients) {
+    const PqResult listening(PQgetResult(client->handle()));
+    EXPECT_TRUE(listening.ok()) << listening.error();
+    while (PGresult* more = PQgetResult(client->handle())) PQclear(more);
+  }
+  EXPECT_TRUE(wait_until([&] { return door.status().holding == 0; })) << "none listens on a session of its own";
+  ASSERT_TRUE(clients.front()->execute("NOTIFY news, 'all'").ok());
+  for (const auto& client : clients) EXPECT_EQ(next(*client), Names{"news=all"});
+}
+
 TEST_F(ListenTest, WhatAClientSendsItselfIsThereWhenItGoesOn) {
   Door door(database);
   PqSession client(door.local());

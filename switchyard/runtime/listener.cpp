@@ -25,6 +25,9 @@ Error listen_error(const SocketAddress& address, int error) {
                "could not listen on " + address.text() + ": " + std::generic_category().message(error));
 }
 
+/// Connections that are accepted before others of the loop have their turn.
+constexpr unsigned kMostATurn = 16;
+
 /// True if the path is a socket nobody accepts on: its process is gone.
 bool is_left_behind(const SocketAddress& address) {
   struct stat status{};
@@ -103,6 +106,7 @@ class Listener::Impl final : public Resource, private Watch {
   SocketAddress address_;
   int fd_;
   AsyncEvent readable_;
+  unsigned accepted_ = 0;  ///< in a row, without a look at anything else
   bool closed_ = false;
   bool owns_path_ = true;
 
@@ -157,12 +161,19 @@ Task<Result<std::unique_ptr<Stream>>> Listener::accept() {
   const std::shared_ptr<Impl> impl = impl_;
   for (;;) {
     if (impl->closed_) co_return Error(ErrorKind::Closed, "the listener was closed");
+    // Who connects all the time does not keep the loop from everybody else.
+    if (++impl->accepted_ > kMostATurn) {
+      impl->accepted_ = 0;
+      if (impl->watch() == 0) co_await impl->readable_.wait();
+      continue;
+    }
     sockaddr_storage peer{};
     socklen_t size = sizeof(peer);
     const int fd = ::accept4(impl->fd_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) co_return StreamFactory::adopt(fd, SocketAddress(reinterpret_cast<sockaddr*>(&peer), size));
     int error = errno;
     if (error == EAGAIN || error == EWOULDBLOCK) {
+      impl->accepted_ = 0;
       error = impl->watch();
       if (error == 0) co_await impl->readable_.wait();
     }

@@ -1,6 +1,7 @@
 #include <switchyard/base/random.hpp>
 #include <switchyard/runtime/event.hpp>
 #include <switchyard/runtime/listener.hpp>
+#include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/stream.hpp>
 #include <switchyard/runtime/task_tools.hpp>
@@ -603,6 +604,28 @@ TEST(Stream, WhatLastsLongerThanExpectedIsNotKeptWaiting) {
     both.server->out().put("more");
     both.server->flush_now();
     co_await recorder.bytes(1004);
+  });
+}
+
+TEST(Stream, WhoConnectsAllTheTimeDoesNotKeepTheLoop) {
+  on_shard([]() -> Task<void> {
+    constexpr int kClients = 100;
+    auto listener = std::move(*Listener::open(loopback()));
+    std::vector<int> clients;
+    for (int i = 0; i < kClients; ++i) {
+      clients.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      EXPECT_EQ(::connect(clients.back(), listener->address().data(), listener->address().size()), 0);
+    }
+    int accepted = 0;
+    const auto accept = [&]() -> Task<void> {
+      for (; accepted < kClients; ++accepted) (void)co_await listener->accept();
+    };
+    OwnedTask accepting;
+    accepting.start(accept());
+    while (accepted == 0) co_await yield();
+    EXPECT_LT(accepted, kClients) << "others of the loop have had no turn";
+    while (accepted < kClients) co_await sleep(1ms);
+    for (const int fd : clients) ::close(fd);
   });
 }
 
