@@ -111,12 +111,18 @@ class LaneClientsTest : public ::testing::Test {
   /// Does `round` with all clients until statements have been shared `times` more.
   template <class F>
   void until_shared(std::uint64_t times, F round) {
-    const std::uint64_t before = shared();
-    const auto end = std::chrono::steady_clock::now() + 30s;
-    for (int n = 0; shared() < before + times; ++n) {
-      ASSERT_LT(std::chrono::steady_clock::now(), end) << "never shared";
+    const auto patience = [] { return std::chrono::steady_clock::now() + 30s; };
+    const std::uint64_t wanted = shared() + times;
+    std::uint64_t last = 0;
+    auto end = patience();
+    for (int n = 0; last < wanted; ++n) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << "not shared any more";
       round(n);
       if (HasFatalFailure()) return;
+      if (const std::uint64_t now = shared(); now != last) {
+        last = now;
+        end = patience();
+      }
     }
   }
   /// Every client sends the same, and takes its answer.
