@@ -8,6 +8,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <optional>
+#include <string>
+
 namespace switchyard {
 namespace {
 
@@ -34,7 +38,7 @@ class LaneTest : public ::testing::Test {
           co_await test(*fleet);
           co_await fleet->close();
         }(std::move(with), std::move(body)),
-        60s));
+        180s));
   }
 
   static LaneStatus lane(Fleet& fleet) {
@@ -47,10 +51,13 @@ class LaneTest : public ::testing::Test {
     }
     return 0;
   }
-  /// Many callers ask the same at one time, until `rounds` are over or some of it was shared.
-  static Task<std::uint64_t> ask(Fleet& fleet, std::string sql, int rounds = 200) {
+  /// Many callers ask the same at one time, until some of it was shared or `rounds` are over (without: 30 s, for a
+  /// busy machine takes its time).
+  static Task<std::uint64_t> ask(Fleet& fleet, std::string sql, std::optional<int> rounds = std::nullopt) {
     const std::uint64_t before = lane(fleet).statements;
-    for (int round = 0; round < rounds && lane(fleet).statements == before; ++round) {
+    const TimePoint end = runtime::now() + 30s;
+    for (int round = 0; lane(fleet).statements == before; ++round) {
+      if (rounds ? round >= *rounds : runtime::now() >= end) break;
       std::vector<Task<void>> callers;
       for (int i = 0; i < 16; ++i) {
         callers.push_back([](Fleet& in, std::string text, int tag) -> Task<void> {
