@@ -28,7 +28,7 @@ void ClientMachine::show_statements(const ClientText& text) {
     expect(Kind::close);
     state_->last()->hidden = true;
   };
-  for (const InternRef& intern : state_->take_statements()) close(state_->name_of(*intern));
+  for (const std::string& name : state_->take_statements()) close(name);
   send_hidden_sync();
   for (const auto& [name, intern] : names_) {
     send_renamed('P', {}, name, intern->body);

@@ -119,6 +119,9 @@ class SessionState final : public session::Session::Keepsake {
 
   // ---- statements that are prepared ----
 
+  /// Names of statements that may be gone are kept, up to so many.
+  static constexpr std::size_t kMostForgotten = 1024;
+
   struct Prepared {
     InternRef intern;
     std::uint64_t step = 0;  ///< of its Parse
@@ -135,14 +138,17 @@ class SessionState final : public session::Session::Keepsake {
   void touch(Prepared& prepared) noexcept { prepared.used = ++uses_; }
   void remove(const Intern& intern) { prepared_.erase(intern.number); }
   /// They may be gone, or not: their names are not used again.
-  void forget_statements() noexcept {
+  void forget_statements() {
+    for (const auto& [number, one] : prepared_) forgotten_.push_back(name_of(*one.intern));
+    if (forgotten_.size() > kMostForgotten) forgotten_.clear();
     prepared_.clear();
     ++generation_;
   }
-  /// They go from the server now; whoever asks for this sees to it.
-  [[nodiscard]] std::vector<InternRef> take_statements() {
-    std::vector<InternRef> all;
-    for (const auto& [number, one] : prepared_) all.push_back(one.intern);
+  /// Names of all that may be there, forgotten ones among them. They go from the server now; whoever asks for this
+  /// sees to it.
+  [[nodiscard]] std::vector<std::string> take_statements() {
+    std::vector<std::string> all = std::exchange(forgotten_, {});
+    for (const auto& [number, one] : prepared_) all.push_back(name_of(*one.intern));
     prepared_.clear();
     return all;
   }
@@ -184,6 +190,7 @@ class SessionState final : public session::Session::Keepsake {
   std::uint64_t last_boundary_ = 0;
   std::uint64_t uses_ = 0;
   std::uint32_t generation_ = 0;
+  std::vector<std::string> forgotten_;  // names that may be there
   std::unordered_map<std::uint32_t, Prepared> prepared_;
 };
 
