@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -297,11 +298,15 @@ TEST_F(FallbackTest, WithoutTheFallbackAWriteFailsAndSaysWhy) {
     // The fallback alone costs the database nothing.
     co_await analytics(*fleet).execute(kInsert, 1, 1);
     server.kill9();
-    static_cast<void>(co_await analytics(*fleet).execute(kInsert, 1, 2).result());
-    const auto lost = co_await analytics(*fleet).execute(kInsert, 1, 3).result();
-    EXPECT_EQ(lost.error().kind(), ErrorKind::Unavailable);
-    EXPECT_NE(std::string(lost.error().what()).find("its spool in 'main' can't be used"), std::string::npos)
-        << lost.error().what();
+    // Sessions that were open end with what is sent on them.
+    std::optional<Error> lost;
+    for (int n = 2; n < 100 && !(lost && lost->kind() == ErrorKind::Unavailable); ++n) {
+      const auto sent = co_await analytics(*fleet).execute(kInsert, 1, n).result();
+      if (!sent.ok()) lost = sent.error();
+    }
+    EXPECT_EQ(lost->kind(), ErrorKind::Unavailable);
+    EXPECT_NE(std::string(lost->what()).find("its spool in 'main' can't be used"), std::string::npos)
+        << lost->what();
     server.start().value_or_throw();
     // The pool connects again a little later.
     for (int i = 0; i < 20 && facts() == "1"; ++i) {
