@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::cli {
 
 namespace {
@@ -12,14 +14,14 @@ constexpr std::size_t kLongestServerName = 40;
 std::string plain(std::string_view name) {
   std::string out;
   for (const char c : name) {
-    if (c >= 'A' && c <= 'Z') {
+    if (base::is_upper(c)) {
       if (!out.empty() && out.back() != '_') out += '_';
-      out += static_cast<char>(c - 'A' + 'a');
+      out += base::to_lower(c);
     } else {
-      out += (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_';
+      out += base::is_lower(c) || base::is_digit(c) ? c : '_';
     }
   }
-  if (out.empty() || out[0] < 'a' || out[0] > 'z') out = "x" + out;
+  if (out.empty() || !base::is_lower(out[0])) out = "x" + out;
   return out.substr(0, kLongestServerName);
 }
 

@@ -3,15 +3,15 @@
 #include "text_table.hpp"
 
 #include <algorithm>
-#include <cctype>
+
+#include <switchyard/base/ascii.hpp>
 
 namespace switchyard::cli {
 
 namespace {
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_word(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return base::is_letter(c) || base::is_digit(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 class Splitter {
@@ -49,7 +49,7 @@ class Splitter {
 
   /// Something that is neither space nor comment: there is a statement.
   void note(std::size_t at) {
-    if (!is_space(text_[at])) empty_ = false;
+    if (!base::is_space(text_[at])) empty_ = false;
   }
 
   /// Backslashes escape in E'...'.
@@ -94,8 +94,7 @@ class Splitter {
     empty_ = false;
     std::size_t end = at_ + 1;
     while (end < text_.size() && is_word(text_[end])) ++end;
-    const bool tag = end < text_.size() && text_[end] == '$' &&
-                     (end == at_ + 1 || std::isdigit(static_cast<unsigned char>(text_[at_ + 1])) == 0);
+    const bool tag = end < text_.size() && text_[end] == '$' && (end == at_ + 1 || !base::is_digit(text_[at_ + 1]));
     if (!tag) {
       ++at_;
       return;
@@ -120,8 +119,8 @@ class Splitter {
   void finish(std::size_t end) {
     if (!empty_) {
       std::string_view statement = text_.substr(start_, end - start_);
-      while (!statement.empty() && is_space(statement.front())) statement.remove_prefix(1);
-      while (!statement.empty() && is_space(statement.back())) statement.remove_suffix(1);
+      while (!statement.empty() && base::is_space(statement.front())) statement.remove_prefix(1);
+      while (!statement.empty() && base::is_space(statement.back())) statement.remove_suffix(1);
       statements_.emplace_back(statement);
     }
     empty_ = true;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::backup {
 
 namespace {
@@ -84,9 +86,9 @@ std::optional<std::string> bech32_decode(std::string_view prefix, std::string_vi
   bool lower = false, upper = false;
   std::string folded;
   for (const char c : text) {
-    lower = lower || (c >= 'a' && c <= 'z');
-    upper = upper || (c >= 'A' && c <= 'Z');
-    folded += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    lower = lower || base::is_lower(c);
+    upper = upper || base::is_upper(c);
+    folded += base::to_lower(c);
   }
   if (lower && upper) return std::nullopt;
   if (!folded.starts_with(std::string(prefix) + '1')) return std::nullopt;

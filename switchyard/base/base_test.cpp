@@ -1,3 +1,4 @@
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/buffer.hpp>
 #include <switchyard/base/result.hpp>
 #include <switchyard/base/secret.hpp>
@@ -39,6 +40,15 @@ TEST(Units, FormattingIsTheInverseOfParsing) {
   EXPECT_EQ(*parse_size("16kB"), 16384U);
   EXPECT_FALSE(parse_size("16KiB").ok());
   EXPECT_FALSE(parse_size("99999999999999GB").ok());
+}
+
+TEST(Ascii, LettersAreFoldedAndOtherBytesStay) {
+  EXPECT_EQ(base::lowered("ABZ az [@`{ 09 \xC3\x84"), "abz az [@`{ 09 \xC3\x84");
+  EXPECT_TRUE(base::equal_ignoring_case("Search_Path", "sEARCH_pATH"));
+  EXPECT_FALSE(base::equal_ignoring_case("@", "`"));
+  EXPECT_FALSE(base::equal_ignoring_case("now", "nowhere"));
+  EXPECT_TRUE(base::is_space('\v') && base::is_space('\f'));
+  EXPECT_FALSE(base::is_space('\0') || base::is_space('\x08') || base::is_letter('[') || base::is_digit(':'));
 }
 
 TEST(Suggest, FindsNearMissesOnly) {

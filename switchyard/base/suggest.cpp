@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <vector>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0 {
 namespace {
 
-char folded(char c) {
-  if (c == '-') return '_';
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+char folded(char c) { return c == '-' ? '_' : base::to_lower(c); }
 
 /// Optimal string alignment distance.
 std::size_t distance(std::string_view a, std::string_view b) {

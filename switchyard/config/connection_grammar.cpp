@@ -1,5 +1,6 @@
 #include <switchyard/config/connection_grammar.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/config/connection_string.hpp>
 
@@ -19,8 +20,6 @@ constexpr std::size_t kLongestText = 64 * 1024;
 std::string at_position(std::size_t offset) { return " at position " + std::to_string(offset + 1); }
 
 Error grammar_error(std::string message) { return Error(ErrorKind::Config, "connection string: " + message); }
-
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 bool is_word(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -61,12 +60,12 @@ class KeywordParser {
 
  private:
   void skip_spaces() {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
+    while (at_ < text_.size() && base::is_space(text_[at_])) ++at_;
   }
 
   Result<void> pair() {
     const std::size_t name_at = at_;
-    while (at_ < text_.size() && text_[at_] != '=' && !is_space(text_[at_])) ++at_;
+    while (at_ < text_.size() && text_[at_] != '=' && !base::is_space(text_[at_])) ++at_;
     const std::string_view name = text_.substr(name_at, at_ - name_at);
     skip_spaces();
     if (at_ == text_.size() || text_[at_] != '=') {
@@ -102,7 +101,7 @@ class KeywordParser {
   }
 
   void bare(std::string& value) {
-    while (at_ < text_.size() && !is_space(text_[at_])) {
+    while (at_ < text_.size() && !base::is_space(text_[at_])) {
       if (text_[at_] == '\\' && ++at_ == text_.size()) return;
       value += text_[at_++];
     }

@@ -1,5 +1,6 @@
 #include <switchyard/config/connection_string.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/config/connection_grammar.hpp>
 #include <switchyard/config/connection_keywords.hpp>
@@ -244,9 +245,7 @@ class Completion {
   enum class Case { exact, folded };
 
   static bool same(std::string_view a, std::string_view b, Case how) {
-    if (how == Case::exact) return a == b;
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+    return how == Case::exact ? a == b : base::equal_ignoring_case(a, b);
   }
 
   template <class E, std::size_t N>

@@ -1,5 +1,6 @@
 #include <switchyard/config/service_file.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/config/text_file.hpp>
 
@@ -17,8 +18,6 @@ Error line_error(const std::string& path, int line, const std::string& what) {
   return Error(ErrorKind::Config, "service file " + path + ":" + std::to_string(line) + ": " + what);
 }
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 }  // namespace
@@ -34,8 +33,8 @@ Result<std::optional<std::vector<ConnectionKeyword>>> find_service(std::string_v
     std::string_view line = contents.substr(0, end);
     contents.remove_prefix(std::min(end + 1, contents.size()));
     ++number;
-    while (!line.empty() && is_space(line.back())) line.remove_suffix(1);
-    while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
+    while (!line.empty() && base::is_space(line.back())) line.remove_suffix(1);
+    while (!line.empty() && base::is_space(line.front())) line.remove_prefix(1);
     if (line.empty() || line.front() == '#') continue;
     if (line.front() == '[') {
       if (found) break;  // the end of our section

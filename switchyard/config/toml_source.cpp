@@ -2,6 +2,7 @@
 #define TOML_SHARED_LIB 1
 #include <switchyard/config/toml_source.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/config/connection_string.hpp>
 #include <switchyard/config/name_rule.hpp>
@@ -141,9 +142,8 @@ class Reader {
 
   void named_table(std::string_view name, const toml::node& node, const std::string& kind, const std::string& at) {
     if (!is_declarable_name(name)) {
-      std::string lower(name);
+      std::string lower = base::lowered(name);
       for (char& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
         if (c == '-' || c == ' ' || c == '.') c = '_';
       }
       std::string hint =

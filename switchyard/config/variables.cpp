@@ -1,5 +1,6 @@
 #include <switchyard/config/variables.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/config/name_rule.hpp>
 
 #include <array>
@@ -11,8 +12,8 @@ namespace {
 std::string logical_name(std::string_view upper) {
   std::string out;
   for (char c : upper) {
-    if (is_lower(c)) return {};
-    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (base::is_lower(c)) return {};
+    out += base::to_lower(c);
   }
   return is_plain_name(out) ? out : std::string();
 }

@@ -1,3 +1,4 @@
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/base/version.hpp>
 #include <switchyard/fleet/budget_keeper.hpp>
@@ -300,7 +301,7 @@ Task<HealthReport> check_database(DatabaseNode& node, Duration timeout) {
 }
 
 std::string capitalised(std::string name) {
-  if (!name.empty() && name.front() >= 'a' && name.front() <= 'z') name.front() -= 'a' - 'A';
+  if (!name.empty()) name.front() = base::to_upper(name.front());
   return name;
 }
 

@@ -1,3 +1,4 @@
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/fleet/owner_map.hpp>
 #include <switchyard/sql/facts_text.hpp>
 
@@ -18,14 +19,6 @@ std::string first_schema(std::string_view search_path) {
   while (head.ends_with(' ')) head.remove_suffix(1);
   const bool quoted = head.size() > 1 && head.starts_with('"') && head.ends_with('"');
   return std::string(quoted ? head.substr(1, head.size() - 2) : head);
-}
-
-std::string folded(std::string_view word) {
-  std::string out(word);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return out;
 }
 
 std::string plain_schema(std::string schema) { return schema == kPublic ? std::string() : schema; }
@@ -100,7 +93,7 @@ sql::Name parse_table_name(std::string_view text) {
     } else if (quoted) {
       parts.back() += c;
     } else if (c != ' ' && c != '\t') {
-      parts.back() += folded(std::string_view(&c, 1));
+      parts.back() += base::lowered(std::string_view(&c, 1));
     }
   }
   sql::Name name;

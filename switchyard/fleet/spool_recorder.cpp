@@ -1,3 +1,4 @@
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/fleet/spool_recorder.hpp>
 #include <switchyard/session/result_states.hpp>
 
@@ -11,15 +12,14 @@ namespace {
 constexpr std::array<std::string_view, 5> kReads{"select", "values", "table", "show", "explain"};
 constexpr std::array<std::string_view, 4> kWrites{"insert", "update", "delete", "merge"};
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-bool is_letter(char c) noexcept { return (lower(c) >= 'a' && lower(c) <= 'z') || c == '_'; }
+bool is_in_word(char c) noexcept { return base::is_letter(c) || c == '_'; }
 
 /// The next word of letters in `sql`, in lower case; removes what is up to its end.
 std::string next_word(std::string_view& sql) {
-  while (!sql.empty() && !is_letter(sql.front())) sql.remove_prefix(1);
+  while (!sql.empty() && !is_in_word(sql.front())) sql.remove_prefix(1);
   std::string word;
-  while (!sql.empty() && is_letter(sql.front())) {
-    word += lower(sql.front());
+  while (!sql.empty() && is_in_word(sql.front())) {
+    word += base::to_lower(sql.front());
     sql.remove_prefix(1);
   }
   return word;
@@ -42,7 +42,7 @@ bool is_read_text(std::string_view sql) noexcept {
          (rest.front() == '(' || rest.front() == ' ' || (rest.front() >= '\t' && rest.front() <= '\r'))) {
     rest.remove_prefix(1);
   }
-  if (rest.empty() || !is_letter(rest.front())) return false;
+  if (rest.empty() || !is_in_word(rest.front())) return false;
   const std::string first = next_word(rest);
   if (contains(kReads, first)) return true;
   if (first != "with") return false;

@@ -1,13 +1,13 @@
 #include <switchyard/fleet/statement_text.hpp>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::fleet {
 namespace {
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool continues_name(char c) noexcept {
-  return is_digit(c) || c == '_' || c == '$' || is_letter(c) || (static_cast<unsigned char>(c) & 0x80) != 0;
+  return base::is_digit(c) || c == '_' || c == '$' || base::is_letter(c) ||
+         (static_cast<unsigned char>(c) & 0x80) != 0;
 }
 
 /// End of the quoted text that starts at `at` with `quote`; doubled quotes belong to it, and with `escapes`
@@ -31,7 +31,7 @@ std::size_t end_of_quoted(std::string_view sql, std::size_t at, char quote, bool
 /// End of a dollar-quoted text at `at`, or `at` if none starts there.
 std::size_t end_of_dollar_quoted(std::string_view sql, std::size_t at) noexcept {
   std::size_t tag = at + 1;
-  if (tag < sql.size() && is_digit(sql[tag])) return at;  // $1
+  if (tag < sql.size() && base::is_digit(sql[tag])) return at;  // $1
   while (tag < sql.size() && continues_name(sql[tag]) && sql[tag] != '$') ++tag;
   if (tag >= sql.size() || sql[tag] != '$') return at;
   const std::string_view delimiter = sql.substr(at, tag + 1 - at);
@@ -66,10 +66,10 @@ std::size_t end_of_comment(std::string_view sql, std::size_t at) noexcept {
 std::size_t end_of_number(std::string_view sql, std::size_t at) noexcept {
   while (at < sql.size()) {
     const char c = sql[at];
-    if (is_digit(c) || is_letter(c) || c == '_' || c == '.') {
+    if (base::is_digit(c) || base::is_letter(c) || c == '_' || c == '.') {
       ++at;
     } else if ((c == '+' || c == '-') && (sql[at - 1] == 'e' || sql[at - 1] == 'E') && at + 1 < sql.size() &&
-               is_digit(sql[at + 1])) {
+               base::is_digit(sql[at + 1])) {
       ++at;
     } else {
       break;
@@ -95,7 +95,7 @@ class Text {
  private:
   void step() {
     const char c = sql_[at_];
-    if (const std::size_t end = is_space(c) ? at_ + 1 : end_of_comment(sql_, at_); end != at_) {
+    if (const std::size_t end = base::is_space(c) ? at_ + 1 : end_of_comment(sql_, at_); end != at_) {
       at_ = end;
       gap_ = true;
       in_name_ = false;
@@ -109,7 +109,7 @@ class Text {
       at_ = closed;
     } else if (c == '$' && !in_name_ && end_of_dollar_quoted(sql_, at_) != at_) {
       literal(end_of_dollar_quoted(sql_, at_));
-    } else if (is_digit(c) && !in_name_) {
+    } else if (base::is_digit(c) && !in_name_) {
       literal(end_of_number(sql_, at_));
     } else {
       put(sql_.substr(at_, 1));
@@ -144,12 +144,12 @@ std::string statement_verb(std::string_view sql) {
   constexpr std::size_t kLongest = 16;
   std::size_t at = 0;
   while (at < sql.size()) {
-    const std::size_t end = is_space(sql[at]) || sql[at] == '(' ? at + 1 : end_of_comment(sql, at);
+    const std::size_t end = base::is_space(sql[at]) || sql[at] == '(' ? at + 1 : end_of_comment(sql, at);
     if (end == at) break;
     at = end;
   }
   std::string out;
-  for (; at < sql.size() && is_letter(sql[at]) && out.size() < kLongest; ++at) {
+  for (; at < sql.size() && base::is_letter(sql[at]) && out.size() < kLongest; ++at) {
     out += static_cast<char>(sql[at] & ~0x20);
   }
   return out;
@@ -159,7 +159,7 @@ std::string commented_statement(std::string_view sql, std::string_view comment) 
   std::string out(sql);
   // A comment that goes to the end of the line would swallow ours.
   if (out.find("--") != std::string::npos) out += '\n';
-  if (!out.empty() && !is_space(out.back())) out += ' ';
+  if (!out.empty() && !base::is_space(out.back())) out += ' ';
   return out += comment;
 }
 
@@ -170,7 +170,7 @@ std::string comment_of(std::initializer_list<std::pair<std::string_view, std::st
     out += out.empty() ? "/*" : ",";
     out.append(name).append("='");
     for (const char c : value) {
-      if (is_digit(c) || is_letter(c) || c == '-' || c == '_' || c == '.' || c == '~') {
+      if (base::is_digit(c) || base::is_letter(c) || c == '-' || c == '_' || c == '.' || c == '~') {
         out += c;
       } else {
         out += '%';

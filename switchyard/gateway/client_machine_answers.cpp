@@ -1,4 +1,5 @@
 // What a server says to a client's messages, and to those of the gateway.
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/fleet/chooser.hpp>
 #include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/gateway/refusal.hpp>
@@ -491,8 +492,7 @@ void ClientMachine::on_parameter(const protocol::Frame& frame) {
 /// asked when the client is about to leave the session.
 void ClientMachine::note_reported(std::string_view name, std::string_view value) {
   if (std::ranges::find(kNeverSet, name) != kNeverSet.end()) return;
-  std::string folded(name);
-  for (char& c : folded) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  std::string folded = base::lowered(name);
   if (setting(folded) == value || std::ranges::find(reported_, folded) != reported_.end()) return;
   reported_.push_back(std::move(folded));
 }

@@ -1,4 +1,5 @@
 // LISTEN of a client whose sessions do not listen themselves.
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/gateway/client_machine.hpp>
 #include <switchyard/gateway/sql_words.hpp>
 #include <switchyard/protocol/messages/session.hpp>
@@ -24,7 +25,7 @@ std::string from_hex(std::string_view digits) {
 bool is_utf8(std::string_view encoding) {
   std::string folded;
   for (const char c : encoding) {
-    if (c != '-' && c != '_') folded += static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    if (c != '-' && c != '_') folded += base::to_lower(c);
   }
   return folded == "utf8" || folded == "unicode";
 }

@@ -1,5 +1,6 @@
 // From the first byte of a client to the moment when it is served: whether it is who it says, whom it means, and
 // what it is told.
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/fleet/channel.hpp>
 #include <switchyard/gateway/client_policy.hpp>
 #include <switchyard/gateway/client_session.hpp>
@@ -29,12 +30,6 @@ bool is_role_everywhere(const DatabaseConfig& database, std::string_view role) n
   return is_role(database.primary) && is_role(database.write) &&
          std::ranges::all_of(database.replicas,
                              [&](const ReplicaConfig& replica) { return is_role(replica.endpoint); });
-}
-
-std::string folded(std::string_view name) {
-  std::string out(name);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return out;
 }
 
 /// Reported as it was given (others are cleaned by the server, which knows how).
@@ -256,8 +251,8 @@ void ClientSession::open() noexcept {
 SettingsRef ClientSession::learnt_settings() const {
   Settings settings;
   for (const auto& [name, value] : settings_) {
-    if (folded(name) == kApplicationName && is_plain_name(value)) continue;
-    settings.emplace_back(folded(name), value);
+    if (base::lowered(name) == kApplicationName && is_plain_name(value)) continue;
+    settings.emplace_back(base::lowered(name), value);
   }
   return destination_->statements().sets.intern(std::move(settings));
 }

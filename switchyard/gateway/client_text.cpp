@@ -1,5 +1,6 @@
 #include <switchyard/gateway/client_text.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/session/built_in_functions.hpp>
 #include <switchyard/session/residue.hpp>
 #include <switchyard/sql/facts_cache.hpp>
@@ -133,14 +134,8 @@ class Splitter {
 
 constexpr string_view kSettingsView = "pg_settings";
 
-std::string folded(string_view name) {
-  std::string out(name);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  return out;
-}
-
 void touch(ClientText& text, std::string name) {
-  name = folded(name);
+  name = base::lowered(name);
   if (name.find('.') != std::string::npos) text.claims |= Claim::custom;
   // Each reports the other.
   if (name == "session_authorization") text.settings.emplace_back("role");
@@ -190,7 +185,7 @@ void read_set(ClientText& text, const Statement& statement) {
     return;
   }
   if (statement.word(i).is("to") || statement.word(i).is_sign('=')) ++i;
-  if (statement.word(i).is("default") && !local) text.resets.push_back(folded(name));
+  if (statement.word(i).is("default") && !local) text.resets.push_back(base::lowered(name));
   touch(text, std::move(name));
 }
 
@@ -205,7 +200,7 @@ void read_reset(ClientText& text, const Statement& statement) {
     text.claims |= Claim::lasting;
     return;
   }
-  text.resets.push_back(folded(name));
+  text.resets.push_back(base::lowered(name));
   touch(text, std::move(name));
 }
 
@@ -356,7 +351,7 @@ bool mentions_state(string_view sql) noexcept {
   }
   for (std::size_t i = 4; i + 2 < sql.size(); ++i) {
     if ((sql[i] | 0x20) == 'v' && (sql[i + 1] | 0x20) == 'a' && (sql[i + 2] | 0x20) == 'l') {
-      const std::string before = folded(sql.substr(i - 4, 4));
+      const std::string before = base::lowered(sql.substr(i - 4, 4));
       if (before == "curr" || before == "last") return true;
     }
   }

@@ -1,3 +1,4 @@
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/gateway/console_command.hpp>
 #include <switchyard/protocol/error_fields.hpp>
 
@@ -8,6 +9,8 @@
 
 namespace switchyard::inline v0::gateway {
 namespace {
+
+using base::equal_ignoring_case;
 
 struct VerbName {
   std::string_view name;
@@ -77,15 +80,7 @@ constexpr std::array kPretended{
     Pretended{"transaction_read_only", "off"},
 };
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same(std::string_view a, std::string_view b) noexcept {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
-bool is_word_character(char c) noexcept {
-  return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '_';
-}
+bool is_word_character(char c) noexcept { return base::is_letter(c) || base::is_digit(c) || c == '_'; }
 
 /// Reads the text from left to right.
 class Reader {
@@ -166,9 +161,9 @@ Result<ConsoleCommand> parse_set(Reader& reader, std::string_view text) {
   ConsoleCommand command{.verb = ConsoleVerb::set, .table = {}, .argument = {}, .value = {}};
   if (!reader.skip_blanks()) return invalid(text);
   std::optional<std::string> key = reader.word();
-  if (key && same(*key, "session")) {  // SET SESSION x, SET SESSION CHARACTERISTICS ...
+  if (key && equal_ignoring_case(*key, "session")) {  // SET SESSION x, SET SESSION CHARACTERISTICS ...
     Reader ahead = reader;
-    if (ahead.skip_blanks() && same(ahead.bare_word(), "characteristics")) {
+    if (ahead.skip_blanks() && equal_ignoring_case(ahead.bare_word(), "characteristics")) {
       command.argument = "transaction_isolation";
       return command;
     }
@@ -177,7 +172,7 @@ Result<ConsoleCommand> parse_set(Reader& reader, std::string_view text) {
   }
   if (!key || !reader.skip_blanks()) return invalid(text);
   if (!reader.take('=')) {
-    if (!same(reader.bare_word(), "to")) return invalid(text);
+    if (!equal_ignoring_case(reader.bare_word(), "to")) return invalid(text);
   }
   if (!reader.skip_blanks()) return invalid(text);
   if (reader.starts_with('\'')) {
@@ -207,24 +202,28 @@ Result<ConsoleCommand> parse_show(std::string argument, std::string_view text, b
     return command;
   }
   for (const auto& [name, table] : kTables) {
-    if (same(name, argument)) {
+    if (equal_ignoring_case(name, argument)) {
       command.table = table;
       return command;
     }
   }
   if (pretended_setting(argument) == nullptr) return invalid(text);
   command.table = ConsoleTable::setting;
-  std::ranges::transform(argument, argument.begin(), lower);
+  std::ranges::transform(argument, argument.begin(), base::to_lower);
   command.argument = std::move(argument);
   return command;
 }
 
 /// What drivers say of transactions and prepared statements.
 std::optional<ConsoleVerb> driver_verb(std::string_view word, std::string_view argument) noexcept {
-  if (same(word, "begin") || (same(word, "start") && same(argument, "transaction"))) return ConsoleVerb::begin;
-  if (same(word, "commit") || same(word, "end")) return ConsoleVerb::commit;
-  if (same(word, "rollback") || same(word, "abort")) return ConsoleVerb::rollback;
-  if (same(argument, "all") && (same(word, "discard") || same(word, "deallocate"))) return ConsoleVerb::discard;
+  if (equal_ignoring_case(word, "begin") ||
+      (equal_ignoring_case(word, "start") && equal_ignoring_case(argument, "transaction")))
+    return ConsoleVerb::begin;
+  if (equal_ignoring_case(word, "commit") || equal_ignoring_case(word, "end")) return ConsoleVerb::commit;
+  if (equal_ignoring_case(word, "rollback") || equal_ignoring_case(word, "abort")) return ConsoleVerb::rollback;
+  if (equal_ignoring_case(argument, "all") &&
+      (equal_ignoring_case(word, "discard") || equal_ignoring_case(word, "deallocate")))
+    return ConsoleVerb::discard;
   return std::nullopt;
 }
 
@@ -236,7 +235,7 @@ Error console_error(std::string message, std::string_view sqlstate) {
 
 const char* pretended_setting(std::string_view name) noexcept {
   for (const Pretended& setting : kPretended) {
-    if (same(setting.name, name)) return setting.value;
+    if (equal_ignoring_case(setting.name, name)) return setting.value;
   }
   return nullptr;
 }
@@ -250,7 +249,7 @@ Result<ConsoleCommand> parse_console_command(std::string_view text) {
   if (reader.at_end()) return ConsoleCommand();
   const std::optional<std::string> word = reader.word();
   if (!word) return invalid(text);
-  if (same(*word, "set")) return parse_set(reader, text);
+  if (equal_ignoring_case(*word, "set")) return parse_set(reader, text);
   if (!reader.skip_blanks()) return invalid(text);
   std::string argument = reader.word().value_or("");
   const std::optional<ConsoleVerb> of_drivers = driver_verb(*word, argument);
@@ -263,17 +262,17 @@ Result<ConsoleCommand> parse_console_command(std::string_view text) {
   if (of_drivers) {
     ConsoleCommand command{.verb = *of_drivers, .table = {}, .argument = {}, .value = {}};
     if (*of_drivers == ConsoleVerb::discard)
-      command.argument = same(*word, "discard") ? "DISCARD ALL" : "DEALLOCATE ALL";
+      command.argument = equal_ignoring_case(*word, "discard") ? "DISCARD ALL" : "DEALLOCATE ALL";
     return command;
   }
-  if (same(*word, "show") || same(*word, "select")) {
-    return parse_show(std::move(argument), text, same(*word, "select"));
+  if (equal_ignoring_case(*word, "show") || equal_ignoring_case(*word, "select")) {
+    return parse_show(std::move(argument), text, equal_ignoring_case(*word, "select"));
   }
   for (const VerbName& verb : kVerbs) {
-    if (!same(verb.name, *word)) continue;
+    if (!equal_ignoring_case(verb.name, *word)) continue;
     if (verb.argument == none && !argument.empty()) return invalid(text);
-    if (verb.verb == ConsoleVerb::shutdown && !argument.empty() && !same(argument, "wait_for_servers") &&
-        !same(argument, "wait_for_clients")) {
+    if (verb.verb == ConsoleVerb::shutdown && !argument.empty() &&
+        !equal_ignoring_case(argument, "wait_for_servers") && !equal_ignoring_case(argument, "wait_for_clients")) {
       return invalid(text);
     }
     return ConsoleCommand{.verb = verb.verb, .table = {}, .argument = std::move(argument), .value = {}};

@@ -1,5 +1,6 @@
 #include <switchyard/gateway/pgbouncer_ini.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/suggest.hpp>
 #include <switchyard/config/name_rule.hpp>
 #include <switchyard/gateway/console_command.hpp>
@@ -190,8 +191,7 @@ std::vector<std::string> split_list(std::string_view text) {
 std::string fleet_name(std::string_view name) {
   std::string out;
   for (const char c : name) {
-    const bool upper = c >= 'A' && c <= 'Z';
-    out += upper ? static_cast<char>(c - 'A' + 'a') : config::is_lower(c) || config::is_digit(c) ? c : '_';
+    out += base::is_letter(c) || base::is_digit(c) ? base::to_lower(c) : '_';
   }
   return is_declarable_name(out) ? out : std::string();
 }

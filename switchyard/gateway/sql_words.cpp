@@ -2,24 +2,22 @@
 
 #include <algorithm>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::gateway {
 namespace {
 
 using Kind = SqlWord::Kind;
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 constexpr bool begins_name(char c) noexcept {
-  return (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' || (static_cast<unsigned char>(c) & 0x80) != 0;
+  return base::is_letter(c) || c == '_' || (static_cast<unsigned char>(c) & 0x80) != 0;
 }
-constexpr bool continues_name(char c) noexcept { return begins_name(c) || is_digit(c) || c == '$'; }
+constexpr bool continues_name(char c) noexcept { return begins_name(c) || base::is_digit(c) || c == '$'; }
 
 }  // namespace
 
 bool SqlWord::is(std::string_view keyword) const noexcept {
-  return kind == Kind::name &&
-         std::ranges::equal(text, keyword, [](char written, char known) { return lower(written) == known; });
+  return kind == Kind::name && base::equal_ignoring_case(text, keyword);
 }
 
 std::string SqlWord::value() const {
@@ -34,7 +32,7 @@ std::string SqlWord::value() const {
     const std::size_t tag = text.find('$', 1) + 1;
     out = text.substr(tag, text.size() - 2 * tag);
   } else if (kind == Kind::name) {
-    std::ranges::transform(text, std::back_inserter(out), lower);
+    std::ranges::transform(text, std::back_inserter(out), base::to_lower);
   } else {
     out = text;
   }
@@ -44,7 +42,7 @@ std::string SqlWord::value() const {
 /// White space and comments, which nest. False: one does not end.
 bool SqlWords::skip_blank() noexcept {
   for (;;) {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
+    while (at_ < text_.size() && base::is_space(text_[at_])) ++at_;
     const std::string_view rest = text_.substr(at_);
     if (rest.starts_with("--")) {
       at_ += std::min(rest.find('\n'), rest.size());
@@ -85,8 +83,8 @@ SqlWord SqlWords::take_quoted(char quote, bool escapes, Kind kind, std::size_t p
 /// $tag$...$tag$, or a parameter.
 SqlWord SqlWords::take_dollar() noexcept {
   std::size_t end = at_ + 1;
-  if (end < text_.size() && is_digit(text_[end])) {
-    while (end < text_.size() && is_digit(text_[end])) ++end;
+  if (end < text_.size() && base::is_digit(text_[end])) {
+    while (end < text_.size() && base::is_digit(text_[end])) ++end;
     return take(Kind::number, end - at_);
   }
   while (end < text_.size() && continues_name(text_[end]) && text_[end] != '$') ++end;
@@ -102,7 +100,7 @@ SqlWord SqlWords::next() noexcept {
   if (at_ == text_.size()) return take(Kind::end, 0);
   const char c = text_[at_];
   if (begins_name(c)) {
-    if (lower(c) == 'e' && at_ + 1 < text_.size() && text_[at_ + 1] == '\'') {
+    if (base::to_lower(c) == 'e' && at_ + 1 < text_.size() && text_[at_ + 1] == '\'') {
       return take_quoted('\'', true, Kind::string, 1);
     }
     std::size_t size = 1;
@@ -112,7 +110,7 @@ SqlWord SqlWords::next() noexcept {
   if (c == '\'') return take_quoted('\'', backslash_ == Backslash::escapes, Kind::string, 0);
   if (c == '"') return take_quoted('"', false, Kind::quoted, 0);
   if (c == '$') return take_dollar();
-  if (is_digit(c)) {
+  if (base::is_digit(c)) {
     std::size_t size = 1;
     while (at_ + size < text_.size() && (continues_name(text_[at_ + size]) || text_[at_ + size] == '.')) ++size;
     return take(Kind::number, size);
@@ -121,9 +119,8 @@ SqlWord SqlWords::next() noexcept {
 }
 
 bool mentions(std::string_view sql, std::string_view word) noexcept {
-  return std::search(sql.begin(), sql.end(), word.begin(), word.end(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
-         }) != sql.end();
+  return std::search(sql.begin(), sql.end(), word.begin(), word.end(),
+                     [](char a, char b) { return base::to_lower(a) == b; }) != sql.end();
 }
 
 void append_identifier(std::string& out, std::string_view name) {

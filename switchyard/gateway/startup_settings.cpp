@@ -1,7 +1,8 @@
 #include <switchyard/gateway/startup_settings.hpp>
 
 #include <algorithm>
-#include <cctype>
+
+#include <switchyard/base/ascii.hpp>
 
 namespace switchyard::inline v0::gateway {
 namespace {
@@ -12,7 +13,7 @@ std::vector<std::string> split_options(std::string_view text) {
   std::string word;
   bool begun = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (std::isspace(static_cast<unsigned char>(text[i])) != 0) {
+    if (base::is_space(text[i])) {
       if (begun) words.push_back(std::move(word));
       word.clear();
       begun = false;
@@ -26,13 +27,8 @@ std::vector<std::string> split_options(std::string_view text) {
   return words;
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b,
-                            [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 void set(Settings& settings, std::string name, std::string value) {
-  std::erase_if(settings, [&](const auto& setting) { return same_name(setting.first, name); });
+  std::erase_if(settings, [&](const auto& setting) { return base::equal_ignoring_case(setting.first, name); });
   settings.emplace_back(std::move(name), std::move(value));
 }
 
@@ -78,8 +74,8 @@ Result<Settings> read_settings(std::span<const std::pair<std::string, std::strin
 }
 
 std::string_view find_setting(const Settings& settings, std::string_view name) noexcept {
-  const auto found =
-      std::ranges::find_if(settings, [&](const auto& setting) { return same_name(setting.first, name); });
+  const auto found = std::ranges::find_if(
+      settings, [&](const auto& setting) { return base::equal_ignoring_case(setting.first, name); });
   return found == settings.end() ? std::string_view() : std::string_view(found->second);
 }
 

@@ -1,5 +1,6 @@
 #include <switchyard/http/request_parser.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/units.hpp>
 
 #include <boost/asio/buffer.hpp>
@@ -21,17 +22,6 @@ struct RequestParser::Impl {
   std::optional<beast::request_parser<beast::string_body>> parser;
   static void explain(RequestParser& self, const boost::system::error_code& error, ByteView in);
 };
-
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; });
-  return out;
-}
-
-}  // namespace
 
 RequestParser::RequestParser(const HttpLimits& limits) : limits_(limits), impl_(std::make_unique<Impl>()) {
   reset();
@@ -67,7 +57,7 @@ std::size_t RequestParser::feed(ByteView in) {
       state_ = State::body;
       const auto& head = parser.get();
       expect_continue_ = !parser.is_done() && head.version() >= 11 &&
-                         lower(std::string_view(head[beast::field::expect])) == "100-continue";
+                         base::lowered(std::string_view(head[beast::field::expect])) == "100-continue";
     }
     if (parser.is_done()) {
       finish();
@@ -96,7 +86,7 @@ void RequestParser::finish() {
   keep_alive_ = parser.keep_alive();
   auto message = parser.release();
   for (const auto& field : message) {
-    request_.headers.emplace_back(lower(std::string_view(field.name_string())), std::string(field.value()));
+    request_.headers.emplace_back(base::lowered(std::string_view(field.name_string())), std::string(field.value()));
   }
   request_.method = std::string(message.method_string());
   request_.body = std::move(message.body());

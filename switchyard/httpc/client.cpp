@@ -1,5 +1,6 @@
 #include <switchyard/httpc/client.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/units.hpp>
 #include <switchyard/base/version.hpp>
 #include <switchyard/httpc/connection.hpp>
@@ -18,15 +19,9 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kRepeatableMethods{"GET", "HEAD", "PUT", "DELETE", "OPTIONS"};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
-
-bool same(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+    return base::is_digit(c) || base::is_letter(c) ||
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   });
 }
@@ -45,7 +40,8 @@ Result<std::string> request_bytes(const Request& request, const Url& url) {
   if (!is_token(request.method)) return Error(ErrorKind::Config, "the method is malformed");
   std::string out = request.method + " " + url.target + " HTTP/1.1\r\n";
   const auto given = [&](std::string_view name) {
-    return std::ranges::any_of(request.headers, [&](const auto& header) { return same(header.first, name); });
+    return std::ranges::any_of(request.headers,
+                               [&](const auto& header) { return base::equal_ignoring_case(header.first, name); });
   };
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!given(name)) out.append(name).append(": ").append(value).append("\r\n");
@@ -62,7 +58,7 @@ Result<std::string> request_bytes(const Request& request, const Url& url) {
       return Error(ErrorKind::Config,
                    "the header '" + (is_token(name) ? name : std::string("?")) + "' is malformed");
     }
-    if (same(name, "content-length") || same(name, "transfer-encoding")) {
+    if (base::equal_ignoring_case(name, "content-length") || base::equal_ignoring_case(name, "transfer-encoding")) {
       return Error(ErrorKind::Config, "the header '" + name + "' follows from the body and can't be given");
     }
     out.append(name).append(": ").append(value).append("\r\n");

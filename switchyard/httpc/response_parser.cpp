@@ -1,5 +1,6 @@
 #include <switchyard/httpc/response_parser.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/units.hpp>
 
 #include <algorithm>
@@ -14,23 +15,9 @@ namespace {
 /// Room that a length announced by the peer may take before its bytes are there.
 constexpr std::size_t kReservedAtMost = 64 * 1024;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
-  return out;
-}
-
-bool same(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 /// tchar of RFC 9110.
 bool is_token_character(char c) {
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
+  return base::is_digit(c) || base::is_letter(c) ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
@@ -156,8 +143,8 @@ bool ResponseParser::status_line() {
   // HTTP/1.1 200 OK
   const std::string_view line = line_;
   constexpr std::size_t kShortest = std::string_view("HTTP/1.1 200").size();
-  const bool well_formed = line.size() >= kShortest && line.starts_with("HTTP/1.") && is_digit(line[7]) &&
-                           line[8] == ' ' && std::ranges::all_of(line.substr(9, 3), is_digit) &&
+  const bool well_formed = line.size() >= kShortest && line.starts_with("HTTP/1.") && base::is_digit(line[7]) &&
+                           line[8] == ' ' && std::ranges::all_of(line.substr(9, 3), base::is_digit) &&
                            (line.size() == kShortest || line[kShortest] == ' ') &&
                            std::ranges::all_of(line, is_text_character);
   if (!well_formed) {
@@ -183,18 +170,19 @@ bool ResponseParser::header_line() {
   if (response_.headers.size() == limits_.headers) {
     return fail("the answer has more headers than headers (" + std::to_string(limits_.headers) + ")");
   }
-  if (same(name, "content-length")) {
+  if (base::equal_ignoring_case(name, "content-length")) {
     if (!length_header(value)) return false;
-  } else if (same(name, "transfer-encoding")) {
-    if (has_coding_ || !same(value, "chunked")) return fail("the transfer encoding is none that is understood");
+  } else if (base::equal_ignoring_case(name, "transfer-encoding")) {
+    if (has_coding_ || !base::equal_ignoring_case(value, "chunked"))
+      return fail("the transfer encoding is none that is understood");
     has_coding_ = true;
-  } else if (same(name, "connection")) {
+  } else if (base::equal_ignoring_case(name, "connection")) {
     for_each_item(value, [&](std::string_view option) {
-      if (same(option, "close")) says_close_ = true;
-      if (same(option, "keep-alive")) says_keep_alive_ = true;
+      if (base::equal_ignoring_case(option, "close")) says_close_ = true;
+      if (base::equal_ignoring_case(option, "keep-alive")) says_keep_alive_ = true;
     });
   }
-  response_.headers.emplace_back(lower(name), value);
+  response_.headers.emplace_back(base::lowered(name), value);
   return true;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::httpc {
 
 namespace {
@@ -21,19 +23,15 @@ Error malformed(std::string_view text, std::string_view what) {
   return Error(ErrorKind::Config, "'" + shown + "' is no address for HTTP: " + std::string(what));
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; }
-
 bool starts_with_scheme(std::string_view text, std::string_view scheme) {
-  return text.size() >= scheme.size() &&
-         std::equal(scheme.begin(), scheme.end(), text.begin(), [](char a, char b) { return a == lower(b); });
+  return text.size() >= scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(),
+                                                    [](char a, char b) { return a == base::to_lower(b); });
 }
 
 bool is_host_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  return base::is_lower(c) || base::is_digit(c) || c == '-' || c == '.' || c == '_';
 }
-bool is_address_character(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
-}
+bool is_address_character(char c) { return base::is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.'; }
 
 }  // namespace
 
@@ -71,13 +69,13 @@ Result<Url> Url::parse(std::string_view text) {
     std::string_view after = authority.substr(close + 1);
     if (!after.empty() && after.front() != ':') return malformed(text, "after ']' only a port may follow");
     if (!after.empty()) port = after.substr(1);
-    std::ranges::transform(url.host, url.host.begin(), lower);
+    std::ranges::transform(url.host, url.host.begin(), base::to_lower);
     if (!std::ranges::all_of(url.host, is_address_character)) return malformed(text, "the IPv6 address is wrong");
   } else {
     const std::size_t colon = authority.find(':');
     url.host = authority.substr(0, colon);
     if (colon != std::string_view::npos) port = authority.substr(colon + 1);
-    std::ranges::transform(url.host, url.host.begin(), lower);
+    std::ranges::transform(url.host, url.host.begin(), base::to_lower);
     if (!std::ranges::all_of(url.host, is_host_character)) {
       return malformed(text, "the host may hold letters, digits, '-', '.' and '_'");
     }

@@ -1,5 +1,6 @@
 #include <switchyard/runtime/tls_filter.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/runtime/address.hpp>
 #include <switchyard/runtime/tls_native.hpp>
 
@@ -145,19 +146,14 @@ std::vector<CertificateName> names_of(X509* certificate) {
   return names;
 }
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 /// A leading "*." stands for exactly one label. A name with a zero byte inside matches nothing: it was made to be
 /// read differently by different programs.
 bool matches(std::string_view pattern, std::string_view host) noexcept {
   if (pattern.find('\0') != std::string_view::npos) return false;
-  if (equal_ignoring_case(pattern, host)) return true;
+  if (base::equal_ignoring_case(pattern, host)) return true;
   if (!pattern.starts_with("*.")) return false;
   const std::size_t dot = host.find('.');
-  return dot != std::string_view::npos && dot > 0 && equal_ignoring_case(pattern.substr(1), host.substr(dot));
+  return dot != std::string_view::npos && dot > 0 && base::equal_ignoring_case(pattern.substr(1), host.substr(dot));
 }
 
 /// The same address in another spelling is the same ("::1" and "0:0:0:0:0:0:0:1").

@@ -1,5 +1,6 @@
 #include <switchyard/scripts/file_name.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/suggest.hpp>
 
 #include <algorithm>
@@ -37,13 +38,9 @@ constexpr std::array<std::string_view, 23> kEvents{"beforeMigrate",
                                                    "beforeInfo",
                                                    "afterInfo"};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
-
 bool ends_in_sql(std::string_view name) {
   return name.size() >= kSuffix.size() &&
-         std::ranges::equal(name.substr(name.size() - kSuffix.size()), kSuffix, {}, lower);
+         base::equal_ignoring_case(name.substr(name.size() - kSuffix.size()), kSuffix);
 }
 
 std::string spaced(std::string_view description) {
@@ -71,7 +68,7 @@ Parts split(std::string_view text) {
 std::optional<FileName> numbered(std::string_view stem) {
   const std::size_t first = stem.find('_');
   if (first == std::string_view::npos || first == 0 || first + 1 >= stem.size()) return std::nullopt;
-  if (!std::ranges::all_of(stem.substr(0, first), letter)) return std::nullopt;
+  if (!std::ranges::all_of(stem.substr(0, first), base::is_letter)) return std::nullopt;
   std::string_view rest = stem.substr(first + 1);
   const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
   if (digits == 0) return std::nullopt;
@@ -98,8 +95,8 @@ Result<std::optional<FileName>> parse_file_name(std::string_view name) {
       {{'V', FileKind::versioned}, {'U', FileKind::undo}, {'B', FileKind::baseline}, {'R', FileKind::repeatable}}};
   const auto* prefix =
       std::ranges::find(kPrefixes, stem.empty() ? '\0' : stem.front(), &std::pair<char, FileKind>::first);
-  const bool prefixed =
-      prefix != kPrefixes.end() && (stem.size() > 1 && (digit(stem[1]) || stem.substr(1).starts_with(kSeparator)));
+  const bool prefixed = prefix != kPrefixes.end() &&
+                        (stem.size() > 1 && (base::is_digit(stem[1]) || stem.substr(1).starts_with(kSeparator)));
   if (!prefixed) {
     if (auto found = numbered(stem)) return std::optional(std::move(*found));
     const std::string close = did_you_mean(whole.before, kEvents);
@@ -129,8 +126,8 @@ Result<std::optional<FileName>> parse_file_name(std::string_view name) {
 std::string description_for_file(std::string_view words) {
   std::string text;
   for (const char c : words) {
-    if (letter(c) || digit(c) || (static_cast<unsigned char>(c) & 0x80) != 0) {
-      text += lower(c);
+    if (base::is_letter(c) || base::is_digit(c) || (static_cast<unsigned char>(c) & 0x80) != 0) {
+      text += base::to_lower(c);
     } else if (!text.empty() && text.back() != '_') {
       text += '_';
     }

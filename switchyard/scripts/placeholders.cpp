@@ -1,5 +1,6 @@
 #include <switchyard/scripts/placeholders.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/suggest.hpp>
 
 #include <algorithm>
@@ -8,8 +9,6 @@
 namespace switchyard::inline v0::scripts {
 
 namespace {
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 Error no_value(std::string_view text, std::size_t at, std::string_view name, const Placeholders& values,
                const PlaceholderMarks& marks) {
@@ -30,7 +29,7 @@ Error no_value(std::string_view text, std::size_t at, std::string_view name, con
 }  // namespace
 
 bool AnyCase::operator()(std::string_view a, std::string_view b) const noexcept {
-  return std::ranges::lexicographical_compare(a, b, {}, lower, lower);
+  return std::ranges::lexicographical_compare(a, b, {}, base::to_lower, base::to_lower);
 }
 
 Result<std::string> replace_placeholders(std::string_view text, const Placeholders& values,

@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::scripts {
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
-bool space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool word_start(char c) {
-  return (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' || (static_cast<unsigned char>(c) & 0x80) != 0;
-}
-bool word_part(char c) { return word_start(c) || digit(c) || c == '$'; }
+bool word_start(char c) { return base::is_letter(c) || c == '_' || (static_cast<unsigned char>(c) & 0x80) != 0; }
+bool word_part(char c) { return word_start(c) || base::is_digit(c) || c == '$'; }
 
 /// Steps over the pieces of SQL text that hide what is in them.
 class Scanner {
@@ -68,7 +64,7 @@ class Scanner {
   [[nodiscard]] std::string_view dollar_tag() const noexcept {
     std::size_t end = at_ + 1;
     if (end < text_.size() && word_start(text_[end])) {
-      while (end < text_.size() && (word_start(text_[end]) || digit(text_[end]))) ++end;
+      while (end < text_.size() && (word_start(text_[end]) || base::is_digit(text_[end]))) ++end;
     }
     return end < text_.size() && text_[end] == '$' ? text_.substr(at_, end + 1 - at_) : std::string_view{};
   }
@@ -90,7 +86,8 @@ class BodyDepth {
   void word(std::string_view text, bool in_parentheses) noexcept {
     std::array<char, 12> buffer{};
     const std::size_t length = std::min(text.size(), buffer.size());
-    std::transform(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(length), buffer.begin(), lower);
+    std::transform(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(length), buffer.begin(),
+                   base::to_lower);
     const std::string_view low =
         text.size() > buffer.size() ? std::string_view{} : std::string_view(buffer.data(), length);
     if (count_ < first_.size()) first_[count_] = kind(low);
@@ -163,7 +160,7 @@ class Splitter {
   Result<void> piece() {
     const char c = scan_.now();
     const std::size_t place = scan_.at();
-    if (space(c)) {
+    if (base::is_space(c)) {
       scan_.step();
     } else if (c == '-' && scan_.next() == '-') {
       scan_.line_comment();
@@ -199,7 +196,7 @@ class Splitter {
       } else {
         body_.word(word, parentheses_ > 0);
       }
-    } else if (digit(c)) {
+    } else if (base::is_digit(c)) {
       // 1e5 and 0x1F hold letters that are no words.
       static_cast<void>(scan_.word());
     } else {
@@ -220,7 +217,7 @@ class Splitter {
 
   Result<void> finish(std::size_t end) {
     const std::string_view text = scan_.text();
-    while (end > *begin_ && space(text[end - 1])) --end;
+    while (end > *begin_ && base::is_space(text[end - 1])) --end;
     ScriptStatement& statement = statements_.emplace_back();
     statement.sql = text.substr(*begin_, end - *begin_);
     statement.line = line_of(*begin_);
@@ -236,7 +233,9 @@ class Splitter {
     Scanner scan(sql);
     std::string_view before;
     bool first = true;
-    const auto is = [](std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower); };
+    const auto is = [](std::string_view a, std::string_view b) {
+      return std::ranges::equal(a, b, {}, base::to_lower);
+    };
     std::size_t depth = 0;
     while (!scan.end()) {
       const char c = scan.now();
@@ -254,10 +253,10 @@ class Splitter {
         if (depth == 0 && is(word, "stdin") && is(before, "from")) return true;
         before = word;
       } else {
-        if (first && !space(c)) return false;
+        if (first && !base::is_space(c)) return false;
         if (c == '(') ++depth;
         if (c == ')' && depth > 0) --depth;
-        if (!space(c)) before = {};
+        if (!base::is_space(c)) before = {};
         scan.step();
       }
     }
@@ -314,7 +313,7 @@ std::string leading_words(std::string_view sql, std::size_t most) {
   bool joins = false;
   while (!scan.end() && count < most) {
     const char c = scan.now();
-    if (space(c)) {
+    if (base::is_space(c)) {
       scan.step();
     } else if (c == '-' && scan.next() == '-') {
       scan.line_comment();
@@ -334,7 +333,7 @@ std::string leading_words(std::string_view sql, std::size_t most) {
       if (!words.empty() && !joins) words += ' ';
       if (!joins) ++count;
       joins = false;
-      for (const char part : sql.substr(begin, scan.at() - begin)) words += c == '"' ? part : upper(part);
+      for (const char part : sql.substr(begin, scan.at() - begin)) words += c == '"' ? part : base::to_upper(part);
     } else {
       break;
     }

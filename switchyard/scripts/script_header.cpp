@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::scripts {
 
 namespace {
@@ -12,11 +14,6 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\f\v");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\r\f\v") - first + 1);
-}
-
-bool same(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 void read_settings(std::string_view text, std::map<std::string, std::string>& settings) {
@@ -51,9 +48,9 @@ ScriptHeader read_header(std::string_view text) {
     if (colon == std::string_view::npos) continue;
     const std::string_view key = trimmed(line.substr(0, colon));
     const std::string_view value = trimmed(line.substr(colon + 1));
-    if (same(key, "switchyard")) read_settings(value, header.settings);
+    if (base::equal_ignoring_case(key, "switchyard")) read_settings(value, header.settings);
     for (const auto& [name, field] : keys) {
-      if (same(key, name) && field->empty()) *field = value;
+      if (base::equal_ignoring_case(key, name) && field->empty()) *field = value;
     }
   }
   return header;

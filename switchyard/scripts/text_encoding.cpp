@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::scripts {
 
 namespace {
@@ -110,9 +112,7 @@ Result<std::string> utf16(std::string_view bytes, std::optional<bool> little) {
 }  // namespace
 
 Result<std::string> decode(std::string_view bytes, std::string_view encoding) {
-  std::string name(encoding);
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string name = base::lowered(encoding);
   if (name.empty() || name == "utf-8" || name == "utf8") return utf8(bytes, false);
   if (name == "us-ascii" || name == "ascii") return utf8(bytes, true);
   if (name == "iso-8859-1" || name == "latin1") return single_bytes(bytes, false);

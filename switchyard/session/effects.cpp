@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::session {
 namespace {
 
@@ -21,14 +23,10 @@ constexpr std::array<string_view, 8> kLastingFunctions{
 /// Words that mean a lasting effect: CREATE TEMP TABLE, SELECT ... INTO TEMPORARY.
 constexpr std::array<string_view, 2> kLastingWords{"temp", "temporary"};
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-constexpr bool is_letter(char c) noexcept { return lower(c) >= 'a' && lower(c) <= 'z'; }
-
 /// Skips white space, comments and opening parentheses.
 string_view skip_to_keyword(string_view sql) noexcept {
   for (;;) {
-    while (!sql.empty() && (is_space(sql.front()) || sql.front() == '(')) sql.remove_prefix(1);
+    while (!sql.empty() && (base::is_space(sql.front()) || sql.front() == '(')) sql.remove_prefix(1);
     if (sql.starts_with("--")) {
       const std::size_t end = sql.find('\n');
       if (end == string_view::npos) return {};
@@ -56,13 +54,8 @@ string_view skip_to_keyword(string_view sql) noexcept {
   }
 }
 
-bool equals_folded(string_view text, string_view lower_case) noexcept {
-  return text.size() == lower_case.size() &&
-         std::equal(text.begin(), text.end(), lower_case.begin(), [](char a, char b) { return lower(a) == b; });
-}
-
 constexpr bool is_identifier(char c) noexcept {
-  return is_letter(c) || c == '_' || (c >= '0' && c <= '9') || (static_cast<unsigned char>(c) & 0x80) != 0;
+  return base::is_letter(c) || c == '_' || base::is_digit(c) || (static_cast<unsigned char>(c) & 0x80) != 0;
 }
 
 enum class Boundary : bool { anywhere, whole_word };
@@ -71,7 +64,7 @@ bool contains_folded(string_view text, string_view lower_case, Boundary boundary
   auto at = text.begin();
   for (;;) {
     at = std::search(at, text.end(), lower_case.begin(), lower_case.end(),
-                     [](char a, char b) { return lower(a) == b; });
+                     [](char a, char b) { return base::to_lower(a) == b; });
     if (at == text.end()) return false;
     const auto end = at + static_cast<std::ptrdiff_t>(lower_case.size());
     const bool starts = at == text.begin() || !is_identifier(*(at - 1));
@@ -86,9 +79,10 @@ bool contains_folded(string_view text, string_view lower_case, Boundary boundary
 bool may_affect_session(string_view sql) noexcept {
   const string_view rest = skip_to_keyword(sql);
   std::size_t length = 0;
-  while (length < rest.size() && is_letter(rest[length])) ++length;
+  while (length < rest.size() && base::is_letter(rest[length])) ++length;
   const string_view keyword = rest.substr(0, length);
-  const bool clean = std::ranges::any_of(kClean, [&](string_view k) { return equals_folded(keyword, k); });
+  const bool clean =
+      std::ranges::any_of(kClean, [&](string_view k) { return base::equal_ignoring_case(keyword, k); });
   if (!clean) return true;
   return std::ranges::any_of(kLastingFunctions,
                              [&](string_view f) { return contains_folded(rest, f, Boundary::anywhere); }) ||
@@ -107,7 +101,7 @@ bool happens_whole(std::string_view sql) noexcept {
   sql = skip_to_keyword(sql);
   const auto end = std::ranges::find_if_not(sql, is_identifier);
   const string_view word = sql.substr(0, static_cast<std::size_t>(end - sql.begin()));
-  return std::ranges::any_of(kWhole, [&](string_view known) { return equals_folded(word, known); });
+  return std::ranges::any_of(kWhole, [&](string_view known) { return base::equal_ignoring_case(word, known); });
 }
 
 }  // namespace switchyard::inline v0::session

@@ -1,3 +1,4 @@
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/session/built_in_functions.hpp>
 #include <switchyard/session/residue.hpp>
 
@@ -13,11 +14,8 @@ using std::string_view;
 /// Longer names are cut by the server.
 constexpr std::size_t kMaxName = 63;
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool begins_word(char c) noexcept { return (lower(c) >= 'a' && lower(c) <= 'z') || c == '_'; }
-constexpr bool continues_word(char c) noexcept { return begins_word(c) || is_digit(c) || c == '$'; }
+constexpr bool begins_word(char c) noexcept { return base::is_letter(c) || c == '_'; }
+constexpr bool continues_word(char c) noexcept { return begins_word(c) || base::is_digit(c) || c == '$'; }
 
 constexpr std::array<string_view, 7> kPlain{"select", "insert", "update", "delete", "values", "table", "with"};
 
@@ -73,7 +71,7 @@ class PlainScan {
       } else if (c == '$') {
         if (!take_parameter()) return false;
         remember(Token::other);
-      } else if (is_digit(c)) {
+      } else if (base::is_digit(c)) {
         while (!rest_.empty() && (continues_word(rest_.front()) || rest_.front() == '.')) rest_.remove_prefix(1);
         remember(Token::other);
       } else if (c == ';') {
@@ -120,7 +118,7 @@ class PlainScan {
     Seen& seen = back(0);
     while (!rest_.empty() && continues_word(rest_.front())) {
       if (seen.size == kMaxName) return false;
-      seen.text[seen.size++] = lower(rest_.front());
+      seen.text[seen.size++] = base::to_lower(rest_.front());
       rest_.remove_prefix(1);
     }
     // A letter outside ASCII goes on with the word.
@@ -139,15 +137,15 @@ class PlainScan {
   /// $1; anything else is a dollar quote.
   bool take_parameter() noexcept {
     rest_.remove_prefix(1);
-    if (rest_.empty() || !is_digit(rest_.front())) return false;
-    while (!rest_.empty() && is_digit(rest_.front())) rest_.remove_prefix(1);
+    if (rest_.empty() || !base::is_digit(rest_.front())) return false;
+    while (!rest_.empty() && base::is_digit(rest_.front())) rest_.remove_prefix(1);
     return rest_.empty() || !continues_word(rest_.front());
   }
 
   /// White space and comments, which nest.
   bool skip_blank() noexcept {
     for (;;) {
-      while (!rest_.empty() && is_space(rest_.front())) rest_.remove_prefix(1);
+      while (!rest_.empty() && base::is_space(rest_.front())) rest_.remove_prefix(1);
       if (rest_.starts_with("--")) {
         rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size()));
       } else if (rest_.starts_with("/*")) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::sql {
 
 namespace {
@@ -15,8 +17,7 @@ bool goes_on_with(std::string_view word, std::string_view text) noexcept {
   std::size_t matched = 0;
   for (const char c : text) {
     if (c == '"' || c == '\\') continue;
-    const char folded = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (folded != word[matched]) return false;
+    if (base::to_lower(c) != word[matched]) return false;
     if (++matched == word.size()) return true;
   }
   return false;

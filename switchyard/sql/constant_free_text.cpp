@@ -1,5 +1,6 @@
 #include <switchyard/sql/constant_free_text.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/sql/clock_constant.hpp>
 
 #include <algorithm>
@@ -21,14 +22,10 @@ constexpr Oid kUnspecified = 0;
 constexpr std::size_t kMostDigits = 1000;
 constexpr std::size_t kLongestWord = 9;  // of those below
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 constexpr bool begins_name(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return base::is_letter(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
-constexpr bool is_name(char c) noexcept { return begins_name(c) || is_digit(c) || c == '$'; }
-constexpr bool is_space(char c) noexcept {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
+constexpr bool is_name(char c) noexcept { return begins_name(c) || base::is_digit(c) || c == '$'; }
 constexpr bool is_operator(char c) noexcept {
   return std::string_view("+-*/<>=~!@#%^&|`?").find(c) != std::string_view::npos;
 }
@@ -101,7 +98,7 @@ bool ConstantFreeText::Reader::read() {
 /// False: not understood.
 bool ConstantFreeText::Reader::token() {
   const char c = *at_;
-  if (is_space(c)) {
+  if (base::is_space(c)) {
     ++at_;
     return true;
   }
@@ -113,7 +110,7 @@ bool ConstantFreeText::Reader::token() {
     // A prefix of a string: E'', B'', X'', N'', U&''.
     return at_ == end_ || *at_ != '\'';
   }
-  if (is_digit(c) || (c == '.' && end_ - at_ >= 2 && is_digit(at_[1]))) return number();
+  if (base::is_digit(c) || (c == '.' && end_ - at_ >= 2 && base::is_digit(at_[1]))) return number();
   if (is_operator(c)) {
     operators();
     return at_ == end_ || *at_ != '\'' || at_[-1] != '&';
@@ -173,19 +170,19 @@ bool ConstantFreeText::Reader::string() {
 bool ConstantFreeText::Reader::number() {
   const char* const from = at_;
   bool whole = true;
-  while (at_ != end_ && is_digit(*at_)) ++at_;
+  while (at_ != end_ && base::is_digit(*at_)) ++at_;
   if (at_ != end_ && *at_ == '.') {
     whole = false;
     ++at_;
-    while (at_ != end_ && is_digit(*at_)) ++at_;
+    while (at_ != end_ && base::is_digit(*at_)) ++at_;
     if (at_ != end_ && *at_ == '.') return false;
   }
   if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
     const char* exponent = at_ + 1;
     if (exponent != end_ && (*exponent == '+' || *exponent == '-')) ++exponent;
-    if (exponent == end_ || !is_digit(*exponent)) return false;
+    if (exponent == end_ || !base::is_digit(*exponent)) return false;
     whole = false;
-    at_ = std::find_if_not(exponent, end_, is_digit);
+    at_ = std::find_if_not(exponent, end_, base::is_digit);
   }
   // Versions of PostgreSQL differ in what they make of 1a, 0x1 and 1_000.
   if (at_ != end_ && is_name(*at_)) return false;
@@ -210,7 +207,7 @@ std::string_view ConstantFreeText::Reader::read_word(const char* from,
   std::size_t size = 0;
   for (; from != end_ && is_name(*from); ++from) {
     if (size == room.size()) return {};
-    room[size++] = *from >= 'A' && *from <= 'Z' ? static_cast<char>(*from - 'A' + 'a') : *from;
+    room[size++] = base::to_lower(*from);
   }
   return {room.data(), size};
 }
@@ -250,7 +247,7 @@ void ConstantFreeText::Reader::mark(char c) noexcept {
 
 /// Nothing that follows belongs to the same operand.
 bool ConstantFreeText::Reader::ends_here() const noexcept {
-  const char* next = std::find_if_not(at_, end_, is_space);
+  const char* next = std::find_if_not(at_, end_, base::is_space);
   if (next == end_ || *next == ')' || *next == ',' || *next == ';') return true;
   if (next == at_ || !begins_name(*next)) return false;
   std::array<char, kLongestWord> room{};

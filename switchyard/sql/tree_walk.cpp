@@ -1,12 +1,12 @@
 #include <switchyard/sql/tree_walk.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/sql/clock_constant.hpp>
 #include <switchyard/sql/parse_tree.hpp>
 
 #include <boost/json/array.hpp>
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -84,12 +84,6 @@ Name name_of(const array* parts) {
   return name;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 bool is_temporary(const object& relation) {
   return text_of(relation, "relpersistence") == "t" || text_of(relation, "schemaname").starts_with("pg_temp");
 }
@@ -107,7 +101,7 @@ bool explain_runs(const object& explain) {
     if (argument == nullptr) return true;
     if (wrapped_type(*argument) == "Integer") return number_of(inside(*argument), "ival") != 0;
     if (wrapped_type(*argument) != "String") return true;
-    const std::string word = lower(text_of(inside(*argument), "sval"));
+    const std::string word = base::lowered(text_of(inside(*argument), "sval"));
     return word != "false" && word != "off";
   });
 }
@@ -380,7 +374,7 @@ void TreeWalk::sql_value_function(const Object& fields) {
   std::string_view name = text_of(fields, "op");
   if (name.starts_with("SVFOP_")) name.remove_prefix(6);
   if (name.ends_with("_N")) name.remove_suffix(2);
-  facts_.value_functions.push_back(lower(name));
+  facts_.value_functions.push_back(base::lowered(name));
 }
 
 void TreeWalk::sub_link(std::string_view type, const Object& fields) {
@@ -416,6 +410,6 @@ void TreeWalk::grouping() {
   operator_named("<");
 }
 
-void TreeWalk::unknown(std::string_view name) { construct(lower(name)); }
+void TreeWalk::unknown(std::string_view name) { construct(base::lowered(name)); }
 
 }  // namespace switchyard::inline v0::sql

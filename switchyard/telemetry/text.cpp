@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::telemetry {
 
 namespace {
@@ -16,13 +18,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kUnits{{{
                                                                                {"%", "percent"},
                                                                                {"Cel", "celsius"}}};
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 std::string with_underscores(std::string_view name) {
   std::string out;
-  if (!name.empty() && is_digit(name.front())) out += '_';
-  for (const char c : name) out += is_letter(c) || is_digit(c) ? c : '_';
+  if (!name.empty() && base::is_digit(name.front())) out += '_';
+  for (const char c : name) out += base::is_letter(c) || base::is_digit(c) ? c : '_';
   return out;
 }
 

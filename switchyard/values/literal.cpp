@@ -2,24 +2,17 @@
 
 #include <charconv>
 
+#include <switchyard/base/ascii.hpp>
+
 namespace switchyard::inline v0::values {
 namespace {
 
 /// array_isspace, record_out and range_bound_escape quote these.
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-bool is_null_word(std::string_view text) {
-  constexpr std::string_view kNull = "null";
-  if (text.size() != kNull.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] - 'A' + 'a') : text[i];
-    if (c != kNull[i]) return false;
-  }
-  return true;
-}
+bool is_null_word(std::string_view text) { return base::equal_ignoring_case(text, "null"); }
 
 void skip_spaces(std::string_view& text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && base::is_space(text.front())) text.remove_prefix(1);
 }
 
 bool parse_int(std::string_view& text, std::int32_t& value) {
@@ -70,7 +63,7 @@ bool read_quoted(std::string_view& rest, std::string_view stops, std::string& ou
 void append_array_element(std::string& out, std::string_view element, char delimiter) {
   bool quote = element.empty() || is_null_word(element);
   for (char c : element) {
-    quote = quote || c == '"' || c == '\\' || c == '{' || c == '}' || c == delimiter || is_space(c);
+    quote = quote || c == '"' || c == '\\' || c == '{' || c == '}' || c == delimiter || base::is_space(c);
   }
   if (!quote) {
     out += element;
@@ -86,7 +79,8 @@ void append_array_element(std::string& out, std::string_view element, char delim
 
 void append_record_field_text(std::string& out, std::string_view field) {
   bool quote = field.empty();
-  for (char c : field) quote = quote || c == '"' || c == '\\' || c == '(' || c == ')' || c == ',' || is_space(c);
+  for (char c : field)
+    quote = quote || c == '"' || c == '\\' || c == '(' || c == ')' || c == ',' || base::is_space(c);
   if (quote) {
     append_doubled(out, field);
   } else {
@@ -97,8 +91,8 @@ void append_record_field_text(std::string& out, std::string_view field) {
 void append_range_bound(std::string& out, std::string_view bound) {
   bool quote = bound.empty();
   for (char c : bound) {
-    quote =
-        quote || c == '"' || c == '\\' || c == '(' || c == ')' || c == '[' || c == ']' || c == ',' || is_space(c);
+    quote = quote || c == '"' || c == '\\' || c == '(' || c == ')' || c == '[' || c == ']' || c == ',' ||
+            base::is_space(c);
   }
   if (quote) {
     append_doubled(out, bound);
@@ -184,7 +178,7 @@ ArrayLiteral::Step ArrayLiteral::read_element() {
     if (end >= rest_.size()) return fail();
     std::string_view word = rest_.substr(0, end);
     rest_.remove_prefix(end);
-    while (!escaped && !word.empty() && is_space(word.back())) word.remove_suffix(1);
+    while (!escaped && !word.empty() && base::is_space(word.back())) word.remove_suffix(1);
     if (word.empty()) return fail();
     element_ = word;
     if (!escaped) return is_null_word(word) ? Step::null : Step::element;

@@ -1,5 +1,6 @@
 #include <switchyard/values/numeric.hpp>
 
+#include <switchyard/base/ascii.hpp>
 #include <switchyard/base/buffer.hpp>
 
 #include <algorithm>
@@ -22,17 +23,9 @@ constexpr std::uint16_t kPositiveInfinity = 0xD000;
 constexpr std::uint16_t kNegativeInfinity = 0xF000;
 constexpr std::size_t kHeader = 8;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 Error malformed(std::string_view text) {
   constexpr std::size_t kShown = 64;
   return Error(ErrorKind::Mapping, "'" + std::string(text.substr(0, kShown)) + "' is not a numeric");
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same_word(std::string_view text, std::string_view word) {
-  return std::ranges::equal(text, word, [](char a, char b) { return lower(a) == b; });
 }
 
 }  // namespace
@@ -67,12 +60,13 @@ Result<Numeric> Numeric::parse(std::string_view text) {
     negative = rest.front() == '-';
     rest.remove_prefix(1);
   }
-  if (same_word(rest, "nan") && rest.size() == text.size()) return nan();
-  if (same_word(rest, "infinity") || same_word(rest, "inf")) return negative ? negative_infinity() : infinity();
+  if (base::equal_ignoring_case(rest, "nan") && rest.size() == text.size()) return nan();
+  if (base::equal_ignoring_case(rest, "infinity") || base::equal_ignoring_case(rest, "inf"))
+    return negative ? negative_infinity() : infinity();
 
   const auto take_digits = [&rest] {
     std::size_t n = 0;
-    while (n < rest.size() && is_digit(rest[n])) ++n;
+    while (n < rest.size() && base::is_digit(rest[n])) ++n;
     const std::string_view digits = rest.substr(0, n);
     rest.remove_prefix(n);
     return digits;
@@ -85,9 +79,9 @@ Result<Numeric> Numeric::parse(std::string_view text) {
   }
   if (whole.empty() && fraction.empty()) return malformed(text);
   std::int64_t exponent = 0;
-  if (!rest.empty() && lower(rest.front()) == 'e') {
+  if (!rest.empty() && base::to_lower(rest.front()) == 'e') {
     rest.remove_prefix(1);
-    if (rest.size() > 1 && rest.front() == '+' && is_digit(rest[1])) rest.remove_prefix(1);
+    if (rest.size() > 1 && rest.front() == '+' && base::is_digit(rest[1])) rest.remove_prefix(1);
     const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), exponent);
     if (parsed.ec != std::errc() || std::abs(exponent) > 1'000'000) return malformed(text);
     rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()));
