@@ -5,6 +5,7 @@
 #include <switchyard/move/fence.hpp>
 #include <switchyard/move/former_home.hpp>
 #include <switchyard/move/refusal.hpp>
+#include <switchyard/move/schema_rest.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
 #include <random>
@@ -113,9 +114,18 @@ Task<void> begin(Run& run) {
   fresh.plan.to = run.to;
   fresh.plan.from_place = run.place_of(run.from);
   fresh.plan.to_place = run.place_of(run.to);
+  std::vector<std::string> extensions;
   co_await run.source().transaction([&](Transaction& tx) -> Task<void> {
     const auto tables = co_await chosen(run, tx);
-    fresh.plan.tables = co_await read_tables(tx, tables);
+    const std::string& schema = run.options.schema;
+    if (!schema.empty()) co_await require_closed(tx, schema);
+    fresh.plan.tables = co_await read_tables(tx, tables, schema.empty() ? "" : quote_name(schema));
+    if (schema.empty()) co_return;
+    extensions = co_await extensions_of_schema(tx, schema);
+    for (SequencePlan& sequence : co_await free_sequences(tx, schema)) {
+      fresh.plan.tables.front().sequences.push_back(std::move(sequence));
+    }
+    fresh.plan.dependents = co_await dependents_of_schema(tx, schema);
   });
   co_await run.target().transaction([&](Transaction& tx) -> Task<void> {
     const bool may = co_await tx.query_value<bool>(
@@ -123,6 +133,11 @@ Task<void> begin(Run& run) {
     if (!may) {
       throw cant("the login at '" + run.to + "' may not make schemas and tables there",
                  "GRANT CREATE ON DATABASE ... TO its role, or connect to the primary");
+    }
+    for (const std::string& missing : co_await tx.query<std::string>(
+             "SELECT n FROM unnest($1::text[]) n WHERE n NOT IN (SELECT extname FROM pg_extension)", extensions)) {
+      throw cant("the schema uses the extension " + missing + ", which is not in '" + run.to + "'",
+                 "CREATE EXTENSION " + quote_name(missing) + " there first, in the same schema");
     }
   });
   co_await run.with_short_locks(run.source(), [&](Transaction& tx) -> Task<void> {
@@ -142,6 +157,7 @@ Task<void> make_structure(Run& run) {
     const bool there = co_await compare_existing(run, tx);
     if (!there) {
       co_await tx.script("SET LOCAL check_function_bodies = off");
+      (void)co_await make_in_passes(tx, structure.first);
       co_await make_missing(tx, structure.before_copy);
     }
     // Nothing that was logged is older than the log.

@@ -2,6 +2,7 @@
 
 #include <switchyard/move/capture.hpp>
 #include <switchyard/move/fence.hpp>
+#include <switchyard/move/schema_rest.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
 #include <algorithm>
@@ -50,28 +51,37 @@ Task<void> copy_table(Run& run, const TablePlan& table, std::uint64_t before, st
   run.copy->copied[table.number] = snapshot;
 }
 
-/// Functions and views refer to each other: what does not work yet is tried again when others are there.
-Task<void> make_in_passes(Transaction& tx, std::vector<std::string> statements) {
+}  // namespace
+
+Task<std::optional<Error>> make_in_passes(Transaction& tx, std::vector<std::string> statements) {
   while (!statements.empty()) {
     std::vector<std::string> left;
     std::optional<Error> problem;
     for (const std::string& statement : statements) {
       const auto made = co_await as_result(in_savepoint(tx, statement));
-      if (made.ok() || made.error().sqlstate() == "42723") continue;
-      problem = made.error();
+      if (made.ok() || made.error().sqlstate() == "42723" || made.error().sqlstate() == "42710") continue;
+      if (!problem) problem = made.error();
       left.push_back(statement);
     }
-    if (left.size() == statements.size()) throw *problem;
+    if (left.size() == statements.size()) co_return problem;
     statements = std::move(left);
   }
+  co_return std::nullopt;
 }
-
-}  // namespace
 
 Task<Structure> structure_of(Run& run) {
   Structure structure;
-  co_await run.source().transaction(
-      [&](Transaction& tx) -> Task<void> { structure = co_await read_structure(tx, run.plan()); });
+  co_await run.source().transaction([&](Transaction& tx) -> Task<void> {
+    structure = co_await read_structure(tx, run.plan());
+    if (run.options.schema.empty()) co_return;
+    structure.first.push_back("CREATE SCHEMA IF NOT EXISTS " + quote_name(run.options.schema));
+    for (std::string& type : co_await read_schema_types(tx, run.options.schema)) {
+      structure.first.push_back(std::move(type));
+    }
+    for (std::string& function : co_await read_schema_functions(tx, run.options.schema)) {
+      structure.first.push_back(std::move(function));
+    }
+  });
   co_return structure;
 }
 
@@ -92,9 +102,8 @@ Task<void> make_indexes(Run& run) {
   const Structure structure = co_await structure_of(run);
   std::vector<std::string> rest;
   if (!run.options.schema.empty()) {
-    co_await run.source().transaction([&](Transaction& tx) -> Task<void> {
-      rest = co_await read_schema_rest(tx, run.plan(), run.options.schema);
-    });
+    co_await run.source().transaction(
+        [&](Transaction& tx) -> Task<void> { rest = co_await read_schema_rest(tx, run.options.schema); });
   }
   run.show({.step = "index", .what = "keys and indexes"});
   co_await run.target().transaction([&](Transaction& tx) -> Task<void> {
@@ -102,7 +111,7 @@ Task<void> make_indexes(Run& run) {
       co_await tx.script("SET LOCAL check_function_bodies = off");
       co_await as_mover(tx, run.plan());
       co_await run_all(tx, structure.after_copy);
-      co_await make_in_passes(tx, rest);
+      if (const auto problem = co_await make_in_passes(tx, rest)) throw *problem;
       co_await run_all(tx, triggers_off(run.plan()));
     }
     co_await run_all(tx, capture_statements(run.plan()));

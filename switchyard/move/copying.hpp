@@ -6,6 +6,9 @@
 
 namespace switchyard::inline v0::move {
 
+/// Types, functions and views refer to each other: what does not work yet is tried again when others are there.
+/// What is there already is kept. Gives what the first of those fails with that can't be made.
+[[nodiscard]] Task<std::optional<Error>> make_in_passes(Transaction& tx, std::vector<std::string> statements);
 /// As it is in the source now.
 [[nodiscard]] Task<Structure> structure_of(Run& run);
 /// Those that were not copied yet, each in one snapshot that is remembered with the copy.

@@ -1,6 +1,7 @@
 #include <switchyard/move/ending.hpp>
 
 #include <switchyard/move/capture.hpp>
+#include <switchyard/move/dependents.hpp>
 #include <switchyard/move/fence.hpp>
 #include <switchyard/move/former_home.hpp>
 #include <switchyard/move/refusal.hpp>
@@ -20,6 +21,7 @@ Task<void> empty_source(Run& run) {
   co_await run.with_short_locks(run.source(), [&](Transaction& tx) -> Task<void> {
     co_await as_mover(tx, run.plan());
     co_await tx.script("TRUNCATE " + held_names(run.plan()));
+    co_await run_all(tx, empty_dependents(run.plan()));
     co_await run_all(tx, drop_capture_statements(run.plan()));
     co_await set_phase(tx, run.plan().tag, Phase::confirmed);
   });

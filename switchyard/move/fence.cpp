@@ -1,7 +1,9 @@
 #include <switchyard/move/capture.hpp>
+#include <switchyard/move/dependents.hpp>
 #include <switchyard/move/fence.hpp>
 
 #include <set>
+#include <utility>
 
 namespace switchyard::inline v0::move {
 namespace {
@@ -18,6 +20,10 @@ std::string if_there(const TablePlan& table, const TriggerState& one, const std:
   return "DO $sy$ BEGIN IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = " + literal(table.qualified()) +
          "::regclass AND tgname = " + literal(one.name) + ") THEN ALTER TABLE " + table.qualified() + " " + how +
          quote_name(one.name) + "; END IF; END $sy$";
+}
+
+void append(std::vector<std::string>& all, std::vector<std::string> more) {
+  for (std::string& statement : more) all.push_back(std::move(statement));
 }
 
 std::set<std::string> schemas_of(const MovePlan& plan) {
@@ -101,6 +107,7 @@ std::vector<std::string> stand_aside(const MovePlan& plan) {
   for (const std::string& schema : schemas_of(plan)) {
     out.push_back("CREATE SCHEMA IF NOT EXISTS " + quote_name(holding_schema(plan, schema)));
   }
+  append(out, put_dependents_aside(plan));
   for (const TablePlan& table : plan.tables) {
     const std::string holding = quote_name(holding_schema(plan, table.schema));
     out.push_back("ALTER TABLE " + table.qualified() + " SET SCHEMA " + holding);
@@ -109,25 +116,29 @@ std::vector<std::string> stand_aside(const MovePlan& plan) {
     // Whoever has no right to the table may be told as well where it is.
     out.push_back("GRANT SELECT, INSERT, UPDATE, DELETE ON " + table.qualified() + " TO PUBLIC");
   }
+  append(out, refuse_in_their_places(plan));
   return out;
 }
 
 std::vector<std::string> step_back(const MovePlan& plan) {
-  std::vector<std::string> out;
+  std::vector<std::string> out = drop_refusing_dependents(plan);
   for (const TablePlan& table : plan.tables) {
     out.push_back("DROP VIEW " + table.qualified());
     out.push_back("ALTER TABLE " + held_name(plan, table) + " SET SCHEMA " + quote_name(table.schema));
   }
+  append(out, bring_dependents_back(plan));
   for (const std::string& schema : schemas_of(plan)) {
     out.push_back("DROP SCHEMA IF EXISTS " + quote_name(holding_schema(plan, schema)));
   }
-  for (std::string& statement : lift_writes_fence(plan)) out.push_back(std::move(statement));
+  append(out, lift_writes_fence(plan));
   return out;
 }
 
 std::vector<std::string> drop_aside(const MovePlan& plan) {
-  std::vector<std::string> out{"DROP VIEW IF EXISTS " + plan.name_list(),
-                               "DROP TABLE IF EXISTS " + held_names(plan)};
+  std::vector<std::string> out = drop_refusing_dependents(plan);
+  append(out, drop_dependents_aside(plan));
+  out.push_back("DROP VIEW IF EXISTS " + plan.name_list());
+  out.push_back("DROP TABLE IF EXISTS " + held_names(plan));
   for (const std::string& schema : schemas_of(plan)) {
     const std::string holding = holding_schema(plan, schema);
     // Other tables of the same move may still be there.

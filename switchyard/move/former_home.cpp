@@ -1,5 +1,6 @@
 #include <switchyard/move/former_home.hpp>
 
+#include <switchyard/move/dependents.hpp>
 #include <switchyard/move/fence.hpp>
 
 #include <algorithm>
@@ -54,6 +55,7 @@ Task<void> drop_or_refuse_again(const Run& run, Transaction& tx) {
   for (const MovePlan& earlier : moves) {
     std::erase_if(strangers.tables, [&](const TablePlan& table) { return holds(earlier, table); });
   }
+  if (moves.empty()) co_await run_all(tx, drop_dependents_in_place(run.plan()));
   if (!strangers.tables.empty()) co_await tx.script("DROP TABLE IF EXISTS " + strangers.name_list());
   for (const MovePlan& earlier : moves) {
     co_await tx.script("TRUNCATE " + earlier.name_list());

@@ -24,11 +24,35 @@ Enum parse(const std::array<std::string_view, N>& names, std::string_view text) 
 
 constexpr std::string_view kSources =
     "SELECT name, tag, from_database, to_database, from_place, to_place, phase, done, window_end, seq,"
-    " to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'), to_char(changed_at, 'YYYY-MM-DD HH24:MI:SS')"
+    " to_char(started_at, 'YYYY-MM-DD HH24:MI:SS'), to_char(changed_at, 'YYYY-MM-DD HH24:MI:SS'), dependents"
     " FROM switchyard.moves WHERE side = 'source' ORDER BY started_at";
 
-using SourceRow = std::tuple<std::string, std::string, std::string, std::string, std::string, std::string,
-                             std::string, std::string, std::string, std::int64_t, std::string, std::string>;
+using SourceRow =
+    std::tuple<std::string, std::string, std::string, std::string, std::string, std::string, std::string,
+               std::string, std::string, std::int64_t, std::string, std::string, std::vector<std::string>>;
+
+/// Of a dependent, in the column `dependents`.
+constexpr std::size_t kDependentFields = 5;
+
+std::vector<std::string> fields_of(const std::vector<Dependent>& dependents) {
+  std::vector<std::string> out;
+  for (const Dependent& one : dependents) {
+    for (const std::string& text :
+         {std::string(1, static_cast<char>(one.kind)), one.schema, one.name, one.arguments, one.head}) {
+      out.push_back(text);
+    }
+  }
+  return out;
+}
+
+std::vector<Dependent> dependents_of(const std::vector<std::string>& fields) {
+  std::vector<Dependent> out;
+  for (std::size_t i = 0; i + kDependentFields <= fields.size(); i += kDependentFields) {
+    out.push_back({static_cast<Dependent::Kind>(fields[i].front()), fields[i + 1], fields[i + 2], fields[i + 3],
+                   fields[i + 4]});
+  }
+  return out;
+}
 
 Task<bool> has_tables(Querier& db) {
   co_return co_await db.query_value<bool>("SELECT to_regclass('switchyard.moves') IS NOT NULL");
@@ -99,6 +123,7 @@ const std::vector<std::string>& record_ddl() {
       " from_database text NOT NULL, to_database text NOT NULL, from_place text NOT NULL, to_place text NOT NULL,"
       " phase text NOT NULL, made_tables boolean NOT NULL DEFAULT false, done text NOT NULL DEFAULT '',"
       " window_end text NOT NULL DEFAULT '', seq bigint NOT NULL DEFAULT 0,"
+      " dependents text[] NOT NULL DEFAULT '{}',"
       " started_at timestamptz NOT NULL DEFAULT now(), changed_at timestamptz NOT NULL DEFAULT now(),"
       " UNIQUE (side, name))",
       "CREATE TABLE IF NOT EXISTS switchyard.move_tables (tag text, number int, schema_name text NOT NULL,"
@@ -115,13 +140,15 @@ Task<std::vector<SourceRecord>> read_sources(Querier& db) {
   if (!there) co_return out;
   for (const SourceRow& row : co_await db.query<SourceRow>(kSources)) {
     SourceRecord record;
-    const auto& [name, tag, from, to, from_place, to_place, phase, done, window, seq, started, changed] = row;
+    const auto& [name, tag, from, to, from_place, to_place, phase, done, window, seq, started, changed,
+                 dependents] = row;
     record.plan.name = name;
     record.plan.tag = tag;
     record.plan.from = from;
     record.plan.to = to;
     record.plan.from_place = from_place;
     record.plan.to_place = to_place;
+    record.plan.dependents = dependents_of(dependents);
     record.phase = parse<Phase>(kPhases, phase);
     record.back = {done, window, seq};
     record.started_at = started;
@@ -163,9 +190,9 @@ Task<void> insert_source(Transaction& tx, const SourceRecord& record) {
   const MovePlan& plan = record.plan;
   co_await tx.execute(
       "INSERT INTO switchyard.moves (tag, side, name, from_database, to_database, from_place, to_place, phase,"
-      " done) VALUES ($1, 'source', $2, $3, $4, $5, $6, $7, $8)",
+      " done, dependents) VALUES ($1, 'source', $2, $3, $4, $5, $6, $7, $8, $9)",
       plan.tag, plan.name, plan.from, plan.to, plan.from_place, plan.to_place, std::string(to_string(record.phase)),
-      record.back.done);
+      record.back.done, fields_of(plan.dependents));
   co_await insert_tables(tx, plan);
 }
 

@@ -1,7 +1,10 @@
 #include <switchyard/move/split.hpp>
 
 #include <switchyard/config/connection_string.hpp>
+#include <switchyard/move/record.hpp>
 #include <switchyard/move/refusal.hpp>
+#include <switchyard/move/schema_rest.hpp>
+#include <switchyard/move/structure.hpp>
 #include <switchyard/move/table_plan.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
@@ -119,6 +122,13 @@ Result<SplitEnds> split_ends(FleetConfig& fleet, const std::string& schema, cons
 Task<void> prepare_split(Fleet& fleet, const std::string& from, const std::string& to, const std::string& schema) {
   DatabaseHandle source = fleet.database(from).value_or_throw();
   DatabaseHandle target = fleet.database(to).value_or_throw();
+  co_await source.transaction([&](Transaction& tx) -> Task<void> {
+    const auto begun = co_await read_source(tx, from + "-" + to);
+    if (begun) co_return;
+    co_await require_closed(tx, schema);
+    const auto tables = co_await tables_of_schema(tx, schema);
+    (void)co_await read_tables(tx, tables, quote_name(schema));
+  });
   using Owner = std::tuple<std::string, bool, std::int32_t>;
   const auto owner = co_await source.query_optional<Owner>(
       "SELECT r.rolname::text, r.rolcanlogin, r.rolconnlimit FROM pg_namespace n JOIN pg_roles r ON r.oid = "

@@ -63,7 +63,7 @@ SELECT DISTINCT format('%s %s reads %s', CASE c.relkind WHEN 'm' THEN 'the mater
   c.oid::regclass, d.refobjid::regclass), 'drop it first, and make it again where its tables are'
 FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class c ON c.oid = r.ev_class
 WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1::oid[])
-  AND c.oid <> d.refobjid AND c.relnamespace <> ALL ($2::oid[])
+  AND c.oid <> d.refobjid AND c.relnamespace IS DISTINCT FROM to_regnamespace(nullif($2, ''))::oid
 UNION ALL
 SELECT format('%s is a part of the publication %s', prrelid::regclass, pubname),
   format('ALTER PUBLICATION %I DROP TABLE %s', pubname, prrelid::regclass)
@@ -174,21 +174,20 @@ Task<std::vector<std::int64_t>> oids_of(Transaction& tx, const MovePlan& plan) {
                                             plan.names());
 }
 
-/// Where there is no such role nothing is granted; who may not act as it gives it nothing to own.
-std::string where_role_is(const std::string& role, const std::string& text) {
-  if (role.empty()) return text;
-  return "DO $sy$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = " + literal(role) +
-         (text.starts_with("GRANT") ? "" : " AND pg_has_role(rolname, 'USAGE')") + ") THEN " + text +
-         "; END IF; END $sy$";
-}
-
 std::string with_schema(const TablePlan& table) {
   return "CREATE SCHEMA IF NOT EXISTS " + quote_name(table.schema);
 }
 
 }  // namespace
 
-Task<std::vector<TablePlan>> read_tables(Transaction& tx, const Texts& names) {
+std::string where_role_is(const std::string& role, const std::string& text) {
+  if (role.empty()) return text;
+  return "DO $sy$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = " + literal(role) +
+         (text.starts_with("GRANT") || text.starts_with("REVOKE") ? "" : " AND pg_has_role(rolname, 'USAGE')") +
+         ") THEN " + text + "; END IF; END $sy$";
+}
+
+Task<std::vector<TablePlan>> read_tables(Transaction& tx, const Texts& names, const std::string& whole_schema) {
   const auto rows = co_await tx.query<TableRow>(kTables, names);
   std::vector<TablePlan> tables;
   std::vector<std::int64_t> oids;
@@ -231,21 +230,13 @@ Task<std::vector<TablePlan>> read_tables(Transaction& tx, const Texts& names) {
     oids.push_back(*oid);
     tables.push_back(std::move(table));
   }
-  const auto ties =
-      co_await tx.query<std::tuple<std::string, std::string>>(kTies, oids, std::vector<std::int64_t>());
+  const auto ties = co_await tx.query<std::tuple<std::string, std::string>>(kTies, oids, whole_schema);
   if (!ties.empty()) {
     std::string all;
     for (const auto& [text, hint] : ties) all += (all.empty() ? "" : "; ") + text;
     throw cant(all, std::get<1>(ties.front()));
   }
   co_return tables;
-}
-
-Task<Texts> tables_of_schema(Transaction& tx, const std::string& schema) {
-  co_return co_await tx.query<std::string>(
-      "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-      " WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'f') ORDER BY 1",
-      schema);
 }
 
 Task<Texts> read_shapes(Transaction& tx, const MovePlan& plan) {
@@ -293,33 +284,6 @@ Task<Structure> read_structure(Transaction& tx, const MovePlan& plan) {
   out.foreign_keys = co_await tx.query<std::string>(kForeignKeys, oids);
   for (auto& [role, text] : co_await tx.query<RoleStatement>(kGrants, oids)) {
     out.after_copy.push_back(where_role_is(role, text));
-  }
-  co_return out;
-}
-
-Task<Texts> read_schema_rest(Transaction& tx, const MovePlan& plan, const std::string& schema) {
-  (void)plan;
-  co_await tx.execute("SET LOCAL search_path = pg_catalog");
-  Texts out;
-  for (auto& [role, text] : co_await tx.query<RoleStatement>(R"(
-SELECT role, text FROM (
-SELECT 1 AS place, p.oid, '' AS role, pg_get_functiondef(p.oid) AS text FROM pg_proc p
-  WHERE p.pronamespace = $1::text::regnamespace AND p.prokind IN ('f', 'p')
-UNION ALL
-SELECT 2, c.oid, '', format('CREATE OR REPLACE VIEW %s AS %s', c.oid::regclass, pg_get_viewdef(c.oid)) FROM pg_class c
-  WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'v'
-UNION ALL
-SELECT 4, p.oid, pg_get_userbyid(p.proowner)::text, format('ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, pg_get_userbyid(p.proowner)) FROM pg_proc p
-  WHERE p.pronamespace = $1::text::regnamespace AND p.prokind IN ('f', 'p')
-UNION ALL
-SELECT 4, c.oid, pg_get_userbyid(c.relowner)::text, format('ALTER %s %s OWNER TO %I', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'MATERIALIZED VIEW' END,
-  c.oid::regclass, pg_get_userbyid(c.relowner)) FROM pg_class c
-  WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('v', 'm')
-UNION ALL
-SELECT 3, c.oid, '', format('CREATE MATERIALIZED VIEW IF NOT EXISTS %s AS %s', c.oid::regclass, pg_get_viewdef(c.oid))
-  FROM pg_class c WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'm') x ORDER BY place, oid)",
-                                                             quote_name(schema))) {
-    out.push_back(where_role_is(role, text));
   }
   co_return out;
 }

@@ -13,6 +13,8 @@ namespace switchyard::inline v0::move {
 
 /// In the order in which they run.
 struct Structure {
+  /// Of a schema that goes as a whole: types and functions, before its tables. What needs those fails at first.
+  std::vector<std::string> first;
   /// Schemas, types, functions of triggers, sequences, tables with defaults and CHECK constraints.
   std::vector<std::string> before_copy;
   /// Keys, indexes, triggers, comments, grants.
@@ -22,16 +24,15 @@ struct Structure {
 };
 
 /// Tables as "schema.name" or "name" (search_path decides); errors name those that are not there or can't be moved.
+/// Views on them are refused, but those of `whole_schema` (as SQL writes its name; empty: none), which goes as a
+/// whole.
 [[nodiscard]] SWITCHYARD_API Task<std::vector<TablePlan>> read_tables(Transaction& tx,
-                                                                      const std::vector<std::string>& names);
-/// The same of all tables of a schema.
-[[nodiscard]] SWITCHYARD_API Task<std::vector<std::string>> tables_of_schema(Transaction& tx,
-                                                                             const std::string& schema);
+                                                                      const std::vector<std::string>& names,
+                                                                      const std::string& whole_schema = {});
 /// Shapes of the tables now, in the plan's order; empty for one that is not there.
 [[nodiscard]] SWITCHYARD_API Task<std::vector<std::string>> read_shapes(Transaction& tx, const MovePlan& plan);
 [[nodiscard]] SWITCHYARD_API Task<Structure> read_structure(Transaction& tx, const MovePlan& plan);
-/// The rest of a schema: its other functions, views and sequences, for after_copy.
-[[nodiscard]] SWITCHYARD_API Task<std::vector<std::string>> read_schema_rest(Transaction& tx, const MovePlan& plan,
-                                                                             const std::string& schema);
+/// Where there is no such role nothing is granted; who may not act as it gives it nothing to own.
+[[nodiscard]] SWITCHYARD_API std::string where_role_is(const std::string& role, const std::string& text);
 
 }  // namespace switchyard::inline v0::move

@@ -1,6 +1,7 @@
 #include <switchyard/move/switching.hpp>
 
 #include <switchyard/move/capture.hpp>
+#include <switchyard/move/dependents.hpp>
 #include <switchyard/move/fence.hpp>
 #include <switchyard/move/refusal.hpp>
 #include <switchyard/move/repeating.hpp>
@@ -38,11 +39,12 @@ Task<void> require_shapes(Run& run, Transaction& tx) {
   }
 }
 
-/// Writers wait from here on.
+/// Views first, as queries lock them; writers wait from the tables on.
 Task<void> lock_tables(Run& run, Transaction& tx) {
+  co_await tx.script("SET LOCAL statement_timeout = '" + std::string(kLockTimeout) + "'");
+  co_await run_all(tx, put_dependents_aside(run.plan()));
   run.locked_since = runtime::now();
-  co_await tx.script("SET LOCAL statement_timeout = '" + std::string(kLockTimeout) + "'; " +
-                     lock_statement(run.plan()) + "; SET LOCAL statement_timeout = 0");
+  co_await tx.script(lock_statement(run.plan()) + "; SET LOCAL statement_timeout = 0");
 }
 
 Task<std::vector<SequenceValue>> put_aside(Run& run, Transaction& tx, FenceText text) {
@@ -210,6 +212,7 @@ Task<void> settle(Run& run) {
     co_return;
   }
   co_await run.with_short_locks(run.source(), [&](Transaction& tx) -> Task<void> {
+    co_await run_all(tx, put_dependents_aside(run.plan()));
     co_await tx.script(lock_statement(run.plan()));
     co_await run_all(tx, triggers_off(run.plan()));
     co_await run_all(tx, stand_aside(run.plan()));

@@ -49,6 +49,15 @@ struct TablePlan {
   [[nodiscard]] std::string shown() const { return schema == "public" ? name : schema + "." + name; }
 };
 
+/// What reads the tables by their identity, wherever they are: it stands aside with them.
+struct Dependent {
+  enum class Kind : char { view = 'v', materialized_view = 'm', function = 'f', procedure = 'p' };
+  Kind kind = Kind::view;
+  std::string schema, name;
+  std::string arguments;  ///< of a routine: "(integer, text)"
+  std::string head;       ///< of a routine, with names, defaults and result: "(n integer DEFAULT 1) RETURNS text"
+};
+
 /// A move: its tables, and the mark that its objects in both databases bear.
 struct MovePlan {
   std::string name;  ///< "main-analytics"
@@ -56,6 +65,7 @@ struct MovePlan {
   std::string from, to;
   std::string from_place, to_place;  ///< host:port/dbname, without credentials
   std::vector<TablePlan> tables;
+  std::vector<Dependent> dependents;  ///< of a schema that is split off; each behind what it refers to
 
   /// "switchyard.move_1a2b3c4d_log"
   [[nodiscard]] std::string object(std::string_view suffix) const {

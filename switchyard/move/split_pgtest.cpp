@@ -1,0 +1,258 @@
+// A schema with views and functions on its way to another database.
+#include <switchyard/config/load.hpp>
+#include <switchyard/embedded/test_cluster.hpp>
+#include <switchyard/fleet/fleet.hpp>
+#include <switchyard/move/mover.hpp>
+#include <switchyard/runtime/shard.hpp>
+#include <switchyard/schema/catalogue_image.hpp>
+
+#include <tests/support/libpq.hpp>
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace switchyard::move {
+namespace {
+
+using namespace std::chrono_literals;
+using embedded::TestDatabase;
+using switchyard::testing::PqSession;
+
+constexpr const char* kShop = R"(
+CREATE SCHEMA shop;
+CREATE TYPE shop.state AS ENUM ('open', 'paid');
+CREATE TYPE shop.pair AS (a int, b text);
+CREATE DOMAIN shop.amount AS numeric CHECK (VALUE >= 0);
+CREATE SEQUENCE shop.bills START 1000;
+CREATE FUNCTION shop.number() RETURNS text LANGUAGE sql AS $$ SELECT 'B' || nextval('shop.bills') $$;
+CREATE TABLE shop.customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE);
+CREATE TABLE shop.orders (id bigserial PRIMARY KEY, customer bigint NOT NULL REFERENCES shop.customers,
+  number text NOT NULL DEFAULT shop.number(), state shop.state NOT NULL DEFAULT 'open', total shop.amount NOT NULL DEFAULT 0);
+CREATE VIEW shop.open_orders WITH (security_barrier = true) AS SELECT * FROM shop.orders WHERE state = 'open';
+CREATE VIEW shop."Open Totals" AS SELECT c.name, sum(o.total) AS total FROM shop.open_orders o JOIN shop.customers c
+  ON c.id = o.customer GROUP BY c.name;
+CREATE VIEW shop.a_names AS SELECT o.id, c.name FROM shop.orders o JOIN shop.customers c ON c.id = o.customer;
+CREATE MATERIALIZED VIEW shop.totals AS SELECT name, total FROM shop."Open Totals";
+CREATE UNIQUE INDEX totals_by_name ON shop.totals (name);
+CREATE FUNCTION shop.count_orders() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER AS $$ SELECT count(*) FROM shop.orders $$;
+CREATE FUNCTION shop.orders_of(who text DEFAULT 'a', OUT id bigint, OUT total numeric) RETURNS SETOF record LANGUAGE sql STABLE
+  BEGIN ATOMIC SELECT o.id, o.total FROM shop.orders o JOIN shop.customers c ON c.id = o.customer WHERE c.name = who; END;
+CREATE FUNCTION shop.label(o shop.orders) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT o.number $$;
+CREATE PROCEDURE shop.pay(which bigint) LANGUAGE sql BEGIN ATOMIC UPDATE shop.orders SET state = 'paid' WHERE id = which; END;
+CREATE VIEW shop.by_function AS SELECT id, total FROM shop.orders_of('a');
+CREATE FUNCTION shop.rename() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE shop.customers SET name = NEW.name WHERE name = OLD.name; RETURN NEW; END $$;
+CREATE TRIGGER renames INSTEAD OF UPDATE ON shop.a_names FOR EACH ROW EXECUTE FUNCTION shop.rename();
+COMMENT ON VIEW shop.open_orders IS 'not paid';
+COMMENT ON FUNCTION shop.number() IS 'of a bill';
+REVOKE EXECUTE ON FUNCTION shop.count_orders() FROM PUBLIC;
+GRANT SELECT ON shop.open_orders TO pg_monitor;
+GRANT USAGE ON SEQUENCE shop.bills TO pg_monitor;
+GRANT USAGE ON SCHEMA shop TO pg_monitor;
+INSERT INTO shop.customers (name) VALUES ('a'), ('b');
+INSERT INTO shop.orders (customer, total) SELECT 1 + n % 2, n FROM generate_series(1, 100) n;
+REFRESH MATERIALIZED VIEW shop.totals;
+)";
+
+class SplitTest : public ::testing::Test {
+ protected:
+  SplitTest() { options.schema = "shop"; }
+
+  template <class F>
+  void with_mover(F body) {
+    Sources sources;
+    sources.file = "test.toml";
+    sources.file_text = "[fleet]\napplication = \"test\"\n[database.main]\ndsn = \"" + main.endpoint().uri() +
+                        "\"\n[database.other]\ndsn = \"" + other.endpoint().uri() + "\"\n";
+    const FleetConfig fleet = load_config(sources).value_or_throw();
+    runtime::Shard shard;
+    shard.run_until_complete(
+        [](FleetConfig config, std::string begin, std::string end, MoveOptions with, F work) -> Task<void> {
+          auto open = Fleet::open(std::move(config)).value_or_throw();
+          Mover mover(*open, begin, end, std::move(with));
+          std::exception_ptr failure;
+          try {
+            co_await work(*open, mover);
+          } catch (...) {
+            failure = std::current_exception();
+          }
+          co_await open->close(1s);
+          if (failure) std::rethrow_exception(failure);
+        }(move_config(fleet, from, to).value_or_throw(), from, to, options, std::move(body)));
+  }
+  MoveReport run(Task<MoveReport> (Mover::*verb)() = &Mover::run) {
+    MoveReport report;
+    with_mover([&](Fleet&, Mover& mover) -> Task<void> { report = co_await (mover.*verb)(); });
+    return report;
+  }
+  std::string failure() {
+    try {
+      run();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  }
+  /// Everything in the schema, with who owns it and may use it.
+  schema::CatalogueImage image(const std::string& database) {
+    schema::CatalogueImage out;
+    with_mover([&](Fleet& fleet, Mover&) -> Task<void> {
+      DatabaseHandle handle = fleet.database(database).value_or_throw();
+      out = co_await schema::read_catalogue(handle, "shop", "no_history", schema::Rights::compared);
+    });
+    return out;
+  }
+  static void expect_same(const schema::CatalogueImage& expected, const schema::CatalogueImage& found) {
+    for (const schema::Drift& drift : schema::compare(expected, found)) {
+      if (drift.object.find("switchyard_") != std::string::npos) continue;
+      ADD_FAILURE() << drift.object << ": " << drift.expected << " | " << drift.found;
+    }
+  }
+  static void expect_refused(TestDatabase& db, const std::string& where) {
+    PqSession session(db.endpoint().keywords());
+    for (const char* sql :
+         {"SELECT * FROM shop.orders", "SELECT * FROM shop.open_orders", "SELECT * FROM shop.\"Open Totals\"",
+          "SELECT * FROM shop.totals", "SELECT * FROM shop.by_function", "SELECT * FROM shop.orders_of('a')",
+          "SELECT shop.count_orders()", "CALL shop.pay(1)", "UPDATE shop.open_orders SET total = 1",
+          "UPDATE shop.a_names SET name = 'z' WHERE id = 1"}) {
+      const auto result = session.execute(sql);
+      EXPECT_EQ(result.sqlstate(), "SYMOV") << sql << ": " << result.error();
+      EXPECT_NE(result.error().find(where), std::string::npos) << sql << ": " << result.error();
+    }
+    EXPECT_FALSE(session.execute("REFRESH MATERIALIZED VIEW shop.totals").ok());
+  }
+  static void expect_works(TestDatabase& db) {
+    EXPECT_EQ(db.query_value("SELECT shop.count_orders() FROM shop.orders o WHERE shop.label(o) = 'B1000'"), "100");
+    EXPECT_EQ(db.query_value("SELECT count(*) FROM shop.orders_of('b')"), "50");
+    EXPECT_EQ(db.query_value("SELECT sum(total) FROM shop.\"Open Totals\""),
+              db.query_value("SELECT sum(total) FROM shop.totals"));
+    PqSession session(db.endpoint().keywords());
+    EXPECT_TRUE(session.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY shop.totals").ok());
+    EXPECT_EQ(
+        session.value("BEGIN; CALL shop.pay(1); UPDATE shop.a_names SET name = 'z' WHERE id = 1;"
+                      "SELECT count(*) FROM shop.open_orders o JOIN shop.a_names n USING (id) WHERE n.name = 'z'"),
+        "49");
+    session.execute("ROLLBACK");
+  }
+
+  std::string from = "main", to = "other";
+  MoveOptions options;
+  TestDatabase main = TestDatabase::with(kShop);
+  TestDatabase other;
+};
+
+TEST_F(SplitTest, ViewsAndFunctionsGoWithTheirTables) {
+  const schema::CatalogueImage before = image("main");
+  EXPECT_EQ(run().phase, Phase::switched);
+  expect_same(before, image("other"));
+  expect_works(other);
+  EXPECT_EQ(other.query_value("SELECT shop.number()"), "B1100");
+  expect_refused(main, "moved to the database 'other'");
+  EXPECT_EQ(run().phase, Phase::switched) << "once more changes nothing";
+}
+
+TEST_F(SplitTest, TheWayBackBringsThemHome) {
+  const schema::CatalogueImage before = image("main");
+  run();
+  other.execute("UPDATE shop.orders SET total = 7 WHERE id = 7");
+  EXPECT_EQ(run(&Mover::rollback).phase, Phase::returned);
+  expect_same(before, image("main"));
+  expect_works(main);
+  EXPECT_EQ(main.query_value("SELECT total FROM shop.open_orders WHERE id = 7"), "7");
+  expect_refused(other, "back at the database 'main'");
+  run(&Mover::confirm);
+  EXPECT_EQ(other.query_value("SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+                              " WHERE nspname ~ '^(shop|switchyard_)' AND relkind <> 'S'"),
+            other.query_value("SELECT count(*) FROM pg_class WHERE relname = 'pair' AND relkind = 'c'"));
+  EXPECT_EQ(run().phase, Phase::switched) << "and it may go again";
+  expect_works(other);
+}
+
+TEST_F(SplitTest, AbortedTheTargetHasNoneOfThem) {
+  const schema::CatalogueImage before = image("main");
+  options.stop_before_switch = true;
+  EXPECT_EQ(run().phase, Phase::verified);
+  EXPECT_EQ(other.query_value("SELECT count(*) FROM shop.open_orders"), "100") << "it may be looked at";
+  run(&Mover::abort);
+  EXPECT_EQ(other.query_value("SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'v', 'm') AND relnamespace ="
+                              " 'shop'::regnamespace"),
+            "0");
+  expect_same(before, image("main"));
+  options.stop_before_switch = false;
+  EXPECT_EQ(run().phase, Phase::switched);
+  expect_works(other);
+}
+
+TEST_F(SplitTest, ConfirmedItMayComeHomeAndGoAgain) {
+  const schema::CatalogueImage before = image("main");
+  run();
+  run(&Mover::confirm);
+  expect_refused(main, "moved to the database 'other'");
+  std::swap(from, to);
+  EXPECT_EQ(run().phase, Phase::switched);
+  expect_same(before, image("main"));
+  expect_works(main);
+  expect_refused(other, "moved to the database 'main'");
+  run(&Mover::confirm);
+  EXPECT_EQ(main.query_value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'switchyard\\_%'"), "0");
+  std::swap(from, to);
+  EXPECT_EQ(run().phase, Phase::switched);
+  expect_works(other);
+  expect_refused(main, "moved to the database 'other'");
+}
+
+TEST_F(SplitTest, AReaderOfAViewMakesTheSwitchWaitAndNobodyElse) {
+  options.stop_before_switch = true;
+  run();
+  PqSession reader(main.endpoint().keywords());
+  ASSERT_TRUE(reader.execute("BEGIN; SELECT count(*) FROM shop.\"Open Totals\"").ok());
+  options.stop_before_switch = false;
+  options.switch_patience = 1s;
+  EXPECT_NE(failure().find("no gap"), std::string::npos);
+  ASSERT_TRUE(reader.execute("SELECT count(*) FROM shop.open_orders; COMMIT").ok());
+  options.switch_patience = 60s;
+  EXPECT_EQ(run().phase, Phase::switched);
+}
+
+TEST_F(SplitTest, WhatTiesItToOthersIsSaidBeforeAnythingIsDone) {
+  const struct {
+    std::string setup, undo, says;
+  } kCases[] = {
+      {"CREATE TABLE public.rates (n int); CREATE VIEW shop.v AS SELECT o.id FROM shop.orders o, public.rates",
+       "DROP VIEW shop.v", "the view shop.v refers to table public.rates"},
+      {"CREATE VIEW public.v AS SELECT * FROM shop.\"Open Totals\"", "DROP VIEW public.v",
+       "the view public.v refers to view shop.\"Open Totals\""},
+      {"CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE VIEW shop.v AS SELECT public.f()",
+       "DROP VIEW shop.v", "the view shop.v refers to function public.f()"},
+      {"ALTER TABLE shop.orders ADD extra int DEFAULT public.f()", "ALTER TABLE shop.orders DROP extra",
+       "the default of shop.orders refers to function public.f()"},
+      {"CREATE FUNCTION shop.g() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.rates'",
+       "DROP FUNCTION shop.g()", "the function shop.g() names public.rates"},
+      {"CREATE FUNCTION shop.g() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM rates); "
+       "END'",
+       "DROP FUNCTION shop.g()", "the function shop.g() names public.rates"},
+      {"CREATE FUNCTION shop.g() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM public.rates; END",
+       "DROP FUNCTION shop.g()", "the function shop.g() refers to table public.rates"},
+      {"CREATE FUNCTION public.g() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM shop.open_orders; "
+       "END",
+       "DROP FUNCTION public.g()", "the function public.g() refers to view shop.open_orders"},
+      {"CREATE AGGREGATE shop.all_of (int) (SFUNC = int4pl, STYPE = int)", "DROP AGGREGATE shop.all_of (int)",
+       "shop.all_of(integer) is not moved"},
+      {"CREATE PUBLICATION p FOR TABLES IN SCHEMA shop", "DROP PUBLICATION p", "a part of the publication p"},
+  };
+  for (const auto& one : kCases) {
+    main.execute(one.setup);
+    const std::string said = failure();
+    EXPECT_NE(said.find(one.says), std::string::npos) << one.says << ": " << said;
+    EXPECT_EQ(main.query_value("SELECT to_regclass('switchyard.moves') IS NULL"), "t");
+    main.execute(one.undo);
+  }
+  main.execute(
+      "CREATE FUNCTION shop.g() RETURNS int LANGUAGE sql AS '/* of public.rates */ SELECT rates.total FROM (VALUES"
+      " (1)) rates(total) -- from rates'");
+  EXPECT_EQ(failure(), "");
+}
+
+}  // namespace
+}  // namespace switchyard::move
