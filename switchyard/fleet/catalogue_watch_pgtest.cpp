@@ -193,8 +193,9 @@ TEST_F(CatalogueWatchTest, AfterDdlNothingIsKnownUntilItHasLooked) {
 TEST_F(CatalogueWatchTest, WhatCannotBeSeenIsNotTrustedForLong) {
   until_read();
   reachable = false;
-  until([](const sql::CatalogueSnapshot* snapshot) { return snapshot == nullptr; });
-  EXPECT_EQ(watch->problem(), "no primary is known");
+  until([&](const sql::CatalogueSnapshot* snapshot) {
+    return snapshot == nullptr && watch->problem() == "no primary is known";
+  });
   reachable = true;
   until_read();
   EXPECT_EQ(watch->epoch(), 1u);

@@ -187,13 +187,19 @@ TEST_F(LaneTest, ADeadlineNamesItsLimit) {
       if (lane(fleet).statements > 0) break;
       co_await sleep(2ms);
     }
-    const auto result = co_await fleet[main_db]
-                            .query_value<std::int32_t>({.sql = kHeavy, .timeout = 50ms}, std::int64_t{50'000'000})
-                            .result();
-    EXPECT_FALSE(result.ok());
-    if (result.ok()) co_return;
-    EXPECT_EQ(result.error().kind(), ErrorKind::Deadline);
-    EXPECT_THAT(std::string(result.error().what()), HasSubstr("timeout"));
+    const auto ask_in_vain = [&]() -> Task<Error> {
+      const auto result = co_await fleet[main_db]
+                              .query_value<std::int32_t>({.sql = kHeavy, .timeout = 50ms}, std::int64_t{50'000'000})
+                              .result();
+      EXPECT_FALSE(result.ok());
+      co_return result.ok() ? Error(ErrorKind::Usage, "answered") : result.error();
+    };
+    const TimePoint end = runtime::now() + 30s;
+    Error error = co_await ask_in_vain();
+    // The server of a busy machine may take longer for the cancel request than it is given.
+    while (error.kind() == ErrorKind::InDoubt && runtime::now() < end) error = co_await ask_in_vain();
+    EXPECT_EQ(error.kind(), ErrorKind::Deadline);
+    EXPECT_THAT(std::string(error.what()), HasSubstr("timeout"));
     EXPECT_EQ(co_await fleet[main_db].query_value<std::int32_t>(kRead, 5), 5);
   });
 }

@@ -55,7 +55,7 @@ class Succession {
                          settings.on_handed_over = [flag = handed_over_] { *flag = true; };
                          if (change_) change_(settings);
                        }});
-    port_ = opened->port();
+    if (first) port_ = opened->port();  // the successors have the same; clients on threads of their own read it
     previous_ = std::move(current_);
     previous_handed_over_ = std::exchange(current_handed_over_, handed_over_);
     current_ = std::move(opened);

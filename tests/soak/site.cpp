@@ -79,13 +79,18 @@ sy::FleetConfig Site::config() const {
     return "\"host=" + server.endpoint().host + " port=" + std::to_string(server.endpoint().port) +
            " dbname=postgres user=" + kRole + " connect_timeout=5\"\n";
   };
-  std::string text = "[fleet]\napplication = \"soak\"\n[database.main]\ncommand_timeout = \"60s\"\n" +
-                     options_.fleet_keys + "dsn = " + dsn(cluster_->primary()) +
-                     "[database.main.pool]\nmin = 0\nmax = 16\nacquire_timeout = \"60s\"\n";
-  for (const sy::embedded::PrivateServer* replica : cluster_->replicas()) {
-    text +=
-        "[[database.main.replica]]\nname = \"" + replica->name() + "\"\nmax_lag = \"1h\"\ndsn = " + dsn(*replica);
-  }
+  std::string text = "[fleet]\napplication = \"soak\"\n";
+  const auto add = [&](const std::string& name) {
+    text += "[database." + name + "]\ncommand_timeout = \"60s\"\n" + options_.fleet_keys +
+            "dsn = " + dsn(cluster_->primary()) + "[database." + name +
+            ".pool]\nmin = 0\nmax = 16\nacquire_timeout = \"60s\"\n";
+    for (const sy::embedded::PrivateServer* replica : cluster_->replicas()) {
+      text += "[[database." + name + ".replica]]\nname = \"" + replica->name() +
+              "\"\nmax_lag = \"1h\"\ndsn = " + dsn(*replica);
+    }
+  };
+  add("main");
+  if (options_.second) add(kSecondDatabase);
   sy::Sources sources;
   sources.file = "soak.toml";
   sources.file_text = text;

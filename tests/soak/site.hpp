@@ -13,6 +13,8 @@ namespace soak {
 inline constexpr const char* kRole = "soak_caller";
 inline constexpr const char* kOtherRole = "soak_other";
 inline constexpr int kItems = 500;
+/// "main" under another name of the fleet, if SiteOptions asks for it.
+inline constexpr const char* kSecondDatabase = "second";
 /// What a session starts with; a lease changes it and nobody else may see that.
 inline constexpr const char* kWorkMemory = "5MB";
 
@@ -23,6 +25,7 @@ struct SiteOptions {
   int callers = 0;
   int replicas = 0;
   std::string fleet_keys;  ///< more lines for [database.main]
+  bool second = false;     ///< the fleet knows kSecondDatabase as well
 };
 
 class Site {

@@ -15,7 +15,8 @@ int main(int argc, char** argv) {
       "soak: no row, error or setting reaches anybody but its caller.\n"
       "An epoch has a cluster of its own; with replicas its primary is killed and replaced on the way.\n"
       "--lane default or leased, --misfortunes all or none, --only a statement's name as in the table at the end.\n"
-      "--wire yes: the callers are clients of a gateway and keep session state; each has a thread (take 100).",
+      "--wire yes: the callers are clients of a gateway and keep session state; each has a thread (take 100).\n"
+      "--shards 2: of the gateway; half of the callers know the database by another name, and so go elsewhere.",
       {{"callers", "2000"},
        {"seconds", "60"},
        {"seed", "1"},
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
        {"misfortunes", "all"},
        {"only", "all"},
        {"wire", "no"},
+       {"shards", "1"},
        {"lane", "default"}});
   soak::SoakOptions options;
   options.callers = words.count("callers");
@@ -34,6 +36,7 @@ int main(int argc, char** argv) {
   options.misfortunes = words.text("misfortunes") == "all";
   if (words.text("lane") != "default") options.fleet_keys = "lane = \"" + words.text("lane") + "\"\n";
   options.wire = words.text("wire") == "yes";
+  options.shards = words.count("shards");
   if (words.text("only") != "all") options.only = words.text("only");
   options.verbose = true;
   try {

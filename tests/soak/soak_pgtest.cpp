@@ -30,7 +30,7 @@ TEST(Soak, NoRowReachesAnybodyButItsCallerWhileAReplicaTakesOver) {
 }
 
 TEST(Soak, ClientsOverTheWireGetTheirOwnAnswersAndKeepTheirSessions) {
-  const SoakReport report = run_soak({.callers = 40, .seconds = 4, .seed = 20261121, .wire = true});
+  const SoakReport report = run_soak({.callers = 40, .seconds = 4, .seed = 20261121, .wire = true, .shards = 2});
   EXPECT_EQ(report.failure, "");
   EXPECT_GT(report.score->total(Outcome::right), 500U);
   EXPECT_GT(report.score->total(Outcome::dropped), 0U);

@@ -115,7 +115,10 @@ std::string judge_sessions(Site& site) {
 }
 
 void run_epoch(const SoakOptions& options, std::uint64_t seed, double seconds, SoakReport& report) {
-  Site site({.callers = options.callers, .replicas = options.replicas, .fleet_keys = options.fleet_keys});
+  Site site({.callers = options.callers,
+             .replicas = options.replicas,
+             .fleet_keys = options.fleet_keys,
+             .second = options.shards > 1});
   Common common(seed, options.callers);
   common.only = options.only;
   Misfortunes misfortunes(common, site, seed ^ 0x5EED);

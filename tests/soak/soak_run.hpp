@@ -21,6 +21,7 @@ struct SoakOptions {
   std::string only;        ///< one shape, by its name; empty = all
   bool verbose = false;
   bool wire = false;  ///< callers are clients of a gateway, each on a thread of its own
+  int shards = 1;     ///< of the gateway
 };
 
 struct SoakReport {

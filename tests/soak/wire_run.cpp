@@ -4,7 +4,9 @@
 #include "wire_caller.hpp"
 
 #include <switchyard/fleet/fleet.hpp>
+#include <switchyard/fleet/shared_permits.hpp>
 #include <switchyard/gateway/gateway.hpp>
+#include <switchyard/gateway/gateway_shards.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/task_tools.hpp>
 
@@ -24,10 +26,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Clients' doors: one Unix-domain path, where the account that runs the gateway needs no proof.
+/// Clients' doors: one Unix-domain path, where the account that runs the gateway needs no proof. Further shards
+/// have threads of their own.
 class GatewayThread {
  public:
-  GatewayThread(sy::FleetConfig config, const std::string& path, Score& score) : score_(score) {
+  GatewayThread(sy::FleetConfig config, const std::string& path, std::uint32_t shards, Score& score)
+      : shards_(shards), score_(score) {
     std::promise<void> opened;
     auto ready = opened.get_future();
     thread_ = std::thread([this, &opened, path, fleet = std::move(config)]() mutable {
@@ -61,18 +65,24 @@ class GatewayThread {
 
  private:
   sy::Task<void> serve(sy::FleetConfig config, std::string path, std::promise<void>& opened) {
-    auto fleet = sy::Fleet::open(std::move(config)).value_or_throw();
+    auto permits = std::make_shared<sy::fleet::SharedPermits>();
     sy::gateway::GatewaySettings settings;
     settings.listen.push_back(sy::runtime::SocketAddress::unix_domain(path).value_or_throw());
+    auto more = sy::gateway::GatewayShards::open(config, permits, settings, shards_).value_or_throw();
+    if (shards_ > 1) settings.shards = more->directory();
+    auto fleet = sy::Fleet::open(std::move(config), permits).value_or_throw();
     auto gateway = sy::gateway::Gateway::open(*fleet, std::move(settings)).value_or_throw();
     opened_ = true;
     opened.set_value();
     while (!stop_) co_await sy::sleep(5ms);
     gateway.reset();
     count_lanes(*fleet, score_);
+    more->each([&](sy::Fleet& its, sy::gateway::Gateway&) { count_lanes(its, score_); });
     co_await fleet->close(10s);
+    more.reset();
   }
 
+  const std::uint32_t shards_;
   Score& score_;  ///< nobody else's when the thread has been told to stop
   std::atomic<bool> stop_{false};
   bool opened_ = false;
@@ -84,12 +94,15 @@ class GatewayThread {
 
 void run_wire(Common& common, const Site& site, const SoakOptions& options, std::uint64_t seed) {
   const sy::testing::TempFolder folder;
-  const WirePlace place{.path = folder.file("door"), .user = kRole, .database = "main"};
-  GatewayThread gateway(site.config(), place.path, common.score);
+  const std::string door = folder.file("door");
+  GatewayThread gateway(site.config(), door, static_cast<std::uint32_t>(options.shards), common.score);
   std::vector<std::unique_ptr<WireCaller>> callers;
   std::vector<std::thread> threads;
   sy::Random random(seed);
   for (int id = 0; id < options.callers; ++id) {
+    // Whose clients a shard serves is decided by database and user.
+    const bool second = options.shards > 1 && id % 2 != 0;
+    const WirePlace place{.path = door, .user = kRole, .database = second ? kSecondDatabase : "main"};
     callers.push_back(std::make_unique<WireCaller>(common, place, id, random.next()));
     threads.emplace_back([caller = callers.back().get()] { caller->run(); });
   }
