@@ -1,5 +1,7 @@
 #include <switchyard/gateway/client_machine.hpp>
 
+#include <switchyard/gateway/notify_senders.hpp>
+
 #include <switchyard/protocol/error_fields.hpp>
 #include <switchyard/protocol/messages/extended.hpp>
 #include <switchyard/protocol/messages/query.hpp>
@@ -107,6 +109,7 @@ void ClientMachine::detach() noexcept {
   used_ = false;
   again_ = Again::no;
   native_listens_ = shown_listens_ = fences_ = failed_ = false;
+  if (std::exchange(notifies_, false)) shared_.senders->left(server_pid_, id_, Clock::now());
   end_tag_ = '\0';
   if (!waits_for_hub_) {
     asks_hub_ = false;
@@ -430,7 +433,7 @@ bool ClientMachine::on_query(const protocol::Frame& frame, ByteView message) {
     if (!own_sequences(text)) return false;
   }
   if (hub_ && (!await_hub(text) || !show_channels(sql->first))) return false;
-  note_notify(sql->first);
+  note_notify(text);
   show_statements(text);
   if (!shows_statements_ && (text.verb == TextVerb::execute || text.verb == TextVerb::prepare)) {
     // The client's name is another one on the server.
@@ -692,9 +695,9 @@ bool ClientMachine::on_bind(const protocol::Frame& frame, ByteView message) {
   }
   if (intern && intern->executes && !ensure(intern->executes)) return false;
   if (intern && hub_ && (!await_hub(intern->text) || !show_channels(intern->sql()))) return false;
-  if (intern) note_notify(intern->sql());
   if (intern) {
     if (!intern->text.judged) intern->text = read(intern->sql());
+    note_notify(intern->text);
     if (!own_sequences(intern->text)) return false;
   }
   const bool takes_name = intern && intern->text.verb == TextVerb::deallocate && status_ != 'E';

@@ -44,6 +44,7 @@
 namespace switchyard::inline v0::gateway {
 
 struct ClientMemory;
+class NotifySenders;
 
 /// What clients of one database and role share.
 struct SharedStatements {
@@ -57,6 +58,8 @@ struct SharedStatements {
   /// Why a text may not run here, as the fleet's owner's map says; null: nobody looks.
   using Refusal = std::function<std::optional<ServerFields>(std::string_view sql)>;
   const Refusal* refuses = nullptr;
+  /// Null: notifications carry the server's process ids.
+  NotifySenders* senders = nullptr;
 };
 
 class ClientMachine {
@@ -328,7 +331,8 @@ class ClientMachine {
   void show_statements(const ClientText& text);
   void hide_statements();
   void send_hidden_sync();
-  void note_notify(std::string_view sql);
+  void note_notify(const ClientText& text);
+  [[nodiscard]] std::int32_t sender_of(std::int32_t server_pid) const noexcept;
   [[nodiscard]] bool moves_listens() const noexcept {
     return hub_ && listening_ && !native_listens_ && any(pins_ & Claim::listens) && !(shown_listens_ && held_);
   }
@@ -411,9 +415,11 @@ class ClientMachine {
   bool shows_statements_ =
       false;  ///< the session has the client's statements under the client's names, and no others
   std::vector<std::string> shown_names_;
-  bool fences_ = false;  ///< NOTIFY is in the transaction
-  bool failed_ = false;  ///< an error is
-  char end_tag_ = '\0';  ///< the first letter of its COMMIT or ROLLBACK
+  bool fences_ = false;         ///< NOTIFY is in the transaction
+  bool notifies_ = false;       ///< something on this session may have been one
+  std::int32_t asked_pid_ = 0;  ///< what pg_backend_pid() has said of late
+  bool failed_ = false;         ///< an error is
+  char end_tag_ = '\0';         ///< the first letter of its COMMIT or ROLLBACK
   std::unique_ptr<ClientListening> listening_;
   std::vector<std::string> wanted_channels_;
   Answered answered_;

@@ -1,6 +1,7 @@
 // LISTEN of a client whose sessions do not listen themselves.
 #include <switchyard/base/ascii.hpp>
 #include <switchyard/gateway/client_machine.hpp>
+#include <switchyard/gateway/notify_senders.hpp>
 #include <switchyard/gateway/sql_words.hpp>
 #include <switchyard/protocol/messages/session.hpp>
 
@@ -9,7 +10,6 @@
 namespace switchyard::inline v0::gateway {
 namespace {
 
-constexpr std::string_view kNotify = "notify";
 constexpr std::string_view kListeningChannels = "pg_listening_channels";
 
 std::string from_hex(std::string_view digits) {
@@ -95,9 +95,22 @@ bool ClientMachine::show_channels(std::string_view sql) {
   return false;
 }
 
-void ClientMachine::note_notify(std::string_view sql) {
-  const bool hears = hub_ && listening_ && (!listening_->channels().empty() || listening_->expects());
-  if (hears && mentions(sql, kNotify)) fences_ = true;
+void ClientMachine::note_notify(const ClientText& text) {
+  if (text.asks_process) asked_pid_ = server_pid_;
+  if (!text.may_notify) return;
+  if (hub_ && listening_ && (!listening_->channels().empty() || listening_->expects())) fences_ = true;
+  if (shared_.senders == nullptr) return;
+  shared_.senders->sends(server_pid_, id_);
+  notifies_ = true;
+}
+
+/// The process id that the client knows the sender by: of its key, or of its own what it has asked the server for.
+std::int32_t ClientMachine::sender_of(std::int32_t server_pid) const noexcept {
+  const bool own = state_ != nullptr && server_pid == server_pid_;
+  std::optional<std::uint32_t> client = own ? std::optional(id_) : std::nullopt;
+  if (!client && shared_.senders != nullptr) client = shared_.senders->sender(server_pid, Clock::now());
+  if (!client) return server_pid;
+  return *client == id_ && asked_pid_ != 0 ? asked_pid_ : static_cast<std::int32_t>(*client);
 }
 
 void ClientMachine::on_channels() {
@@ -118,8 +131,7 @@ void ClientMachine::on_channels() {
 }
 
 bool ClientMachine::notify(std::int32_t server_pid, std::string_view channel, std::string_view payload) {
-  const bool own = state_ != nullptr && server_pid == server_pid_;
-  return !listening_ || listening_->add(own ? static_cast<std::int32_t>(id_) : server_pid, channel, payload);
+  return !listening_ || listening_->add(sender_of(server_pid), channel, payload);
 }
 
 bool ClientMachine::deliver() {

@@ -338,9 +338,11 @@ void read_facts(ClientText& text, string_view sql, std::span<const std::string> 
   for (const sql::Name& function : facts->functions) text.claims |= claims_of_call(function, harmless);
 }
 
-bool asks_statements(string_view sql) noexcept {
-  const bool may = sql.find("pg_") != string_view::npos || sql.find("PG_") != string_view::npos;
-  return may && mentions(sql, "pg_prepared_statements");
+void read_mentions(ClientText& text, string_view sql) noexcept {
+  text.may_notify = mentions(sql, "notify");
+  if (sql.find("pg_") == string_view::npos && sql.find("PG_") == string_view::npos) return;
+  text.asks_statements = mentions(sql, "pg_prepared_statements");
+  text.asks_process = mentions(sql, "pg_backend_pid");
 }
 
 /// currval or lastval may be in it, or pg_settings, which can be updated.
@@ -380,7 +382,7 @@ string_view claim_text(Claim claims) noexcept {
 
 ClientText read_client_text(string_view sql, Backslash backslash, std::span<const std::string> harmless) {
   ClientText text;
-  text.asks_statements = asks_statements(sql);
+  read_mentions(text, sql);
   if (session::leaves_nothing(sql) && !mentions_state(sql)) {
     text.plain = true;
     return text;

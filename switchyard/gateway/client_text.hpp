@@ -61,6 +61,8 @@ struct ClientText {
   bool leaves_transaction = false;  ///< may run in a failed transaction: COMMIT, ROLLBACK
   bool changes_catalogue = false;
   bool asks_statements = false;        ///< reads pg_prepared_statements
+  bool asks_process = false;           ///< calls pg_backend_pid()
+  bool may_notify = false;             ///< NOTIFY or pg_notify()
   bool resets_all = false;             ///< RESET ALL, DISCARD ALL
   std::vector<std::string> resets;     ///< settings of RESET, SET ... TO DEFAULT
   std::vector<std::string> settings;   ///< all settings that may change, folded

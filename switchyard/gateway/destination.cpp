@@ -98,6 +98,7 @@ Destination::Destination(Fleet& fleet, std::string database, Options options)
 
 SharedStatements Destination::statements() noexcept {
   SharedStatements shared{house_->interns, house_->sets, harmless_, max_prepared_};
+  if (may_listen_) shared.senders = &house_->senders;
   if (refuses_) shared.refuses = &refuses_;
   return shared;
 }

@@ -103,6 +103,31 @@ TEST_F(ListenTest, WhatAClientSendsItselfIsThereWhenItGoesOn) {
   EXPECT_TRUE(client.execute("SELECT 1").ok());
 }
 
+TEST_F(ListenTest, ANotificationNamesTheClientThatSentIt) {
+  Door door(database);
+  PqSession client(door.local());
+  PqSession sender(door.local());
+  ASSERT_TRUE(client.execute("LISTEN a").ok());
+  const auto pid = [&] {
+    PGnotify* one = nullptr;
+    EXPECT_TRUE(
+        wait_until([&] { return PQconsumeInput(client.handle()) == 1 && (one = PQnotifies(client.handle())); }));
+    const int found = one != nullptr ? one->be_pid : 0;
+    PQfreemem(one);
+    return found;
+  };
+  ASSERT_TRUE(sender.execute("NOTIFY a").ok());
+  EXPECT_EQ(pid(), sender.backend_pid());
+  ASSERT_TRUE(sender.query("SELECT pg_notify($1, $2)", {"a", "y"}).ok());
+  EXPECT_EQ(pid(), sender.backend_pid());
+  ASSERT_TRUE(sender.execute("BEGIN; NOTIFY a; COMMIT").ok());
+  EXPECT_EQ(pid(), sender.backend_pid());
+  // Who has asked the server for its process hears that one.
+  const std::string own = client.value("SELECT pg_backend_pid()");
+  ASSERT_TRUE(client.execute("NOTIFY a").ok());
+  EXPECT_EQ(std::to_string(pid()), own);
+}
+
 TEST_F(ListenTest, ATransactionDecides) {
   Door door(database);
   PqSession client(door.local());

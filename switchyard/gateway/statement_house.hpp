@@ -4,6 +4,7 @@
 
 #include <switchyard/gateway/interns.hpp>
 #include <switchyard/gateway/lane_meaning.hpp>
+#include <switchyard/gateway/notify_senders.hpp>
 #include <switchyard/gateway/setting_sets.hpp>
 
 #include <string>
@@ -16,6 +17,7 @@ struct StatementHouse {
   Interns interns;
   SettingSets sets;
   LaneMeanings meanings;
+  NotifySenders senders;
 };
 
 }  // namespace switchyard::inline v0::gateway
