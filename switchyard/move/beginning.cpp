@@ -58,7 +58,8 @@ Task<std::vector<std::string>> chosen(Run& run, Transaction& tx) {
 Task<void> drop_foreign_keys(Run& run, Transaction& tx) {
   for (const std::string& statement : co_await tx.query<std::string>(
            "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) FROM pg_constraint"
-           " WHERE contype = 'f' AND conrelid IN (SELECT to_regclass(n) FROM unnest($1::text[]) n)",
+           " WHERE contype = 'f' AND conparentid = 0 AND conrelid IN (SELECT to_regclass(n) FROM "
+           "unnest($1::text[]) n)",
            run.plan().names())) {
     co_await tx.script(statement);
   }

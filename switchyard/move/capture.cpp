@@ -27,6 +27,7 @@ std::vector<std::string> capture_statements(const MovePlan& plan) {
                 " txid xid8 NOT NULL DEFAULT pg_current_xact_id(), tab int NOT NULL, op text NOT NULL,"
                 " before text, after text)");
   for (const TablePlan& table : plan.tables) {
+    if (!table.holds_rows()) continue;
     const std::string number = std::to_string(table.number);
     const std::string function = plan.object("capture_" + number);
     const std::string key_changed =
@@ -77,6 +78,7 @@ std::string apply_function(const MovePlan& plan, Standing standing) {
   std::string declared;
   std::string body;
   for (const TablePlan& table : plan.tables) {
+    if (!table.holds_rows()) continue;
     const std::string place = standing == Standing::in_place ? table.qualified() : held_name(plan, table);
     const std::string n = std::to_string(table.number);
     const std::string before = "sy_old_" + n;

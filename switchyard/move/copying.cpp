@@ -90,7 +90,7 @@ Task<void> copy_tables(Run& run) {
   for (const TablePlan& table : run.plan().tables) total += static_cast<std::uint64_t>(table.rows);
   std::uint64_t before = 0;
   for (const TablePlan& table : run.plan().tables) {
-    if (!run.copy->copied.contains(table.number)) {
+    if (table.holds_rows() && !run.copy->copied.contains(table.number)) {
       co_await copy_table(run, table, before, total);
       run.step("copied");
     }

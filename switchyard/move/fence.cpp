@@ -80,7 +80,15 @@ std::vector<std::string> fence_functions(const MovePlan& plan, const FenceText& 
 }
 
 std::string lock_statement(const MovePlan& plan) {
-  return "LOCK TABLE " + plan.name_list() + " IN ACCESS EXCLUSIVE MODE";
+  // Partitioned tables first, as who writes to them does.
+  std::string partitioned;
+  std::string others;
+  for (const TablePlan& table : plan.tables) {
+    std::string& list = table.holds_rows() ? others : partitioned;
+    list += (list.empty() ? "" : ", ") + table.qualified();
+  }
+  if (!partitioned.empty() && !others.empty()) partitioned += ", ";
+  return "LOCK TABLE " + partitioned + others + " IN ACCESS EXCLUSIVE MODE";
 }
 
 std::vector<std::string> writes_fence(const MovePlan& plan) {

@@ -245,8 +245,13 @@ bool ends_behind(MoveOptions& options, int n, F run) {
   return true;
 }
 
+/// Every other step on 15, the steps between on 18.
+int first_step(TestDatabase& db) {
+  return db.query_value("SELECT current_setting('server_version_num')::int / 10000 % 2") == "1" ? 1 : 2;
+}
+
 TEST_F(MoveTest, TheNextRunGoesOnWhereverTheLastOneEnded) {
-  for (int n = 1;; ++n) {
+  for (int n = first_step(main);; n += 2) {
     Ground ground;
     ground.options.batch = 50;
     bool whole = false;
@@ -286,7 +291,7 @@ TEST_F(MoveTest, TheWayBackBringsWhatWasWrittenSince) {
 }
 
 TEST_F(MoveTest, TheWayBackIsResumedAsWell) {
-  for (int n = 1;; ++n) {
+  for (int n = first_step(main);; n += 2) {
     Ground ground;
     ground.run();
     bool whole = false;
@@ -429,7 +434,10 @@ TEST_F(MoveTest, WhatCantBeMovedIsSaidBeforeAnythingIsDone) {
       {"", {"visits"}, "foreign key"},
       {"", {"vistors"}, "there is no table vistors"},
       {"CREATE VIEW v AS SELECT * FROM visits", {"visitors", "visits"}, "the view v reads visits"},
-      {"DROP VIEW v; CREATE TABLE parts (a int PRIMARY KEY) PARTITION BY RANGE (a)", {"parts"}, "no plain table"},
+      {"DROP VIEW v; CREATE TABLE parent (a int PRIMARY KEY); CREATE TABLE child (PRIMARY KEY (a)) INHERITS "
+       "(parent)",
+       {"child"},
+       "neither a plain nor a partitioned table"},
       {"ALTER TABLE visits ENABLE ROW LEVEL SECURITY", {"visitors", "visits"}, "row security"},
   };
   for (const auto& one : kCases) {

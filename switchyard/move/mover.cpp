@@ -69,6 +69,7 @@ Task<MoveReport> report_of(Run& run) {
   out.changed_at = run.record->changed_at;
   if (out.tables.empty()) {
     for (const TablePlan& table : run.plan().tables) {
+      if (!table.holds_rows()) continue;
       out.tables.push_back({table.shown(), static_cast<std::uint64_t>(table.rows), false});
     }
   }

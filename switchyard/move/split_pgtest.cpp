@@ -1,12 +1,9 @@
 // A schema with views and functions on its way to another database.
-#include <switchyard/config/load.hpp>
-#include <switchyard/embedded/test_cluster.hpp>
-#include <switchyard/fleet/fleet.hpp>
 #include <switchyard/move/mover.hpp>
-#include <switchyard/runtime/shard.hpp>
 #include <switchyard/schema/catalogue_image.hpp>
 
 #include <tests/support/libpq.hpp>
+#include <tests/support/move_ground.hpp>
 
 #include <gtest/gtest.h>
 
@@ -55,60 +52,11 @@ INSERT INTO shop.orders (customer, total) SELECT 1 + n % 2, n FROM generate_seri
 REFRESH MATERIALIZED VIEW shop.totals;
 )";
 
-class SplitTest : public ::testing::Test {
+class SplitTest : public ::testing::Test, protected testing::MoveGround {
  protected:
-  SplitTest() { options.schema = "shop"; }
+  SplitTest() : MoveGround(kShop) { options.schema = "shop"; }
 
-  template <class F>
-  void with_mover(F body) {
-    Sources sources;
-    sources.file = "test.toml";
-    sources.file_text = "[fleet]\napplication = \"test\"\n[database.main]\ndsn = \"" + main.endpoint().uri() +
-                        "\"\n[database.other]\ndsn = \"" + other.endpoint().uri() + "\"\n";
-    const FleetConfig fleet = load_config(sources).value_or_throw();
-    runtime::Shard shard;
-    shard.run_until_complete(
-        [](FleetConfig config, std::string begin, std::string end, MoveOptions with, F work) -> Task<void> {
-          auto open = Fleet::open(std::move(config)).value_or_throw();
-          Mover mover(*open, begin, end, std::move(with));
-          std::exception_ptr failure;
-          try {
-            co_await work(*open, mover);
-          } catch (...) {
-            failure = std::current_exception();
-          }
-          co_await open->close(1s);
-          if (failure) std::rethrow_exception(failure);
-        }(move_config(fleet, from, to).value_or_throw(), from, to, options, std::move(body)));
-  }
-  MoveReport run(Task<MoveReport> (Mover::*verb)() = &Mover::run) {
-    MoveReport report;
-    with_mover([&](Fleet&, Mover& mover) -> Task<void> { report = co_await (mover.*verb)(); });
-    return report;
-  }
-  std::string failure() {
-    try {
-      run();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return {};
-  }
-  /// Everything in the schema, with who owns it and may use it.
-  schema::CatalogueImage image(const std::string& database) {
-    schema::CatalogueImage out;
-    with_mover([&](Fleet& fleet, Mover&) -> Task<void> {
-      DatabaseHandle handle = fleet.database(database).value_or_throw();
-      out = co_await schema::read_catalogue(handle, "shop", "no_history", schema::Rights::compared);
-    });
-    return out;
-  }
-  static void expect_same(const schema::CatalogueImage& expected, const schema::CatalogueImage& found) {
-    for (const schema::Drift& drift : schema::compare(expected, found)) {
-      if (drift.object.find("switchyard_") != std::string::npos) continue;
-      ADD_FAILURE() << drift.object << ": " << drift.expected << " | " << drift.found;
-    }
-  }
+  schema::CatalogueImage image(const std::string& database) { return MoveGround::image(database, "shop"); }
   static void expect_refused(TestDatabase& db, const std::string& where) {
     PqSession session(db.endpoint().keywords());
     for (const char* sql :
@@ -135,11 +83,6 @@ class SplitTest : public ::testing::Test {
         "49");
     session.execute("ROLLBACK");
   }
-
-  std::string from = "main", to = "other";
-  MoveOptions options;
-  TestDatabase main = TestDatabase::with(kShop);
-  TestDatabase other;
 };
 
 TEST_F(SplitTest, ViewsAndFunctionsGoWithTheirTables) {

@@ -27,16 +27,29 @@ constexpr Duration kLocksAndCommit = 300ms;
 constexpr Duration kPauseMin = 200ms;
 constexpr Duration kPauseMax = 3s;
 
-Task<void> require_shapes(Run& run, Transaction& tx) {
+/// What was changed in the meantime, if anything.
+Task<std::string> changed_shapes(Run& run, Transaction& tx) {
   const std::vector<std::string> shapes = co_await read_shapes(tx, run.plan());
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     const TablePlan& table = run.plan().tables[i];
-    if (shapes[i] != table.shape) {
-      throw cant("the columns of " + table.shown() + " were changed during the move (" + table.shape + " -> " +
-                     shapes[i] + ")",
-                 "switchyard move abort, and begin again");
-    }
+    if (shapes[i] != table.shape)
+      co_return table.shown() + " were changed (" + table.shape + " -> " + shapes[i] + ")";
   }
+  co_return std::string();
+}
+
+Task<void> require_shapes(Run& run, Transaction& tx) {
+  const std::string changed = co_await changed_shapes(run, tx);
+  if (changed.empty()) co_return;
+  throw cant("during the move the columns or partitions of " + changed, "switchyard move abort, and begin again");
+}
+
+/// What was written to partitions that were made since was not logged.
+Task<void> require_shapes_for_the_way_back(Run& run, Transaction& tx) {
+  const std::string changed = co_await changed_shapes(run, tx);
+  if (changed.empty()) co_return;
+  throw cant("since the switch the columns or partitions of " + changed,
+             "make them as they were; or switchyard move confirm " + run.ends() + ", and move the tables back");
 }
 
 /// Views first, as queries lock them; writers wait from the tables on.
@@ -102,6 +115,7 @@ Task<void> flip(Run& run, Transaction& tx) {
 /// Under the lock on the target's tables, which go aside there. The source is open before they have: until they
 /// have gone nobody is told.
 Task<void> flip_back(Run& run, Transaction& tx) {
+  co_await require_shapes_for_the_way_back(run, tx);
   const std::vector<SequenceValue> sequences = co_await put_aside(run, tx, back_again(run.plan()));
   co_await repeat(run, tx, run.source(), run.record->back, nullptr, {});
   co_await run.source().transaction([&](Transaction& other) -> Task<void> {

@@ -33,7 +33,9 @@ std::string MovePlan::name_list() const {
 
 std::string MovePlan::shown(std::string_view separator) const {
   std::string out;
-  for (const TablePlan& table : tables) out += (out.empty() ? "" : std::string(separator)) + table.shown();
+  for (const TablePlan& table : tables) {
+    if (!table.is_partition()) out += (out.empty() ? "" : std::string(separator)) + table.shown();
+  }
   return out;
 }
 

@@ -35,16 +35,23 @@ struct SequencePlan {
 struct TablePlan {
   std::int32_t number = 0;  ///< within its move, from 1
   std::string schema, name;
-  std::vector<std::string> columns;  ///< that are written: all but generated ones, in their order
+  /// That are written: all but generated ones, in their order. Empty: a partitioned table, its rows are in others.
+  std::vector<std::string> columns;
   std::vector<std::string> changed;  ///< of these, those that an UPDATE may set: no GENERATED ALWAYS AS IDENTITY
   std::vector<std::string> key;      ///< columns of the primary key, or of a unique index that takes its place
   std::vector<SequencePlan> sequences;
   std::vector<TriggerState> triggers;
-  std::string shape;  ///< columns with their types, as text: another shape is another table
+  /// Columns with their types, what it is a partition of and its own partitions, as text: another shape is another
+  /// table.
+  std::string shape;
   std::int64_t bytes = 0;
   std::int64_t rows = 0;  ///< as the server estimates them
 
   [[nodiscard]] std::string qualified() const { return quote_name(schema) + "." + quote_name(name); }
+  [[nodiscard]] bool holds_rows() const noexcept { return !columns.empty(); }
+  [[nodiscard]] bool is_partition() const noexcept { return shape.contains(kPartitionOf); }
+  /// In the shape of a partition, before the name of its table.
+  static constexpr std::string_view kPartitionOf = "; partition of ";
   /// For people: schema.name, without `public`.
   [[nodiscard]] std::string shown() const { return schema == "public" ? name : schema + "." + name; }
 };
@@ -75,7 +82,7 @@ struct MovePlan {
   [[nodiscard]] SWITCHYARD_API std::vector<std::string> names() const;
   /// The same as a list in SQL.
   [[nodiscard]] SWITCHYARD_API std::string name_list() const;
-  /// For people.
+  /// For people, without partitions.
   [[nodiscard]] SWITCHYARD_API std::string shown(std::string_view separator) const;
 };
 
