@@ -8,11 +8,14 @@
 #include <tests/support/wait_until.hpp>
 
 #include <sys/stat.h>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace switchyard::provision::testing {
 namespace {
@@ -118,52 +121,101 @@ std::vector<Case> cases() {
   return out;
 }
 
+constexpr std::array<const char*, 8> kServices{"analytics", "commerce",  "core",       "crm",
+                                               "finance",   "logistics", "operations", "supply"};
+/// In each schema, as its role: what others may not touch, and what one tries it with.
+constexpr const char* kOwnThings =
+    "CREATE TABLE accounts (id int PRIMARY KEY); INSERT INTO accounts SELECT generate_series(1, 100); ANALYZE "
+    "accounts;"
+    " CREATE SEQUENCE accounts_seq; SELECT nextval('accounts_seq'); CREATE VIEW totals AS SELECT count(*) FROM "
+    "accounts;"
+    " CREATE DOMAIN amount AS int; CREATE FUNCTION secret() RETURNS text LANGUAGE sql AS $$SELECT 'x'$$;"
+    " CREATE FUNCTION definer_secret() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$SELECT 'x'$$;"
+    " CREATE TABLE orders (id int); CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN "
+    "NULL; END$$;"
+    " CREATE FUNCTION event() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN END$$";
+
+void replace_all(std::string& text, const std::string& what, const std::string& with) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) {
+    text.replace(at, what.size(), with);
+  }
+}
+
+/// What commerce_user may not do to finance, as another role does it to its neighbour.
+std::string as_service(std::string sql, std::size_t service) {
+  replace_all(sql, "finance_", "\x01");
+  replace_all(sql, "commerce_", std::string(kServices[service]) + "_");
+  replace_all(sql, "\x01", std::string(kServices[(service + 1) % kServices.size()]) + "_");
+  return sql;
+}
+
+void expect_state(const Case& one, const std::string& role, const std::string& sql, const std::string& state) {
+  if (one.allowed) {
+    EXPECT_EQ(state, "") << "forbidden.txt:" << one.line << " " << role << ": " << sql;
+  } else {
+    EXPECT_THAT(one.expected, HasSubstr(state.empty() ? "(it succeeded)" : state))
+        << "forbidden.txt:" << one.line << " " << role << ": " << sql;
+  }
+}
+
 TEST_F(ChiroErp, RolesDoWhatTheyAreThereForAndNothingElse) {
   ASSERT_EQ(error_of(first), "");
-  server->execute("CREATE TABLE left_there (id int)", "chiro_erp");
-  ASSERT_EQ(
-      server->as("finance_user", "chiro_erp")
-          .run("CREATE TABLE accounts (id int PRIMARY KEY); CREATE SEQUENCE accounts_seq; CREATE VIEW totals AS "
-               "SELECT "
-               "count(*) FROM accounts; CREATE DOMAIN amount AS int; CREATE FUNCTION secret() RETURNS text "
-               "LANGUAGE sql "
-               "AS $$SELECT 'x'$$; CREATE FUNCTION definer_secret() RETURNS text LANGUAGE sql SECURITY DEFINER AS "
-               "$$SELECT 'x'$$"),
-      "");
-  ASSERT_EQ(
-      server->as("commerce_user", "chiro_erp")
-          .run("CREATE TABLE orders (id int); CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
-               "RETURN "
-               "NULL; END$$; CREATE FUNCTION event() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN END$$"),
-      "");
+  server->execute("CREATE TABLE left_there (id int); SELECT lo_from_bytea(77777, 'secret')", "chiro_erp");
+  for (const char* service : kServices) {
+    ASSERT_EQ(server->as(std::string(service) + "_user", "chiro_erp").run(kOwnThings), "") << service;
+  }
   const auto all = cases();
-  ASSERT_GT(all.size(), 150U);
+  ASSERT_GT(all.size(), 300U);
   const std::jthread busy([] {
-    const std::string ended = server->as("finance_user", "chiro_erp")
-                                  .run("SET statement_timeout = 0; SELECT 'finance secret', pg_sleep(600)");
+    const std::string ended =
+        server->as("wellwon", "wellwon").run("SET statement_timeout = 0; SELECT 'finance secret', pg_sleep(600)");
     EXPECT_EQ(ended, "57P01");
   });
   std::string pid;
   while (pid.empty()) {
     pid = server->value(
-        "SELECT coalesce(max(pid)::text, '') FROM pg_stat_activity WHERE usename = 'finance_user' AND state = "
+        "SELECT coalesce(max(pid)::text, '') FROM pg_stat_activity WHERE usename = 'wellwon' AND state = "
         "'active' AND "
         "query LIKE '%finance secret%'");
   }
   for (const Case& one : all) {
-    std::string sql = one.sql;
-    if (const std::size_t at = sql.find("$PID"); at != std::string::npos) sql.replace(at, 4, pid);
-    const std::string state = server->as(one.role, one.database).run(sql);
-    if (one.allowed) {
-      EXPECT_EQ(state, "") << "forbidden.txt:" << one.line << " " << one.role << ": " << one.sql;
-    } else {
-      EXPECT_THAT(one.expected, HasSubstr(state.empty() ? "(it succeeded)" : state))
-          << "forbidden.txt:" << one.line << " " << one.role << ": " << one.sql;
+    if (one.role == "commerce_user" && one.database == "chiro_erp") continue;
+    expect_state(one, one.role, one.sql, server->as(one.role, one.database).run(one.sql));
+  }
+  for (std::size_t service = 0; service < kServices.size(); ++service) {
+    std::vector<const Case*> tried;
+    std::vector<std::string> statements;
+    for (const Case& one : all) {
+      if (one.role != "commerce_user" || one.database != "chiro_erp") continue;
+      tried.push_back(&one);
+      statements.push_back(as_service(one.sql, service));
+      replace_all(statements.back(), "$PID", pid);
     }
+    const std::string role = std::string(kServices[service]) + "_user";
+    const auto states = server->as(role, "chiro_erp").run_each(statements);
+    for (std::size_t i = 0; i < tried.size(); ++i) expect_state(*tried[i], role, statements[i], states[i]);
   }
   server->execute("SELECT pg_terminate_backend(" + pid + ")");
-  server->execute("DROP TABLE left_there", "chiro_erp");
+  server->execute("DROP TABLE left_there; SELECT lo_unlink(77777)", "chiro_erp");
+  for (const char* service : kServices) {
+    EXPECT_EQ(server->as(std::string(service) + "_user", "chiro_erp")
+                  .run("DROP TABLE accounts, orders CASCADE; DROP SEQUENCE accounts_seq; DROP DOMAIN amount;"
+                       " DROP FUNCTION secret, definer_secret, noted, event"),
+              "");
+  }
   EXPECT_THAT(texts(run_plan(*fleet)[0].plan.steps), IsEmpty());
+}
+
+TEST_F(ChiroErp, WhatARoleMaySetForItselfIsSetBack) {
+  const Login crm = server->as("crm_user", "chiro_erp");
+  ASSERT_EQ(crm.run("CREATE TABLE leads (id int); ALTER ROLE crm_user SET search_path = finance_schema"), "");
+  EXPECT_EQ(crm.run("SELECT * FROM leads"), "") << "what the plan sets in the database is stronger";
+  ASSERT_EQ(crm.run("ALTER ROLE crm_user IN DATABASE chiro_erp SET search_path = finance_schema"), "");
+  EXPECT_EQ(crm.run("SELECT * FROM leads"), "42P01");
+  EXPECT_THAT(texts(run_plan(*fleet)[0].plan.steps), Contains(HasSubstr("search_path")));
+  ASSERT_EQ(error_of(run_apply(*fleet)), "");
+  EXPECT_THAT(texts(run_plan(*fleet)[0].plan.steps), IsEmpty());
+  EXPECT_EQ(crm.run("DROP TABLE leads; ALTER ROLE crm_user RESET search_path"), "");
 }
 
 TEST_F(ChiroErp, AReadOnlyRoleLogsInAndReadsWhatIsMadeLater) {

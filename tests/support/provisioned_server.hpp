@@ -34,6 +34,27 @@ class Login {
     options_.password = password;
     for (HostSpec& host : options_.hosts) host.password = password;
   }
+  /// The same of several texts, each on fresh ground, over one session.
+  std::vector<std::string> run_each(const std::vector<std::string>& all) const {
+    runtime::Shard shard;
+    return shard.run_until_complete(
+        [](ConnectionOptions options, std::vector<std::string> texts) -> Task<std::vector<std::string>> {
+          auto fleet = Fleet::open(single_config("test", options)).value_or_throw();
+          std::vector<std::string> out;
+          {
+            Lease lease =
+                co_await fleet->database(options.dbname).value_or_throw().lease(fleet::OnConnectFailure::fail);
+            for (const std::string& text : texts) {
+              const auto done = co_await as_result(run_script(lease, text));
+              out.push_back(done.ok() ? std::string() : std::string(done.error().sqlstate()));
+              co_await lease.script("ROLLBACK");
+              co_await lease.script("DISCARD ALL");
+            }
+          }
+          co_await fleet->close();
+          co_return out;
+        }(options_, all));
+  }
   /// SQLSTATE of the first error; "" if all went well.
   std::string run(const std::string& sql) const {
     runtime::Shard shard;
@@ -48,6 +69,7 @@ class Login {
   }
 
  private:
+  static Task<void> run_script(Lease& lease, std::string text) { co_await lease.script(text); }
   static Task<void> go(Fleet& fleet, std::string database, std::string sql) {
     Lease lease = co_await fleet.database(database).value_or_throw().lease(fleet::OnConnectFailure::fail);
     co_await lease.script(sql);
