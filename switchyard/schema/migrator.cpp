@@ -247,6 +247,7 @@ class Migrator::Run {
       co_await callbacks("afterValidate");
     }
     const auto waiting = runnable(infos);
+    require_values(waiting);
     next_rank_ = state.history.empty() ? 1 : state.history.back().installed_rank + 1;
     co_await callbacks("beforeMigrate");
     std::optional<Error> failure;
@@ -348,6 +349,13 @@ class Migrator::Run {
     auto text = scripts::replace_placeholders(file.text, placeholders(file), target().marks);
     if (!text.ok()) return text.error().with_context(file.path);
     return text;
+  }
+  /// That a placeholder has no value is said before anything is run.
+  void require_values(const std::vector<const MigrationInfo*>& waiting) const {
+    for (const MigrationInfo* info : waiting) {
+      if (!info->file->config.should_execute) continue;
+      if (const auto text = text_of(*info->file); !text.ok()) throw text.error();
+    }
   }
   /// A repeatable script is run again when a value of its placeholders has changed. One without a value is told
   /// when it is run.

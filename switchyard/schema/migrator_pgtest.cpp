@@ -210,6 +210,17 @@ TEST_F(Migrations, TakePlaceholdersFromTheConfigurationAndCallBackAroundStatemen
   EXPECT_EQ(value("SELECT count(*) FROM a"), "1");
 }
 
+TEST_F(Migrations, AreNotBegunWhenAPlaceholderHasNoValue) {
+  write("V1__a.sql", "CREATE TABLE a (n int)");
+  write("V2__b.sql", "INSERT INTO a VALUES (1);\n-- ${nobody}");
+  EXPECT_THAT(error_of(up()), HasSubstr("V2__b.sql: line 2: no value for the placeholder ${nobody}"));
+  EXPECT_EQ(value("SELECT to_regclass('a') IS NULL"), "t");
+  write("V2__b.sql", "INSERT INTO a VALUES (1); SELECT '${nobody';");
+  EXPECT_THAT(error_of(up()), HasSubstr("V2__b.sql: line 1: a placeholder begins with ${"));
+  write("V2__b.sql.conf", "placeholderReplacement=false");
+  EXPECT_EQ(error_of(up()), "");
+}
+
 TEST_F(Migrations, FinishDetachingAPartitionThatIsPending) {
   write("V1__a.sql",
         "CREATE TABLE p (k int) PARTITION BY LIST (k); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"

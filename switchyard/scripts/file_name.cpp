@@ -69,6 +69,8 @@ std::optional<FileName> numbered(std::string_view stem) {
   const std::size_t first = stem.find('_');
   if (first == std::string_view::npos || first == 0 || first + 1 >= stem.size()) return std::nullopt;
   if (!std::ranges::all_of(stem.substr(0, first), base::is_letter)) return std::nullopt;
+  // A version of Flyway's, written wrongly.
+  if (first == 1 && std::string_view("VUBR").contains(stem.front())) return std::nullopt;
   std::string_view rest = stem.substr(first + 1);
   const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
   if (digits == 0) return std::nullopt;

@@ -53,6 +53,7 @@ TEST(FileName, IsReadAsFlywayReadsIt) {
       {"R1__a.sql", "error: R1__a.sql: a repeatable migration has no version"},
       {"schema.sql", "error: schema.sql: no migration by its name"},
       {"afterMigrat.sql", "error: afterMigrat.sql: no migration and no callback"},
+      {"V_1__a.sql", "error: V_1__a.sql: no migration by its name"},
       {"ref_006.sql", "error: ref_006.sql: no migration by its name"},
       {".sql", "error: .sql: no migration by its name"},
   };
@@ -116,7 +117,10 @@ TEST(Placeholders, AreReplacedEverywhereAndInAnyCase) {
   const Placeholders values{{"schema", "commerce"}, {"flyway:user", "${schema}"}};
   EXPECT_EQ(replace_placeholders("-- ${schema}\n'${SCHEMA}' $$ ${flyway:user} $$", values).value_or_throw(),
             "-- commerce\n'commerce' $$ ${schema} $$");
-  EXPECT_EQ(replace_placeholders("$ {schema} ${open", values).value_or_throw(), "$ {schema} ${open");
+  EXPECT_EQ(replace_placeholders("$ {schema} $schema", values).value_or_throw(), "$ {schema} $schema");
+  const auto open = replace_placeholders("\n$ {schema} ${open", values);
+  ASSERT_FALSE(open.ok());
+  EXPECT_EQ(open.error().message(), "line 2: a placeholder begins with ${ and has no } behind it");
   const auto missing = replace_placeholders("a\n${schem}", values);
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().message(), "line 2: no value for the placeholder ${schem}");
@@ -125,8 +129,8 @@ TEST(Placeholders, AreReplacedEverywhereAndInAnyCase) {
 
 TEST(Placeholders, HaveTheMarksThatAreWanted) {
   const Placeholders values{{"schema", "commerce"}};
-  EXPECT_EQ(replace_placeholders("#[schema]# ${schema} #[", values, {"#[", "]#"}).value_or_throw(),
-            "commerce ${schema} #[");
+  EXPECT_EQ(replace_placeholders("#[schema]# ${schema} # [", values, {"#[", "]#"}).value_or_throw(),
+            "commerce ${schema} # [");
   EXPECT_EQ(replace_placeholders("__schema__", values, {"__", "__"}).value_or_throw(), "commerce");
   const auto missing = replace_placeholders("@x@", values, {"@", "@"});
   ASSERT_FALSE(missing.ok());
