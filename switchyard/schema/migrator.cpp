@@ -249,6 +249,9 @@ class Migrator::Run {
     const auto waiting = runnable(infos);
     require_values(waiting);
     next_rank_ = state.history.empty() ? 1 : state.history.back().installed_rank + 1;
+    // Flyway's order; also where the schema is there.
+    co_await callbacks("createSchema");
+    co_await callbacks("beforeCreateSchema");
     co_await callbacks("beforeMigrate");
     std::optional<Error> failure;
     try {
@@ -262,6 +265,7 @@ class Migrator::Run {
     }
     if (!report.applied.empty()) co_await callbacks("afterMigrateApplied");
     co_await callbacks("afterMigrate");
+    co_await callbacks("afterMigrateOperationFinish");
   }
 
   Task<void> repair(TargetReport& report, bool delete_missing) {
@@ -310,8 +314,10 @@ class Migrator::Run {
 
  private:
   bool has_callbacks() const {
-    return std::ranges::any_of(target().set.callbacks,
-                               [](const auto& one) { return one.first.find("Migrate") != std::string::npos; });
+    return std::ranges::any_of(target().set.callbacks, [](const auto& one) {
+      return one.first.contains("Migrate") || one.first.contains("Validate") || one.first.contains("Schema") ||
+             one.first == "afterVersioned";
+    });
   }
 
   Task<std::string> lock_holder(std::int64_t key) {
@@ -408,21 +414,20 @@ class Migrator::Run {
   }
 
   Task<void> run_all(const std::vector<const MigrationInfo*>& waiting, TargetReport& report) {
-    bool versions = false, repeatables = false;
+    bool repeatables = false;
     for (const MigrationInfo* info : waiting) {
       if (!info->file->name.version && !repeatables) {
         repeatables = true;
-        if (versions) co_await callbacks("afterVersioned");
+        co_await callbacks("afterVersioned");
         co_await callbacks("beforeRepeatables");
       }
-      versions = versions || info->file->name.version;
       if (!info->file->config.should_execute) {
         report.notes.push_back(info->file->script + " is not run: shouldExecute=false");
         continue;
       }
       co_await run_one(*info, report);
     }
-    if (versions && !repeatables) co_await callbacks("afterVersioned");
+    if (!repeatables) co_await callbacks("afterVersioned");
   }
 
   /// The same ground for every script: what an earlier one has set does not reach it.

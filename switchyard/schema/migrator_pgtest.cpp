@@ -190,7 +190,7 @@ TEST_F(Migrations, ReplacePlaceholdersAndCallBack) {
   options.placeholders = {{"TABLE", "t"}, {"n", "5"}};
   EXPECT_EQ(error_of(up(options)), "");
   EXPECT_EQ(value("SELECT obj_description('t'::regclass)"), "public V1__a.sql");
-  EXPECT_EQ(value("SELECT string_agg(what, ' ') FROM calls"), "before before each a b");
+  EXPECT_EQ(value("SELECT string_agg(what, ' ') FROM calls"), "before each a b");
 }
 
 TEST_F(Migrations, TakePlaceholdersFromTheConfigurationAndCallBackAroundStatements) {
@@ -208,6 +208,27 @@ TEST_F(Migrations, TakePlaceholdersFromTheConfigurationAndCallBackAroundStatemen
   EXPECT_THAT(error_of(up({}, {}, settings)), HasSubstr("V2__b.sql"));
   EXPECT_EQ(value("SELECT string_agg(what, ' ') FROM calls"), "before after before after error");
   EXPECT_EQ(value("SELECT count(*) FROM a"), "1");
+}
+
+TEST_F(Migrations, CallBackInFlywaysOrder) {
+  database.execute("CREATE SCHEMA log; CREATE TABLE log.calls (n serial, what text)");
+  for (const char* event :
+       {"createSchema", "beforeCreateSchema", "beforeValidate", "afterValidate", "beforeMigrate",
+        "beforeEachMigrate", "afterEachMigrate", "afterVersioned", "beforeRepeatables", "afterMigrateApplied",
+        "afterMigrate", "afterMigrateOperationFinish"}) {
+    write(std::string(event) + ".sql", "INSERT INTO log.calls (what) VALUES ('" + std::string(event) + "')");
+  }
+  write("V1__a.sql", "SELECT 1");
+  write("R__r.sql", "SELECT 1");
+  EXPECT_EQ(error_of(up()), "");
+  const std::string each = " beforeEachMigrate afterEachMigrate";
+  const std::string begin = "beforeValidate afterValidate createSchema beforeCreateSchema beforeMigrate";
+  const std::string calls = "SELECT string_agg(what, ' ' ORDER BY n) FROM log.calls";
+  EXPECT_EQ(value(calls), begin + each + " afterVersioned beforeRepeatables" + each +
+                              " afterMigrateApplied afterMigrate afterMigrateOperationFinish");
+  database.execute("TRUNCATE log.calls");
+  EXPECT_EQ(error_of(up()), "");
+  EXPECT_EQ(value(calls), begin + " afterVersioned afterMigrate afterMigrateOperationFinish");
 }
 
 TEST_F(Migrations, AreNotBegunWhenAPlaceholderHasNoValue) {

@@ -14,7 +14,9 @@ namespace {
 constexpr std::string_view kSeparator = "__";
 constexpr std::string_view kSuffix = ".sql";
 
-constexpr std::array<std::string_view, 23> kEvents{"beforeMigrate",
+constexpr std::array<std::string_view, 26> kEvents{"createSchema",
+                                                   "beforeCreateSchema",
+                                                   "beforeMigrate",
                                                    "beforeEachMigrate",
                                                    "beforeEachMigrateStatement",
                                                    "afterEachMigrateStatement",
@@ -23,6 +25,7 @@ constexpr std::array<std::string_view, 23> kEvents{"beforeMigrate",
                                                    "afterEachMigrateError",
                                                    "afterMigrate",
                                                    "afterMigrateApplied",
+                                                   "afterMigrateOperationFinish",
                                                    "afterVersioned",
                                                    "afterMigrateError",
                                                    "beforeRepeatables",
