@@ -48,6 +48,8 @@ class LinkList {
     head_.prev_ = &link;
   }
   [[nodiscard]] Link* front() noexcept { return empty() ? nullptr : head_.next_; }
+  /// Behind `link`, which hangs here; null: it is the last.
+  [[nodiscard]] Link* next(const Link& link) noexcept { return link.next_ == &head_ ? nullptr : link.next_; }
   /// Takes the first element out; null when empty.
   Link* pop_front() noexcept {
     Link* first = front();

@@ -161,17 +161,15 @@ Task<Result<std::unique_ptr<Stream>>> Listener::accept() {
   const std::shared_ptr<Impl> impl = impl_;
   for (;;) {
     if (impl->closed_) co_return Error(ErrorKind::Closed, "the listener was closed");
+    int error = EAGAIN;
     // Who connects all the time does not keep the loop from everybody else.
-    if (++impl->accepted_ > kMostATurn) {
-      impl->accepted_ = 0;
-      if (impl->watch() == 0) co_await impl->readable_.wait();
-      continue;
+    if (++impl->accepted_ <= kMostATurn) {
+      sockaddr_storage peer{};
+      socklen_t size = sizeof(peer);
+      const int fd = ::accept4(impl->fd_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) co_return StreamFactory::adopt(fd, SocketAddress(reinterpret_cast<sockaddr*>(&peer), size));
+      error = errno;
     }
-    sockaddr_storage peer{};
-    socklen_t size = sizeof(peer);
-    const int fd = ::accept4(impl->fd_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) co_return StreamFactory::adopt(fd, SocketAddress(reinterpret_cast<sockaddr*>(&peer), size));
-    int error = errno;
     if (error == EAGAIN || error == EWOULDBLOCK) {
       impl->accepted_ = 0;
       error = impl->watch();

@@ -71,12 +71,17 @@ int seconds_of(Duration value) {
   return static_cast<int>(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(value).count()));
 }
 
+/// What the kernel holds of a connection beyond what its peer may be sent now (TCP_NOTSENT_LOWAT), bytes. Without
+/// a bound it is megabytes, and who passes things on hears of a slow or failed receiver only when they are full.
+constexpr int kMostWaitingInKernel = 128 * 1024;
+
 /// 0 or an errno. libpq ignores none of these failures either.
 int apply_tcp_options(int fd, const ConnectOptions& options) {
   const auto set = [fd](int level, int name, int value) {
     return ::setsockopt(fd, level, name, &value, sizeof(value)) == 0 ? 0 : errno;
   };
   if (const int error = set(IPPROTO_TCP, TCP_NODELAY, 1)) return error;
+  if (const int error = set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMostWaitingInKernel)) return error;
   if (const int error = set(SOL_SOCKET, SO_KEEPALIVE, options.keepalives ? 1 : 0)) return error;
   if (options.keepalives) {
     if (options.keepalives_idle > Duration::zero()) {
@@ -147,6 +152,13 @@ class Stream::Impl final : public Resource, private Watch, public std::enable_sh
     } else {
       listen();
     }
+  }
+
+  [[nodiscard]] ByteView received() const noexcept { return in_.readable(); }
+  void consume(std::size_t bytes) noexcept {
+    in_.consume(bytes);
+    shown_ = 0;
+    give_back();
   }
 
   void pause() noexcept { paused_ = true; }
@@ -575,6 +587,7 @@ Result<std::unique_ptr<Stream>> StreamFactory::adopt(int fd, const SocketAddress
   if (!peer.empty() && !peer.is_unix()) {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMostWaitingInKernel, sizeof(kMostWaitingInKernel));
   }
   return stream;
 }
@@ -704,6 +717,8 @@ void Stream::set_frugal() noexcept { impl_->frugal_ = true; }
 void Stream::flush_soon() noexcept { impl_->flush_soon(); }
 void Stream::flush_now() noexcept { impl_->flush(); }
 std::size_t Stream::unsent() const noexcept { return impl_->unsent(); }
+ByteView Stream::received() const noexcept { return impl_->received(); }
+void Stream::consume(std::size_t bytes) noexcept { impl_->consume(bytes); }
 void Stream::pause_reading() noexcept { impl_->pause(); }
 void Stream::resume_reading() noexcept { impl_->resume(); }
 void Stream::expect(std::size_t bytes, Duration patience) noexcept { impl_->expect(bytes, patience); }

@@ -74,6 +74,11 @@ class SWITCHYARD_API Stream {
   /// From now on `handler` is called, first with the bytes that are left, if any. Null: reading pauses.
   void set_handler(Handler* handler) noexcept;
 
+  /// What has come and was not consumed; valid until something is.
+  [[nodiscard]] ByteView received() const noexcept;
+  /// Its first `bytes` are not shown again: for a handler that takes them out of another turn than on_data()'s.
+  void consume(std::size_t bytes) noexcept;
+
   /// What is to be sent. Append, then flush. Of a frugal stream: to be asked for anew in each turn.
   [[nodiscard]] base::WriteBuffer& out() noexcept;
   /// Keeps no memory for output while there is none: for connections of which there are many.
