@@ -341,7 +341,7 @@ class ClientMachine {
   void release_ready();
   void on_copy_in();
   void note_command(ByteView body) noexcept;
-  static void note_columns(Intern& intern, ByteView body);
+  void note_columns(Intern& intern, ByteView body);
   void skip_to_sync();
   void advance();
   void pass_notification(const protocol::Frame& frame);

@@ -62,10 +62,11 @@ void ClientMachine::note_columns(Intern& intern, ByteView body) {
     at = end + 1 + kFixed;
     columns[at - 2] = columns[at - 1] = '\0';
   }
-  if (at == columns.size()) intern.columns = std::move(columns);
+  if (at == columns.size()) shared_.interns.set_columns(intern, std::move(columns));
 }
 
 void ClientMachine::shared(const LaneGroup& group) {
+  wants_session_ = held_ = false;
   if (group.kind == LaneGroup::Kind::simple) {
     unnamed_.reset();  // a query takes the unnamed statement away
     unnamed_interned_ = false;

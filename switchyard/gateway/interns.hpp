@@ -41,7 +41,8 @@ using InternRef = std::shared_ptr<Intern>;
 
 class Interns {
  public:
-  /// Statements of clients are kept as long as a client has a name for them; beside those so many bytes of texts.
+  /// Statements of clients are kept as long as a client has a name for them; beside those so many bytes of texts,
+  /// the settings that they were read under, and their columns.
   static constexpr std::size_t kMaxBytes = 16 << 20;
 
   /// `prefix` begins the names on the server; others can't foresee it.
@@ -55,6 +56,9 @@ class Interns {
     if (intern.uses == 1 || !intern.text.judged) intern.text = read(intern.sql());
     return by_key_.find(Key{body, settings.get()})->second->intern;
   }
+
+  /// What its clients are told of its columns.
+  void set_columns(Intern& intern, std::string columns);
 
   /// The catalogue has changed: the same text may mean something else now. Who has a statement keeps it.
   void begin_epoch() noexcept {
@@ -85,6 +89,7 @@ class Interns {
   };
   struct Entry {
     InternRef intern;
+    std::size_t bytes = 0;
   };
 
   [[nodiscard]] Intern& look_up(std::string_view body, const SettingsRef& settings);

@@ -99,6 +99,10 @@ class SessionState final : public session::Session::Keepsake {
       steps_.clear();
       head_ = 0;
       if (steps_.capacity() > kKeptSteps) steps_.shrink_to_fit();
+    } else if (head_ >= kKeptSteps && head_ >= steps_.size() / 2) {
+      // Somebody who always has something due never comes to the end.
+      steps_.erase(steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(head_));
+      head_ = 0;
     }
   }
   /// The server passes over it without an answer.
@@ -108,6 +112,10 @@ class SessionState final : public session::Session::Keepsake {
   }
   /// Answers that are due.
   [[nodiscard]] std::size_t due() const noexcept { return steps_.size() - head_; }
+  /// Those that are kept, due or not: at most twice as many as are due, and kKeptSteps.
+  [[nodiscard]] std::size_t kept() const noexcept { return steps_.size(); }
+  /// Room for steps that is kept while nothing is due.
+  static constexpr std::size_t kKeptSteps = 256;
   /// ReadyForQuery that are due.
   [[nodiscard]] std::size_t boundaries() const noexcept { return boundaries_; }
   /// The number of the last of those that were expected, due or not.
@@ -180,9 +188,6 @@ class SessionState final : public session::Session::Keepsake {
   static bool is_boundary(Step::Kind kind) noexcept {
     return kind == Step::Kind::query || kind == Step::Kind::sync || kind == Step::Kind::call;
   }
-  /// Room for steps that is kept while nothing is due.
-  static constexpr std::size_t kKeptSteps = 256;
-
   std::vector<Step> steps_;
   std::size_t head_ = 0;
   std::uint64_t popped_ = 1;  ///< and one more
