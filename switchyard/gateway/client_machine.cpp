@@ -534,6 +534,8 @@ bool ClientMachine::on_parse(const protocol::Frame& frame, ByteView message) {
   }
   if (shared_.refuses != nullptr && on_refused('P', name->second.substr(0, name->second.find('\0')))) return true;
   InternRef intern = intern_of(name->second);
+  // Once something of a group is on the session, that can't be given up while the hub is waited for.
+  if (hub_ && !group_open_ && !await_hub(intern->text)) return false;
   if (hub_ && !show_channels(intern->sql())) return false;
   show_statements(intern->text);
   bool renamed = false;

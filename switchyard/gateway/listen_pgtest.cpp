@@ -87,6 +87,30 @@ TEST_F(ListenTest, ClientsThatHaveAllSessionsLeaveOneToTheHub) {
   for (const auto& client : clients) EXPECT_EQ(next(*client), Names{"news=all"});
 }
 
+TEST_F(ListenTest, ListenOfTheExtendedProtocolLeavesTheSessionToTheHubAsWell) {
+  Door door(database, {.more = kTwo});
+  std::vector<std::unique_ptr<PqSession>> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(std::make_unique<PqSession>(door.local()));
+  for (const auto& client : clients) {
+    ASSERT_EQ(PQsendQueryParams(client->handle(), "LISTEN news", 0, nullptr, nullptr, nullptr, nullptr, 0), 1);
+  }
+  for (const auto& client : clients) {
+    const PqResult listening(PQgetResult(client->handle()));
+    EXPECT_TRUE(listening.ok()) << listening.error();
+    while (PGresult* more = PQgetResult(client->handle())) PQclear(more);
+  }
+  EXPECT_TRUE(wait_until([&] { return door.status().holding == 0; })) << "none listens on a session of its own";
+  ASSERT_TRUE(clients.front()->execute("NOTIFY news, 'all'").ok());
+  for (const auto& client : clients) EXPECT_EQ(next(*client), Names{"news=all"});
+  // Prepared now and executed later.
+  PqSession& late = *clients.back();
+  ASSERT_TRUE(PqResult(PQprepare(late.handle(), "later", "LISTEN others", 0, nullptr)).ok());
+  ASSERT_TRUE(clients.front()->execute("NOTIFY others, 'nobody'").ok());
+  ASSERT_TRUE(PqResult(PQexecPrepared(late.handle(), "later", 0, nullptr, nullptr, nullptr, 0)).ok());
+  ASSERT_TRUE(clients.front()->execute("NOTIFY others, 'late'").ok());
+  EXPECT_EQ(next(late), Names{"others=late"});
+}
+
 TEST_F(ListenTest, WhatAClientSendsItselfIsThereWhenItGoesOn) {
   Door door(database);
   PqSession client(door.local());
