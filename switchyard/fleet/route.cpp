@@ -361,6 +361,7 @@ bool Route::enter_lane(Attempt& attempt, Endpoint& endpoint, TimePoint now) noex
   if (!admission.taken) {
     // The statement may run for long, and be judged anew meanwhile.
     operation.copy_lane_reason(admission.reason);
+    operation.lane_soon = admission.soon;
     return false;
   }
   operation.lane_reason = admission.reason;

@@ -111,7 +111,8 @@ bool ClientSession::take_session(const base::ReadBuffer* in) noexcept {
   waiting_ = true;
   waits_for_ = from;
   waits_since_ = runtime::now();
-  from->wait(*this, std::move(call));
+  const bool hopes = shares_soon_ && in != nullptr && in != &left_;
+  from->wait(*this, std::move(call), hopes ? Destination::Hope::another_way : Destination::Hope::a_session);
   return false;
 }
 
@@ -199,7 +200,10 @@ void ClientSession::pump(base::ReadBuffer& in) noexcept {
     if (in.size() > host_.settings().max_unsent) stream_->pause_reading();
     return;
   }
-  if (&in != &left_ && share(in)) return;
+  if (const std::size_t taken = &in != &left_ && !waiting_ ? share(in.readable()) : 0; taken != 0) {
+    in.consume(taken);
+    return;
+  }
   for (;;) {
     const std::size_t before = in.size();
     mux_->on_client(in);

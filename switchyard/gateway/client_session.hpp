@@ -163,6 +163,7 @@ class ClientSession final : private runtime::Stream::Handler,
   // The destination.
   void on_link(ServerLink& link) noexcept override;
   void on_no_link(const Error& error) noexcept override;
+  Destination::OtherWay take_other_way() noexcept override;
 
   // The shared lane.
   void on_answered() noexcept override;
@@ -199,7 +200,8 @@ class ClientSession final : private runtime::Stream::Handler,
   /// Gives the machine what the client has sent.
   void pump(base::ReadBuffer& in) noexcept;
   /// Gives what comes first to the shared lane, if it is a matter for that.
-  [[nodiscard]] bool share(base::ReadBuffer& in) noexcept;
+  /// Zero: it is not; else so many of the bytes are the lane's now.
+  [[nodiscard]] std::size_t share(ByteView in) noexcept;
   /// Gives the machine what has left the lane.
   void pump_left() noexcept;
   void note_settings() noexcept;
@@ -286,6 +288,7 @@ class ClientSession final : private runtime::Stream::Handler,
   // The shared lane.
   WireStatement wire_;
   bool shares_ = false;         ///< lanes are for it
+  bool shares_soon_ = false;    ///< what comes first was refused, and may be taken in a moment
   bool keeps_ = false;          ///< pool_mode = session: what it has had once it keeps
   bool behind_ = false;         ///< more came while a statement was in the lane
   base::ReadBuffer left_;       ///< messages that have left the lane, for the machine

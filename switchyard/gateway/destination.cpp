@@ -25,6 +25,11 @@ constexpr Duration kLinger = std::chrono::seconds(1);
 constexpr Duration kLongestStay = std::chrono::seconds(10);
 /// So often it is looked whether somebody else wants a session that is at hand.
 constexpr Duration kSweep = std::chrono::milliseconds(20);
+/// So often those who may find another way than a session are asked whether they have, until they have...
+constexpr Duration kOtherWays = std::chrono::milliseconds(5);
+/// ... so many of them in one turn, and no more once so many have not.
+constexpr std::size_t kMostLeaving = 256;
+constexpr std::size_t kMostHopeless = 4;
 /// Sessions that are asked for at a time.
 constexpr std::uint32_t kMostAcquiring = 16;
 /// What clients are told at login is asked again after this.
@@ -154,12 +159,15 @@ fleet::Choice Destination::choose(const session::CallContext& call) noexcept {
                                  .now = now});
 }
 
-void Destination::wait(Waiter& waiter, session::CallContext call) noexcept {
+void Destination::wait(Waiter& waiter, session::CallContext call, Hope hope) noexcept {
   waiter.since_ = runtime::now();
   waiter.call_ = std::move(call);
-  waiter.waiting_ = true;
-  waiters_.push_back(&waiter);
+  line_.push_back(static_cast<PlaceInLine&>(waiter));
   ++waiting_;
+  if (hope == Hope::another_way) {
+    hopers_.push_back(static_cast<PlaceOfHope&>(waiter));
+    if (!other_ways_.armed()) other_ways_.arm(deadline_after(waiter.since_, kOtherWays));
+  }
   arm_deadline();
   waiter.asks_ = options_.shares->active();
   if (waiter.asks_) {
@@ -186,19 +194,40 @@ void Destination::on_turn() noexcept {
 }
 
 void Destination::withdraw(Waiter& waiter) noexcept {
-  if (!waiter.waiting_) return;
-  remove(waiter);
+  if (!waiter.waiting()) return;
+  leave_line(waiter);
   drop_acquisitions();
 }
 
-void Destination::remove(Waiter& waiter) noexcept {
-  leave_line(waiter);
-  std::ranges::replace(waiters_, &waiter, static_cast<Waiter*>(nullptr));
-  while (!waiters_.empty() && waiters_.front() == nullptr) waiters_.pop_front();
+void Destination::let_leave() noexcept {
+  std::size_t left = 0;
+  std::size_t hopeless = 0;
+  runtime::Link* after = nullptr;
+  for (runtime::Link* place = hopers_.front(); place != nullptr; place = after) {
+    if (left == kMostLeaving || hopeless == kMostHopeless) break;
+    after = hopers_.next(*place);
+    Waiter& waiter = static_cast<Waiter&>(static_cast<PlaceOfHope&>(*place));
+    switch (waiter.take_other_way()) {
+      case OtherWay::taken:
+        leave_line(waiter);
+        ++left;
+        break;
+      case OtherWay::not_yet: ++hopeless; break;
+      case OtherWay::none: place->unlink(); break;
+    }
+  }
+  if (left != 0) drop_acquisitions();
+  if (!hopers_.empty()) {
+    const TimePoint now = runtime::now();
+    other_ways_.arm(left == kMostLeaving ? now : deadline_after(now, kOtherWays));
+  }
 }
 
+void Destination::on_other_ways(void* self) noexcept { static_cast<Destination*>(self)->let_leave(); }
+
 void Destination::leave_line(Waiter& waiter) noexcept {
-  waiter.waiting_ = false;
+  static_cast<PlaceInLine&>(waiter).unlink();
+  static_cast<PlaceOfHope&>(waiter).unlink();
   waiter.call_ = {};
   --waiting_;
   if (chooses_) drop_acquisition(waiter);
@@ -232,8 +261,7 @@ void Destination::give(ServerLink& link) noexcept {
 
 Destination::Waiter* Destination::pick_waiter(ServerLink& link) noexcept {
   std::size_t looks = 0;
-  for (Waiter* waiter : waiters_) {
-    if (waiter == nullptr) continue;
+  for (Waiter* waiter = first(); waiter != nullptr; waiter = next(*waiter)) {
     if (!chooses_) return waiter;
     if (const fleet::Choice to = choose(waiter->call_); to.endpoint != nullptr && link.is_at(*to.endpoint)) {
       link.why = to.reason;
@@ -252,8 +280,9 @@ bool Destination::grant(Waiter& waiter, ServerLink& link) noexcept {
 }
 
 void Destination::hand_out(ServerLink& link) noexcept {
+  let_leave();
   if (Waiter* waiter = pick_waiter(link); waiter != nullptr && grant(*waiter, link)) {
-    remove(*waiter);
+    leave_line(*waiter);
     drop_acquisitions();
     fleet::Route& route = link.channel().route();
     if (route.refusal() == nullptr) {
@@ -334,11 +363,9 @@ void Destination::on_sweep(void* self) noexcept {
       ++i;
     }
   }
-  for (const Waiter* waiter : here.waiters_) {
-    if (waiter == nullptr) continue;
-    // Whoever waits this long lines up with everybody else who wants a session of the pool.
-    if (now - waiter->since_ >= kSweep) here.acquire_more(Ask::in_any_case);
-    break;
+  // Whoever waits this long lines up with everybody else who wants a session of the pool.
+  if (const Waiter* waiter = here.first(); waiter != nullptr && now - waiter->since_ >= kSweep) {
+    here.acquire_more(Ask::in_any_case);
   }
   if (!here.idle_.empty() || here.waiting_ != 0) here.arm_sweep();
 }
@@ -416,9 +443,7 @@ Destination::Acquisition* Destination::acquisition_of(const Waiter& waiter) noex
 void Destination::acquire_for_each() noexcept {
   const std::size_t wanted = std::min<std::size_t>(ready(), kMostAcquiring);
   std::size_t asked = 0;
-  for (std::size_t i = 0; i < waiters_.size() && asked < wanted; ++i) {
-    Waiter* const waiter = waiters_[i];
-    if (waiter == nullptr) continue;
+  for (Waiter* waiter = first(); waiter != nullptr && asked < wanted; waiter = next(*waiter)) {
     ++asked;
     if (acquisition_of(*waiter) != nullptr) continue;
     const DatabaseHandle* const handle = database();
@@ -480,7 +505,7 @@ void Destination::on_acquired_for(Waiter* waiter, Result<std::shared_ptr<fleet::
   Result<ServerLink*> link = opened.ok() ? adopt(*std::move(opened)) : opened.error();
   // Others come first now: it lies ready for his turn.
   if (link.ok() && !grant(*waiter, **link)) return lay_down(**link);
-  remove(*waiter);
+  leave_line(*waiter);
   if (link.ok()) {
     waiter->on_link(**link);
   } else {
@@ -499,10 +524,7 @@ void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) no
   const bool exhausted = opened.error().kind() == ErrorKind::PoolExhausted;
   if (!exhausted && links_.empty()) return fail_waiters(opened.error());
   const TimePoint now = runtime::now();
-  while (!waiters_.empty() && (waiters_.front() == nullptr || now - waiters_.front()->since_ >= acquire_timeout_)) {
-    Waiter* waiter = waiters_.front();
-    waiters_.pop_front();
-    if (waiter == nullptr) continue;
+  for (Waiter* waiter = first(); waiter != nullptr && now - waiter->since_ >= acquire_timeout_; waiter = first()) {
     leave_line(*waiter);
     waiter->on_no_link(opened.error());
   }
@@ -510,9 +532,9 @@ void Destination::on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) no
 }
 
 void Destination::fail_waiters(const Error& error) noexcept {
-  std::deque<Waiter*> waiters = std::exchange(waiters_, {});
-  for (Waiter* waiter : waiters) {
-    if (waiter == nullptr || !waiter->waiting_) continue;
+  runtime::LinkList told;
+  told.splice(line_);
+  while (Waiter* const waiter = waiter_of(told.front())) {
     leave_line(*waiter);
     waiter->on_no_link(error);
   }
@@ -527,11 +549,7 @@ void Destination::arm_deadline() noexcept {
   if (waiting_ == 0 || deadline_.armed()) return;
   const bool own = waits_for_own_limit();
   if (!own && acquire_timeout_ <= Duration::zero()) return;
-  for (const Waiter* waiter : waiters_) {
-    if (waiter == nullptr) continue;
-    deadline_.arm(deadline_after(waiter->since_, own ? options_.longest_wait : acquire_timeout_ + kPoolsTurn));
-    return;
-  }
+  deadline_.arm(deadline_after(first()->since_, own ? options_.longest_wait : acquire_timeout_ + kPoolsTurn));
 }
 
 void Destination::on_deadline(void* self) noexcept {
@@ -539,11 +557,7 @@ void Destination::on_deadline(void* self) noexcept {
   const bool own = here.waits_for_own_limit();
   const Duration limit = own ? here.options_.longest_wait : here.acquire_timeout_;
   const TimePoint now = runtime::now();
-  while (!here.waiters_.empty()) {
-    Waiter* waiter = here.waiters_.front();
-    if (waiter != nullptr && now - waiter->since_ < limit) break;
-    here.waiters_.pop_front();
-    if (waiter == nullptr) continue;
+  for (Waiter* waiter = here.first(); waiter != nullptr && now - waiter->since_ >= limit; waiter = here.first()) {
     here.leave_line(*waiter);
     if (own) {
       waiter->on_no_link(Error(ErrorKind::PoolExhausted, "query_wait_timeout")

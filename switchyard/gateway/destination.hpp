@@ -23,6 +23,7 @@
 #include <switchyard/gateway/setting_sets.hpp>
 #include <switchyard/gateway/shard_report.hpp>
 #include <switchyard/gateway/statement_house.hpp>
+#include <switchyard/runtime/link.hpp>
 #include <switchyard/runtime/owned_task.hpp>
 #include <switchyard/runtime/shard.hpp>
 #include <switchyard/runtime/timer.hpp>
@@ -30,7 +31,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,22 +51,39 @@ struct DestinationStatus {
 
 class Destination {
  public:
+  enum class Hope : std::uint8_t {
+    a_session,    ///< only that will do
+    another_way,  ///< for the moment: the shared lane may take what it asks for before a session is free
+  };
+  enum class OtherWay : std::uint8_t {
+    taken,    ///< he waits no longer
+    not_yet,  ///< to be asked again
+    none,     ///< only a session will do
+  };
+
+ private:
+  struct PlaceInLine : runtime::Link {};
+  struct PlaceOfHope : runtime::Link {};
+
+ public:
   /// A client that wants a session.
-  class Waiter {
+  class Waiter : private PlaceInLine, private PlaceOfHope {
    public:
     /// The session is his. Called from the loop.
     virtual void on_link(ServerLink& link) noexcept = 0;
     /// He waits no longer.
     virtual void on_no_link(const Error& error) noexcept = 0;
+    /// Of one that waits with Hope::another_way: does he have it now? He does not call the destination from here.
+    [[nodiscard]] virtual OtherWay take_other_way() noexcept { return OtherWay::none; }
 
    protected:
     ~Waiter() = default;
 
    private:
     friend class Destination;
+    [[nodiscard]] bool waiting() const noexcept { return PlaceInLine::linked(); }
     session::CallContext call_;  ///< of one that reads
     TimePoint since_{};
-    bool waiting_ = false;
     bool asks_ = false;  ///< for a place among those that his user and database may have
   };
 
@@ -115,7 +132,7 @@ class Destination {
   /// A session at hand; the one that `client` had last if it is there. Null: none, or others wait already. `call`
   /// is the client's where chooses().
   [[nodiscard]] ServerLink* take(std::uint32_t client, const session::CallContext& call = {}) noexcept;
-  void wait(Waiter& waiter, session::CallContext call = {}) noexcept;
+  void wait(Waiter& waiter, session::CallContext call = {}, Hope hope = Hope::a_session) noexcept;
   void withdraw(Waiter& waiter) noexcept;
 
   /// The session is clean but for settings that its state tells, and free for anybody.
@@ -169,7 +186,15 @@ class Destination {
   /// The session, or why it may not be used.
   [[nodiscard]] Result<ServerLink*> adopt(std::shared_ptr<fleet::Channel> channel);
   [[nodiscard]] Waiter* pick_waiter(ServerLink& link) noexcept;
-  void remove(Waiter& waiter) noexcept;
+  [[nodiscard]] Waiter* first() noexcept { return waiter_of(line_.front()); }
+  [[nodiscard]] Waiter* next(const Waiter& waiter) noexcept {
+    return waiter_of(line_.next(static_cast<const PlaceInLine&>(waiter)));
+  }
+  [[nodiscard]] static Waiter* waiter_of(runtime::Link* place) noexcept {
+    return static_cast<Waiter*>(static_cast<PlaceInLine*>(place));
+  }
+  /// Those for whom the lane is ready now leave the line, in their order.
+  void let_leave() noexcept;
   /// False: he has to wait for a place among those that his user and database may have.
   [[nodiscard]] bool grant(Waiter& waiter, ServerLink& link) noexcept;
   void on_acquired(Result<std::shared_ptr<fleet::Channel>> opened) noexcept;
@@ -189,6 +214,7 @@ class Destination {
   void bury(ServerLink& link) noexcept;
   [[nodiscard]] bool waits_for_own_limit() const noexcept;
   void arm_deadline() noexcept;
+  static void on_other_ways(void* self) noexcept;
   static void on_sweep(void* self) noexcept;
   static void on_deadline(void* self) noexcept;
   static void on_bury(void* self) noexcept;
@@ -212,10 +238,12 @@ class Destination {
   std::vector<std::unique_ptr<ServerLink>> links_;
   std::vector<ServerLink*> idle_;  ///< given last at the end
   std::vector<std::unique_ptr<ServerLink>> dead_;
-  std::deque<Waiter*> waiters_;  ///< null: withdrawn
+  runtime::LinkList line_;    ///< of waiters: first come, first served
+  runtime::LinkList hopers_;  ///< those of them who may find another way
   std::size_t waiting_ = 0;
   std::size_t asking_ = 0;  ///< of them: for a place
   std::vector<std::unique_ptr<Acquisition>> acquisitions_;
+  runtime::Timer other_ways_{&Destination::on_other_ways, this};
   runtime::Timer sweep_{&Destination::on_sweep, this};
   runtime::Timer deadline_{&Destination::on_deadline, this};
   runtime::TurnEnd bury_{&Destination::on_bury, this};

@@ -5,6 +5,7 @@
 
 #include <tests/support/gateway_door.hpp>
 #include <tests/support/libpq.hpp>
+#include <tests/support/wait_until.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,6 +31,7 @@ using protocol::testing::encoded;
 using switchyard::testing::Door;
 using switchyard::testing::PqResult;
 using switchyard::testing::PqSession;
+using switchyard::testing::wait_until;
 using ::testing::HasSubstr;
 
 constexpr int kClients = 8;
@@ -94,8 +96,8 @@ class RawClients {
 
 class LaneClientsTest : public ::testing::Test {
  protected:
-  void connect(const std::string& more = "") {
-    door = std::make_unique<Door>(database, switchyard::testing::DoorOptions{.more = kPool});
+  void connect(const std::string& more = "", const char* pool = kPool) {
+    door = std::make_unique<Door>(database, switchyard::testing::DoorOptions{.more = pool});
     for (int i = 0; i < kClients; ++i) {
       clients.push_back(std::make_unique<PqSession>(door->local() + more));
       ASSERT_TRUE(clients.back()->connected()) << clients.back()->error();
@@ -329,6 +331,31 @@ TEST_F(LaneClientsTest, WhoLeavesOrCancelsHurtsNobody) {
       no_more(i);
     }
   });
+}
+
+TEST_F(LaneClientsTest, WhoWaitsForASessionComesBackToTheLaneAsSoonAsTheStatementIsJudged) {
+  connect("", "pool = { min = 0, max = 4 }\n");
+  until_shared("SELECT v FROM t WHERE id = 1");
+  const auto answered = [&](int client) {
+    return wait_until([&] { return PQconsumeInput(at(client)) == 1 && PQisBusy(at(client)) == 0; }, 3s);
+  };
+  // The lane may have given a session up meanwhile that answers first, or the catalogue not be known at the moment.
+  bool came_back = false;
+  for (int n = 0; n < 10 && !came_back; ++n) {
+    const std::string sql = "SELECT v + " + std::to_string(n) + "::int FROM t WHERE id = 2";
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(clients[static_cast<std::size_t>(i)]->execute(sql).ok());
+    for (int i = 2; i < 5; ++i) EXPECT_TRUE(clients[static_cast<std::size_t>(i)]->query("BEGIN").ok());
+    const std::uint64_t before = shared();
+    for (int i = 5; i < 8; ++i) ASSERT_EQ(PQsendQuery(at(i), sql.c_str()), 1);
+    const bool all = answered(5) && answered(6) && answered(7);
+    came_back = all && shared() == before + 3;
+    for (int i = 2; i < 5; ++i) EXPECT_TRUE(clients[static_cast<std::size_t>(i)]->query("COMMIT").ok());
+    for (int i = 5; i < 8; ++i) {
+      EXPECT_EQ(next(i).value(0, 0), std::to_string(n));
+      no_more(i);
+    }
+  }
+  EXPECT_TRUE(came_back);
 }
 
 TEST_F(LaneClientsTest, AStatementTimeOutCountsFromTheStatementsReceipt) {

@@ -339,9 +339,9 @@ WireStatement::Admission WireStatement::start(const DatabaseHandle& database, co
       state_ = state;
       return {true, state->lane_reason, state->route};
     }
-    const std::string_view reason = state->lane_reason;
+    const Admission refused{.reason = state->lane_reason, .soon = state->lane_soon};
     state->release();
-    return {false, reason};
+    return refused;
   } catch (const std::exception&) {
     if (state != nullptr) state->release();
     return {false, "leased: memory is short"};

@@ -88,6 +88,8 @@ class WireStatement {
     std::string_view reason;
     /// Where it went and why, of one that was taken: text that lives as long as the fleet.
     std::string_view route = {};
+    /// Of one that was not: it may be in a moment.
+    bool soon = false;
   };
   /// Requires that it is idle. Not taken: the owner runs it on a session. Taken: `owner` hears of it later, never
   /// from inside this call; `out` and `owner` outlive that or are withdrawn.

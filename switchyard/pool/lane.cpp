@@ -165,19 +165,20 @@ Lane::Admission Lane::Impl::admit(LaneRequest& request, OperationState& operatio
   if (closed && pool.in_use() + pool.waiting() < settings.opens_from)
     return {false, "leased: too few callers at one time"};
   if (const std::string_view why = check_shape(*shape, now); !why.empty()) {
-    refused_by_verdict_ = why != kBeingLookedAt && !shape->may_share();
-    return {false, why};
+    const bool soon = why == kBeingLookedAt;
+    refused_by_verdict_ = !soon && !shape->may_share();
+    return {false, why, soon};
   }
   if (closed) {
     if (now < may_open_at_) return {false, objection_};
     last_used_ = now;
     open_seats(now);
-    return {false, "leased: the lane is being opened"};
+    return {false, "leased: the lane is being opened", true};
   }
   last_used_ = now;
   if (!shape->described) {
     bring_columns(*shape);
-    return {false, "leased: its columns are being described"};
+    return {false, "leased: its columns are being described", true};
   }
   if (part.parameters.size() != shape->parameter_types.size()) {
     return {false, "leased: it has not as many arguments as parameters"};
@@ -284,7 +285,7 @@ void Lane::Impl::give_call(LaneCall& call) noexcept {
   call.shape = nullptr;
   call.columns.reset();
   call.actual.reset();
-  call.moves = call.steps = 0;
+  call.steps = 0;
   call.described = call.mismatch = call.noticed = call.unnamed = call.shares_sync = false;
   free_calls_.push_back(&call);
 }
@@ -320,6 +321,8 @@ void Lane::Impl::fail(LaneCall& call, const Error& error) noexcept {
 
 void Lane::Impl::lease(LaneCall& call, LaneExit why) noexcept {
   close_list(call);
+  if (std::exchange(leaving_at_, runtime::now()) != runtime::now()) leaving_ = 0;
+  ++leaving_;
   for (LaneCall* one = &call; one != nullptr;) {
     LaneCall* const next = std::exchange(one->twin, nullptr);
     if (LaneRequest* request = std::exchange(one->request, nullptr)) {
@@ -342,7 +345,6 @@ void Lane::Impl::move(LaneCall& from, LaneCall& to) noexcept {
   to.shape = from.shape;
   ++to.shape->calls;
   to.columns = from.columns;
-  to.moves = from.moves + 1;
   to.replayable = true;
   to.expected = from.expected;
   to.budget = from.budget;
@@ -358,7 +360,7 @@ void Lane::Impl::again(LaneCall& call) noexcept {
   try {
     LaneCall& next = take_call();
     move(call, next);
-    machine.submit_again(next);
+    machine.submit_again(next, call);
     stir();
   } catch (const std::exception&) {
     lease(call, LaneExit::lane_error);
@@ -369,7 +371,7 @@ void Lane::Impl::reissue(LaneCall& call) noexcept {
   // Between the look at the clock and now its caller may have gone: the ghost's answer is all there is to come.
   if (!call.wanted()) return;
   // Where there is no session for it, it is sooner here than behind those who wait for one.
-  if (call.reissued() && (call.moves >= kMostMoves || spare_sessions() > 0)) {
+  if (call.moves() > 0 && (call.moves() >= kMostMoves || spare_sessions() > 0)) {
     lease(call, LaneExit::head_of_line);
     return;
   }
@@ -478,7 +480,8 @@ void Lane::Impl::turn() noexcept {
 }
 
 std::uint32_t Lane::Impl::spare_sessions() const noexcept {
-  const std::uint32_t taken = pool.in_use() + pool.waiting();
+  const std::uint32_t leaving = leaving_at_ == runtime::now() ? leaving_ : 0;
+  const std::uint32_t taken = pool.in_use() + pool.waiting() + leaving;
   return pool.settings().max - std::min(taken, pool.settings().max);
 }
 

@@ -75,6 +75,8 @@ class SWITCHYARD_API Lane {
     bool taken = false;
     /// For people: why, or why not. Of one that was taken static text, else until the lane is used again.
     std::string_view reason;
+    /// Of one that was not: what stands against it passes by itself in a moment.
+    bool soon = false;
   };
   /// A single statement outside of any transaction, whose answer is wanted as a whole.
   [[nodiscard]] Admission submit(LaneRequest& request, session::OperationState& operation, TimePoint now) noexcept;

@@ -45,8 +45,8 @@ class LaneEntry {
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] LaneSlot slot() const noexcept { return slot_; }
-  /// It was re-issued to another session already: not a second time.
-  [[nodiscard]] bool reissued() const noexcept { return reissued_; }
+  /// So often it was sent before, as another entry.
+  [[nodiscard]] std::uint32_t moves() const noexcept { return moves_; }
 
  private:
   friend class LaneMachine;
@@ -57,8 +57,8 @@ class LaneEntry {
   std::uint64_t bytes_ = 0;
   std::uint64_t group_ = 0;
   LaneSlot slot_ = kNoLaneSlot;
+  std::uint32_t moves_ = 0;
   State state_ = State::free;
-  bool reissued_ = false;
 };
 
 /// First in, first out; removal anywhere is O(1).

@@ -37,7 +37,6 @@ class LaneCall final : public LaneEntry, public protocol::ResponseSink {
   LaneCall* twin = nullptr;        ///< who waits for the same answer; a list
   LaneCall* lead = nullptr;        ///< the one whose answer this twin waits for; null: it has its own
   LaneShape* shape = nullptr;
-  std::uint32_t moves = 0;                                  ///< it was sent so often before
   std::uint32_t steps = 0;                                  ///< whose end has not come
   bool described = false;                                   ///< the columns have been compared
   bool mismatch = false;                                    ///< they are not what was expected
@@ -293,6 +292,8 @@ class Lane::Impl {
   std::vector<std::unique_ptr<LaneCall>> calls_;
   std::vector<LaneCall*> free_calls_;
   std::vector<LaneCall*> waiting_;  // queued ones of this turn that may have twins
+  std::uint32_t leaving_ = 0;       // in the turn of leaving_at_: they have not asked the pool yet
+  TimePoint leaving_at_{};
   bool refused_by_verdict_ = false;
   TimePoint last_used_{};
   TimePoint may_open_at_{};

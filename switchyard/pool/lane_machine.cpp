@@ -29,19 +29,18 @@ void LaneMachine::retire(LaneSlot index, LaneActions& actions) noexcept {
 void LaneMachine::submit(LaneEntry& entry) noexcept {
   SY_ASSERT(entry.state_ == LaneEntry::State::free);
   entry.state_ = LaneEntry::State::queued;
-  entry.reissued_ = false;
+  entry.moves_ = 0;
   queue_.push_back(entry);
 }
 
-void LaneMachine::submit_again(LaneEntry& entry) noexcept {
+void LaneMachine::submit_again(LaneEntry& entry, const LaneEntry& former) noexcept {
   submit(entry);
-  entry.reissued_ = true;
+  entry.moves_ = former.moves_ + 1;
   entry.shares_sync = false;
 }
 
 void LaneMachine::put(LaneSlot index, LaneEntry& entry, TimePoint now) noexcept {
   SY_ASSERT(entry.state_ == LaneEntry::State::free && takes(index));
-  entry.reissued_ = true;
   ++last_group_;
   send(slots_[index], entry, now);
 }

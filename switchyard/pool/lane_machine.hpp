@@ -64,7 +64,7 @@ struct LaneAction {
   enum class Kind : std::uint8_t {
     send,     ///< `entry` goes to `slot`; a Sync behind it if `sync`
     reissue,  ///< `entry` has become a ghost: its statement goes on as another entry, by submit_again(), or on a
-              ///< lease if this one was reissued() already
+              ///< lease if this one has moved before
     slow,     ///< `entry` is the first on `slot` and has been for longer than its budget, alone or with its group
     cancel,   ///< ask the server to cancel what runs on `slot`, then cancel_settled()
     close,    ///< end the session of `slot`, then lost()
@@ -88,8 +88,8 @@ class SWITCHYARD_API LaneMachine {
   void retire(LaneSlot slot, LaneActions& actions) noexcept;
 
   void submit(LaneEntry& entry) noexcept;
-  /// As submit, for a statement that was on the wire as another entry: alone in its group.
-  void submit_again(LaneEntry& entry) noexcept;
+  /// As submit, for a statement that was on the wire as `former`: alone in its group.
+  void submit_again(LaneEntry& entry, const LaneEntry& former) noexcept;
   /// Onto this session's wire at once, in a group of its own: for the lane's own questions.
   void put(LaneSlot slot, LaneEntry& entry, TimePoint now) noexcept;
   /// Nobody waits for it. True: it is free; false: it is a ghost until its answer has come.

@@ -171,7 +171,7 @@ TEST_F(LaneMachineTest, AStatementsOwnErrorIsItsAnswerAndThoseBehindGoAgain) {
   (void)plan();
   EXPECT_EQ(machine->failed(0, LaneFault::statement, now), LaneAnswer::deliver);
   EXPECT_EQ(machine->skipped(0), LaneAnswer::again);
-  machine->submit_again(entry());
+  machine->submit_again(entry(), entries[1]);
   EXPECT_THAT(plan(), ElementsAre("send 2 sync @0"));
 }
 
@@ -189,7 +189,10 @@ TEST_F(LaneMachineTest, BehindAStatementThatTakesTooLongEverybodyLeavesOnce) {
   EXPECT_EQ(slow.state(), LaneEntry::State::held);
   EXPECT_EQ(behind.state(), LaneEntry::State::ghost);
   EXPECT_FALSE(machine->takes(0));
-  machine->submit_again(entry());
+  EXPECT_EQ(behind.moves(), 0U);
+  LaneEntry& moved = entry();
+  machine->submit_again(moved, behind);
+  EXPECT_EQ(moved.moves(), 1U);
   EXPECT_THAT(plan(), ElementsAre("send 2 sync @1"));
   // The slow one is answered all the same, and the session goes on once its wire is empty.
   now += 1s;

@@ -127,7 +127,7 @@ class World {
       case LaneAnswer::again: {
         const int who = owner_.at(&entry);
         EXPECT_FALSE(callers_[who].given_away) << trace_;
-        machine_->submit_again(fresh(who, false));
+        machine_->submit_again(fresh(who, false), entry);
         break;
       }
     }
@@ -216,10 +216,10 @@ class World {
         case LaneAction::Kind::reissue: {
           const int who = owner_.at(action.entry);
           EXPECT_FALSE(callers_[who].given_away) << trace_;
-          if (action.entry->reissued()) {
+          if (action.entry->moves() > 0) {
             end(*action.entry, false, nullptr);
           } else {
-            machine_->submit_again(fresh(who, false));
+            machine_->submit_again(fresh(who, false), *action.entry);
             machine_->plan(now_, actions_);
           }
           break;

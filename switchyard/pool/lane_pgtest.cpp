@@ -194,9 +194,8 @@ class LaneOnServer : public ::testing::Test {
   /// A pg_sleep() of the lane is under way.
   bool is_asleep() {
     return database.query_value(
-               "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%1 FROM pg_sleep%' AND state = 'active' "
-               "AND "
-               "pid <> pg_backend_pid()") != "0";
+               "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%1 FROM pg_sleep%' "
+               "AND state = 'active' AND pid <> pg_backend_pid()") != "0";
   }
 
   TestDatabase database;

@@ -88,7 +88,7 @@ void OperationState::reset() noexcept {
   format = RowFormat::none;
   max_result_bytes = kMaxResultBytes;
   idempotent = takes_whole_answer = shareable = script = read_only = in_transaction = uncancellable =
-      keeps_session_clean = undecided = lane_only = false;
+      keeps_session_clean = undecided = lane_only = lane_soon = false;
   result_formats = {};
   lane_setup = {};
   lane_callers = 0;

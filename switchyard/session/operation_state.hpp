@@ -154,6 +154,8 @@ class SWITCHYARD_API OperationState : public protocol::ResponseSink {
   std::string_view route;
   /// Whether it shared a session, and why or why not: static text, or its own copy. See copy_lane_reason().
   std::string_view lane_reason;
+  /// It did not, and may in a moment.
+  bool lane_soon = false;
   std::string_view database;
   /// The session it runs on; null before and after.
   Session* session = nullptr;
