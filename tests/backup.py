@@ -297,6 +297,32 @@ def physical(cases, bin_folder):
             status = json.loads(project.run("status", "--json").stdout)["databases"][0]
             p.want(status["backup"]["last"].startswith("pgBackRest "), status["backup"])
 
+        @case(cases, "the newest one is proven on a private server, and a killed proof is cleaned up by the next")
+        def _(p):
+            def left():
+                return sorted(path.name for path in pathlib.Path(temporary).glob("switchyard-pit-*"))
+            with tempfile.TemporaryDirectory() as temporary:
+                os.chmod(temporary, 0o711)
+                project.environment["TMPDIR"] = temporary
+                killed = project.start("verify-backup", "pgbackrest")
+                deadline = time.monotonic() + SECONDS
+                while not left() and killed.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                killed.kill()
+                killed.communicate()
+                p.same(len(left()), 1, "folders of a killed process:")
+                done = project.run("verify-backup", "pgbackrest", "--json")
+                p.ended(done, OK)
+                p.same(left(), [])
+                del project.environment["TMPDIR"]
+            proof = json.loads(done.stdout)["backups"][0]
+            newest = json.loads(project.run("backup", "pgbackrest", "info", "--json").stdout)["stanzas"][0]["backups"]
+            p.same(proof["backup"], "pgBackRest " + max(one["label"] for one in newest if one["repository"] == 1))
+            p.same([(one["database"], one["ok"], one["tables"], one["rows"]) for one in proof["databases"]],
+                   [("commerce", True, 1, 100)])
+            status = json.loads(project.run("status", "--json").stdout)["databases"][0]["backup"]
+            p.same(status["proven"], proof["backup"])
+
         @case(cases, "one schema is brought back as of a moment between two of them")
         def _(p):
             moment = cluster.psql("SELECT clock_timestamp()")

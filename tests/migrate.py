@@ -239,6 +239,47 @@ DO $$ BEGIN PERFORM 1; END $$;
     "R__views.sql": b"CREATE OR REPLACE VIEW v AS SELECT '${name}'::text AS n;\n",
     "R__a_first.sql": b"CREATE OR REPLACE VIEW w AS SELECT 1 AS one;",
     "V99999999999999999999999__big.sql": b"SELECT 1;",
+    "V8__cr_comment.sql": b"-- one\rINSERT INTO c VALUES (80);\r-- last",
+    "V8_1__mixed_ends.sql": b"INSERT INTO c\r VALUES\n (length('m\r\rx\n\ry'));\r\nSELECT 1;\n\rSELECT 2;",
+    "V8_2__crlf_in_text.sql": b"INSERT INTO c VALUES (length('a\r\nb'))\r",
+    "V8_3__only_comment.sql": b"-- nothing here",
+    "V8_4__only_ends.sql": b"\n\n\r\n\r\r\n",
+    "V8_5__white.sql": b" \t \x0c ",
+    "V8_6__bom_only.sql": b"\xef\xbb\xbf",
+    "V8_7__bom_then_ends.sql": b"\xef\xbb\xbf\r\n\nSELECT 1;\n",
+    "V8_8__separators.sql": "INSERT INTO c VALUES (length('a\u2028b\u2029c\u0085d\u00a0'));\n".encode(),
+    "V8_9__semicolons.sql": b";;SELECT 1;;\n;\n",
+    "V8.10__nested_comment.sql": b"/* a /* b */ c; */ SELECT 1;\n",
+    "V8_11__strings.sql": rb"""INSERT INTO c VALUES (length(E'\';\\')), (length('\')), (length(U&'\0041;')), (length(B'101'::text));
+SELECT 1 AS "x;""y"; SELECT 3--1
+; SELECT $a$;$b$;$a$;""",
+    "V8_12__copy_crlf.sql": b"COPY c FROM STDIN;\r\n81\r\n\\.\r\nSELECT 1;\r\n",
+    "V9__utf16.sql": "INSERT INTO c SELECT length('grüße € 😀');\r\n".encode("utf-16"),
+    "V9__utf16.sql.conf": b"encoding=UTF-16\n",
+    "V9_1__utf16le.sql": "INSERT INTO c SELECT length('grüße');".encode("utf-16-le"),
+    "V9_1__utf16le.sql.conf": b"encoding=UTF-16LE",
+    "V9_2__latin1.sql": "INSERT INTO c SELECT length('grüße');\r\n".encode("latin-1"),
+    "V9_2__latin1.sql.conf": b"encoding=ISO-8859-1\n",
+    "V9_3__windows.sql": "INSERT INTO c SELECT length('5 €');".encode("cp1252"),
+    "V9_3__windows.sql.conf": b"encoding=windows-1252\n",
+    "V10__left_alone.sql": b"INSERT INTO c SELECT length('${unknown} ${unclosed');",
+    "V10__left_alone.sql.conf": b"placeholderReplacement=false\n",
+    "V10_1__near_placeholders.sql": b"SELECT '$${name} {name} $ {name} ${NAME}} $name'; DO $$ BEGIN PERFORM '${name}'; END $$;",
+    "V2024.01.01.120000__when.sql": b"SELECT 1;",
+    "V1.2.3.4.5.6.7.8.9.10.11.12__many.sql": b"SELECT 1;",
+    "V11.sql": b"SELECT 1;",
+    "V12__.sql": b"SELECT 1;",
+    "V13___three__more.sql": b"SELECT 1;",
+    "V14__with space, ünd.more.SQL": b"SELECT 1;",
+    "V_15__none.sql": b"SELECT * FROM nowhere;",
+    "V16__none.sql.bak": b"SELECT * FROM nowhere;",
+    "v17__none.sql": b"SELECT * FROM nowhere;",
+    "U2__undo.sql": b"SELECT * FROM nowhere;",
+    "R__with__two.sql": b"SELECT 1;",
+    "R__A.sql": b"SELECT 1;\r",
+    "R__empty.sql": b"",
+    "afterMigrate__count.sql": b"CREATE TABLE IF NOT EXISTS calls (what text); INSERT INTO calls VALUES ('${flyway:filename}');",
+    "afterVersioned.sql": b"CREATE TABLE IF NOT EXISTS calls (what text); INSERT INTO calls VALUES ('versioned');",
 }
 LATER = {
     "V100000000000000000000000__later.sql": b"CREATE TABLE later (id int);",
@@ -281,6 +322,8 @@ def beside_flyway(cases, cluster):
             p.ended(on_ours.run("up", *PLACEHOLDERS), OK)
             p.same(cluster.psql(HISTORY.format(table), ours).splitlines(), cluster.psql(HISTORY.format(table), theirs).splitlines())
             p.same(cluster.dump(ours, "--schema-only"), cluster.dump(theirs, "--schema-only"))
+            for rows in ("c", "calls"):
+                p.same(*(cluster.psql(f"SELECT * FROM \"{schema or 'public'}\".{rows}", database) for database in (ours, theirs)))
 
         @case(cases, f"each finds the other's work valid, and nothing to do ({schema or 'public'})")
         def _(p):
@@ -379,6 +422,17 @@ CORPUS = [
     "GRANT SELECT ON t TO r", "DO $$ BEGIN ALTER TABLE t DROP a; END $$", "SET lock_timeout = '1s'; CREATE INDEX i ON t (a)",
     "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
     "CREATE TABLE IF NOT EXISTS n (a text CHECK (a <> ''), b int REFERENCES o)", "ALTER TABLE IF EXISTS t ADD IF NOT EXISTS a int",
+    "DROP FUNCTION f(int)", "DROP PROCEDURE p", "DROP SEQUENCE s", "DROP TRIGGER g ON t", "DROP MATERIALIZED VIEW m",
+    "ALTER TABLE t ALTER a ADD GENERATED ALWAYS AS IDENTITY", "ALTER TABLE t ALTER a DROP IDENTITY", "ALTER TABLE t ALTER a DROP EXPRESSION",
+    "CREATE TABLE n (id smallserial, b serial8)", "ALTER TABLE t ADD a smallserial", "ALTER TABLE t ADD a int2, ADD b character(4)",
+    "ALTER TABLE t ADD a text[] DEFAULT ARRAY[]::text[]", "ALTER TABLE t ADD a text DEFAULT md5('x')", "ALTER TABLE t ADD a bigint DEFAULT nextval('s')",
+    "ALTER TABLE t ADD a text DEFAULT lower('A')", "ALTER TABLE t ALTER a SET NOT NULL, ALTER b SET NOT NULL", "ALTER TABLE t ADD PRIMARY KEY (a), ADD UNIQUE (b)",
+    "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES o ON DELETE SET NULL", "CREATE INDEX ON t USING brin (a)", "CREATE UNIQUE INDEX i ON t (a) INCLUDE (b) WHERE c",
+    "DROP INDEX a, b", "REINDEX DATABASE CONCURRENTLY d", "TRUNCATE t, u CASCADE", "DROP TABLE a, b CASCADE", "ALTER TYPE e RENAME TO f",
+    "CREATE TABLE a (id bigint PRIMARY KEY); ALTER TABLE t ADD FOREIGN KEY (id) REFERENCES a (id)", "ALTER DOMAIN d SET NOT NULL",
+    "CREATE DOMAIN d AS citext CONSTRAINT e CHECK (VALUE ~ '@') NOT NULL", "SET LOCAL lock_timeout = '5s'; ALTER TABLE t ADD a int",
+    "-- squawk-ignore ban-drop-column\nALTER TABLE t DROP a", "-- squawk-ignore\nALTER TABLE t DROP a", "/* squawk-ignore ban-drop-column */ ALTER TABLE t DROP a",
+    "-- squawk-ignore-file\nALTER TABLE t DROP a", "ALTER TABLE t -- squawk-ignore ban-drop-column\n DROP a",
     "ALTER TABLE t DROP COLUMN IF EXISTS a CASCADE", "ALTER SEQUENCE s AS bigint", "ALTER TABLE t SET (fillfactor = 70)",
 ]
 # Who runs the scripts sets the limits, and remembers what is done.

@@ -9,6 +9,7 @@
 #include <switchyard/backup/backup_state.hpp>
 #include <switchyard/backup/make_backup.hpp>
 #include <switchyard/backup/pgbackrest.hpp>
+#include <switchyard/backup/physical_proof.hpp>
 #include <switchyard/backup/restore.hpp>
 #include <switchyard/backup/verify.hpp>
 #include <switchyard/http/json_writer.hpp>
@@ -166,10 +167,89 @@ ExitCode run_restore(const GlobalOptions& global, const RestoreCommand& command,
   return ExitCode::ok;
 }
 
+namespace {
+
+/// What restore tests found, for people and as JSON.
+class ShownProofs {
+ public:
+  explicit ShownProofs(const Console& console) : console_(console) {
+    json_.begin_object().key("backups").begin_array();
+  }
+
+  void add(const std::string& id, const backup::Proof& proof) {
+    json_.begin_object()
+        .member("backup", id)
+        .member("ok", proof.ok())
+        .member("server_version", proof.server_version)
+        .key("databases")
+        .begin_array();
+    for (const backup::PartProof& part : proof.parts) {
+      ++(part.ok ? good_ : bad_);
+      json_.begin_object()
+          .member("database", part.database)
+          .member("ok", part.ok)
+          .member("tables", part.tables)
+          .member("rows", part.rows)
+          .member("checksums", part.checksums)
+          .key("differences")
+          .begin_array();
+      for (const std::string& one : part.differences) json_.value(one);
+      json_.end_array().end_object();
+      text_ += id + "  " + part.database + "  " +
+               (part.ok ? console_.out()(Tone::good, "proven") + "  " + std::to_string(part.tables) + " tables, " +
+                              std::to_string(part.rows) + " rows" +
+                              (part.checksums ? ", contents compared" : ", counted")
+                        : console_.out()(Tone::bad, "NOT proven")) +
+               '\n';
+      for (const std::string& one : part.differences) text_ += "    " + one + '\n';
+    }
+    json_.end_array().end_object();
+  }
+
+  ExitCode print(const GlobalOptions& global, const Console& console) {
+    console.print(global.json ? json_.end_array().end_object().take() : text_);
+    if (bad_ == 0) return good_ > 0 ? ExitCode::ok : ExitCode::failed;
+    return good_ > 0 ? ExitCode::partial : ExitCode::failed;
+  }
+
+ private:
+  const Console& console_;
+  JsonWriter json_;
+  std::string text_;
+  std::size_t good_ = 0, bad_ = 0;
+};
+
+ExitCode verify_physical(const FleetConfig& fleet, const GlobalOptions& global, const Console& console) {
+  auto setup = backup::find_pgbackrest(fleet);
+  if (!setup.ok()) return fail(console, setup.error());
+  const InterruptWatch interrupts;
+  ShownProofs shown(console);
+  for (const backup::Stanza& stanza : setup->stanzas) {
+    Result<backup::PhysicalProof> proof = Error(ErrorKind::Closed, "");
+    {
+      ProgressLine line(console);
+      proof = backup::prove_physical(
+          fleet, *setup, stanza, [&](const std::string& what) { line.busy(stanza.name, what); },
+          interrupts.token());
+    }
+    if (!proof.ok()) return fail(console, proof.error());
+    if (auto written = backup::write_physical_proof(*setup, stanza, *proof); !written.ok()) {
+      console.warn(written.error().what());
+    }
+    shown.add("pgBackRest " + proof->label, proof->proof);
+  }
+  return shown.print(global, console);
+}
+
+}  // namespace
+
 ExitCode run_verify_backup(const GlobalOptions& global, const VerifyCommand& command, const Console& console) {
   auto choice = choose_fleet(global);
   if (!choice.ok()) return fail(console, choice.error());
   const FleetConfig& fleet = choice->config;
+  const bool physical_only = fleet.backup.repository->empty() && !fleet.backup.pgbackrest->empty() &&
+                             !command.repository && command.backup == "latest";
+  if (command.backup == "pgbackrest" || physical_only) return verify_physical(fleet, global, console);
   backup::VerifyOptions options;
   for (const std::string& name : command.on) {
     auto resolved = fleet.resolve(name);
@@ -182,10 +262,7 @@ ExitCode run_verify_backup(const GlobalOptions& global, const VerifyCommand& com
   if (!identities.ok()) return fail(console, identities.error());
   options.identities = std::move(*identities);
   const InterruptWatch interrupts;
-  JsonWriter json;
-  json.begin_object().key("backups").begin_array();
-  std::string text;
-  std::size_t good = 0, bad = 0;
+  ShownProofs shown(console);
   for (const std::string& folder : *folders) {
     const Repository repository = Repository::look(folder);
     auto found = repository.find(command.backup, options.databases.empty() ? "" : options.databases.front());
@@ -214,37 +291,9 @@ ExitCode run_verify_backup(const GlobalOptions& global, const VerifyCommand& com
       }
     }
     if (auto written = repository.write_proof(*found, *proof); !written.ok()) console.warn(written.error().what());
-    json.begin_object()
-        .member("backup", found->id)
-        .member("ok", proof->ok())
-        .member("server_version", proof->server_version)
-        .key("databases")
-        .begin_array();
-    for (const backup::PartProof& part : proof->parts) {
-      ++(part.ok ? good : bad);
-      json.begin_object()
-          .member("database", part.database)
-          .member("ok", part.ok)
-          .member("tables", part.tables)
-          .member("rows", part.rows)
-          .member("checksums", part.checksums)
-          .key("differences")
-          .begin_array();
-      for (const std::string& one : part.differences) json.value(one);
-      json.end_array().end_object();
-      text += found->id + "  " + part.database + "  " +
-              (part.ok ? console.out()(Tone::good, "proven") + "  " + std::to_string(part.tables) + " tables, " +
-                             std::to_string(part.rows) + " rows" +
-                             (part.checksums ? ", contents compared" : ", counted")
-                       : console.out()(Tone::bad, "NOT proven")) +
-              '\n';
-      for (const std::string& one : part.differences) text += "    " + one + '\n';
-    }
-    json.end_array().end_object();
+    shown.add(found->id, *proof);
   }
-  console.print(global.json ? json.end_array().end_object().take() : text);
-  if (bad == 0) return good > 0 ? ExitCode::ok : ExitCode::failed;
-  return good > 0 ? ExitCode::partial : ExitCode::failed;
+  return shown.print(global, console);
 }
 
 }  // namespace switchyard::cli

@@ -243,9 +243,12 @@ there stays.
       --identity-file FILE  the secret key (default: backup.identity)
 )help"},
     Topic{"verify-backup", R"help(switchyard verify-backup [BACKUP|latest] [--on DATABASE]... [--identity-file FILE]
+switchyard verify-backup pgbackrest
 
 Proves a backup: checks its files, restores it on a private server, and compares catalogue, numbers of rows and contents
 with what was there when it was made. The result is kept with the backup; `switchyard status` shows it.
+pgbackrest: the newest backup of pgBackRest is restored to the moment at which it ended, and every row is read; also what
+latest means where there are no dumps.
 
   switchyard verify-backup
   switchyard verify-backup 20261122T013000Z --on main

@@ -3,6 +3,7 @@
 #include <switchyard/backup/backup_file.hpp>
 #include <switchyard/backup/json_fields.hpp>
 #include <switchyard/backup/physical_note.hpp>
+#include <switchyard/backup/physical_proof.hpp>
 #include <switchyard/backup/repository.hpp>
 
 #include <boost/json/parse.hpp>
@@ -55,11 +56,31 @@ BackupStatus status_of(const std::vector<StoredBackup>& newest_first, const std:
   return status;
 }
 
+/// The newer of two proofs counts; one that failed, only when nothing was proven since.
+void add_physical_proof(const std::string& folder, const std::string& stanza, const std::string& database,
+                        BackupStatus& status) {
+  const auto found = read_physical_proof(folder, stanza);
+  if (!found) return;
+  const auto part = std::ranges::find(found->proof.parts, database, &PartProof::database);
+  if (part == found->proof.parts.end()) return;
+  const auto age = now() - found->proof.moment;
+  if (status.proven_age && *status.proven_age <= age) return;
+  if (!part->ok) {
+    status.failed_proof = "pgBackRest " + found->label;
+    return;
+  }
+  status.proven = "pgBackRest " + found->label;
+  status.proven_age = age;
+  status.failed_proof.clear();
+}
+
 /// The newest backup of pgBackRest takes the place of a dump that is older.
 void add_physical(const FleetConfig& fleet, const DatabaseConfig& database, BackupStatus& status) {
   const std::string folder = beside(fleet, *fleet.backup.pgbackrest);
   const std::string& own = *database.backup.stanza;
-  auto text = read_whole(fs::path(folder) / last_name(own.empty() ? *fleet.application : own), {});
+  const std::string& stanza = own.empty() ? *fleet.application : own;
+  add_physical_proof(folder, stanza, database.name, status);
+  auto text = read_whole(fs::path(folder) / last_name(stanza), {});
   if (status.repository.empty()) status.repository = folder;
   if (!text.ok()) return;
   boost::system::error_code wrong;

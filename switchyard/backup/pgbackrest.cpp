@@ -4,6 +4,7 @@
 #include <switchyard/backup/json_fields.hpp>
 #include <switchyard/backup/moment.hpp>
 #include <switchyard/backup/physical_note.hpp>
+#include <switchyard/backup/repository.hpp>
 #include <switchyard/embedded/account.hpp>
 #include <switchyard/embedded/launcher.hpp>
 #include <switchyard/embedded/private_cluster.hpp>
@@ -296,8 +297,34 @@ Result<std::vector<std::string>> run_physical_backup(const PgBackRest& setup, co
 
 // --- one moment
 
+namespace {
+
+constexpr std::string_view kPointPrefix = "switchyard-pit-";
+
+/// Folders whose maker holds no lock on them any more: it was killed.
+void remove_abandoned_points() {
+  std::error_code error;
+  for (fs::directory_iterator at(fs::temp_directory_path(error), error), end; !error && at != end;
+       at.increment(error)) {
+    const fs::path folder = at->path();
+    struct stat seen{};
+    if (!folder.filename().string().starts_with(kPointPrefix) || ::lstat(folder.c_str(), &seen) != 0 ||
+        !S_ISDIR(seen.st_mode) || seen.st_uid != ::geteuid()) {
+      continue;
+    }
+    const auto lock = FolderLock::try_take(folder, FolderLock::Kind::exclusive);
+    if (!lock) continue;
+    embedded::end_servers_in(folder / "primary");
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  }
+}
+
+}  // namespace
+
 struct PointInTime::State {
   fs::path folder;
+  std::optional<FolderLock> lock;
   std::unique_ptr<embedded::PrivateCluster> cluster;
 
   State() = default;
@@ -307,6 +334,19 @@ struct PointInTime::State {
     cluster.reset();
     std::error_code ignored;
     if (!folder.empty()) fs::remove_all(folder, ignored);
+  }
+
+  Result<void> make_folder() {
+    // Between making and locking it somebody may take it for abandoned.
+    while (!lock) {
+      std::string name = (fs::temp_directory_path() / (std::string(kPointPrefix) + "XXXXXX")).string();
+      if (::mkdtemp(name.data()) == nullptr) return Error(ErrorKind::Unavailable, "can't make a folder in " + name);
+      std::optional<FolderLock> taken = FolderLock::try_take(name, FolderLock::Kind::exclusive);
+      if (!taken || !fs::exists(name)) continue;
+      lock.emplace(std::move(*taken));
+      folder = name;
+    }
+    return {};
   }
 };
 
@@ -320,22 +360,35 @@ std::string PointInTime::dsn(const std::string& dbname) const {
 
 Result<PointInTime> PointInTime::restore(const PgBackRest& setup, const Stanza& stanza, const std::string& moment,
                                          std::stop_token stop) {
+  return restore_with(setup, stanza, {"--type=time", "--target=" + moment}, moment, stop);
+}
+
+Result<PointInTime> PointInTime::restore(const PgBackRest& setup, const Stanza& stanza,
+                                         const PhysicalBackup& backup, std::stop_token stop) {
+  return restore_with(setup, stanza,
+                      {"--repo=" + std::to_string(backup.repository), "--set=" + backup.label, "--type=immediate"},
+                      "the end of " + backup.label, stop);
+}
+
+Result<PointInTime> PointInTime::restore_with(const PgBackRest& setup, const Stanza& stanza,
+                                              std::vector<std::string> arguments, const std::string& to,
+                                              std::stop_token stop) {
+  remove_abandoned_points();
   auto account = owner_of(stanza);
   if (!account.ok()) return account.error();
   auto state = std::make_unique<State>();
-  std::string name = (fs::temp_directory_path() / "switchyard-pit-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) return Error(ErrorKind::Unavailable, "can't make a folder in " + name);
-  state->folder = name;
+  SY_TRY(state->make_folder());
+  const std::string name = state->folder.string();
   std::error_code ignored;
   fs::permissions(name, fs::perms(0711), ignored);
   const std::string data = name + "/primary";
   // A private cluster's folder: the mark, and its primary's data.
   SY_TRY(embedded::write_file(name, "switchyard.lock", "", {}));
   SY_TRY(embedded::make_folder(data, 0700, *account));
-  auto restored = run_pgbackrest(setup, stanza,
-                                 {"--pg1-path=" + data, "--type=time", "--target=" + moment,
-                                  "--target-action=promote", "--archive-mode=off", "restore"},
-                                 stop);
+  for (const char* last : {"--target-action=promote", "--archive-mode=off", "restore"})
+    arguments.emplace_back(last);
+  arguments.insert(arguments.begin(), "--pg1-path=" + data);
+  auto restored = run_pgbackrest(setup, stanza, std::move(arguments), stop);
   if (!restored.ok()) {
     return restored.error().with_hint(
         "switchyard backup pgbackrest info shows from when to when there is something");
@@ -355,7 +408,7 @@ Result<PointInTime> PointInTime::restore(const PgBackRest& setup, const Stanza& 
   auto started = embedded::PrivateCluster::start(std::move(options));
   if (!started.ok()) {
     return started.error()
-        .with_context("recovery to " + moment)
+        .with_context("recovery to " + to)
         .with_hint(
             "the WAL up to then may not be archived yet; switchyard backup pgbackrest info shows how far it is");
   }

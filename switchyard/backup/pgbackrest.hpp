@@ -84,12 +84,16 @@ enum class PhysicalKind : std::uint8_t { next, full };
                                                                                   PhysicalKind kind,
                                                                                   std::stop_token stop);
 
-/// A server brought to one moment in a folder of its own.
+/// A server brought to one moment in a folder of its own. What a killed process has left of its own is removed by
+/// the next one.
 class SWITCHYARD_API PointInTime {
  public:
   /// `moment` as PostgreSQL reads it: "2026-11-22 01:00:00+00". Blocks until recovery has ended there.
   [[nodiscard]] static Result<PointInTime> restore(const PgBackRest& setup, const Stanza& stanza,
                                                    const std::string& moment, std::stop_token stop);
+  /// As it was at the end of one backup.
+  [[nodiscard]] static Result<PointInTime> restore(const PgBackRest& setup, const Stanza& stanza,
+                                                   const PhysicalBackup& backup, std::stop_token stop);
   PointInTime(PointInTime&&) noexcept;
   PointInTime& operator=(PointInTime&&) = delete;
   /// Ends the server and removes its folder.
@@ -100,6 +104,9 @@ class SWITCHYARD_API PointInTime {
 
  private:
   struct State;
+  static Result<PointInTime> restore_with(const PgBackRest& setup, const Stanza& stanza,
+                                          std::vector<std::string> arguments, const std::string& to,
+                                          std::stop_token stop);
   explicit PointInTime(std::unique_ptr<State> state) noexcept;
   std::unique_ptr<State> state_;
 };

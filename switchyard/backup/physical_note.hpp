@@ -1,4 +1,5 @@
-// Where the newest backup of pgBackRest is noted, in its repository's folder: "switchyard-STANZA.json". Internal.
+// Where the newest backup of pgBackRest is noted, in its repository's folder: "switchyard-STANZA.json"; and what
+// the last restore test found: "switchyard-STANZA-proof.json". Internal.
 #pragma once
 
 #include <string>
@@ -6,5 +7,9 @@
 namespace switchyard::inline v0::backup {
 
 [[nodiscard]] inline std::string last_name(const std::string& stanza) { return "switchyard-" + stanza + ".json"; }
+
+[[nodiscard]] inline std::string proof_name(const std::string& stanza) {
+  return "switchyard-" + stanza + "-proof.json";
+}
 
 }  // namespace switchyard::inline v0::backup

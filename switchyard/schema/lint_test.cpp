@@ -97,6 +97,16 @@ TEST(Lint, NamesWhatHurtsThoseWhoUseATable) {
       {"DROP SCHEMA s CASCADE", {"ban-drop-schema"}},
       {"DROP VIEW v", {"ban-drop-view"}},
       {"DROP TYPE e", {"ban-drop-type"}},
+      {"DROP FUNCTION f(int)", {"ban-drop-function"}},
+      {"DROP PROCEDURE p(int)", {"ban-drop-function"}},
+      {"DROP SEQUENCE s", {"ban-drop-sequence"}},
+      {"ALTER TABLE t ALTER a DROP EXPRESSION", {"ban-drop-generated-expression"}},
+      {"ALTER TABLE t ALTER a ADD GENERATED ALWAYS AS IDENTITY", {"ban-alter-identity"}},
+      {"ALTER TABLE t ALTER a DROP IDENTITY", {"ban-alter-identity"}},
+      {"CREATE TABLE n (a smallserial)", {"prefer-identity", "prefer-bigint-over-smallint"}},
+      {"ALTER TABLE t ADD a bigint DEFAULT 1 + 2", {}},
+      {"ALTER TABLE t ADD a timestamptz DEFAULT now() + interval '1 day'", {}},
+      {"ALTER TABLE t ADD a double precision DEFAULT 1 + random()", {"adding-field-with-default"}},
       {"REINDEX SCHEMA s", {"require-concurrent-reindex"}},
       {"REINDEX (CONCURRENTLY) TABLE t", {}},
       {"BEGIN; SELECT 1; COMMIT", {"transaction-nesting", "transaction-nesting"}},
@@ -119,7 +129,13 @@ TEST(Lint, IsSilencedByComments) {
   EXPECT_THAT(
       rules("-- squawk-ignore ban-drop-column, prefer-text-field\nALTER TABLE t DROP a;\nALTER TABLE t DROP b;"),
       ElementsAre("ban-drop-column"));
-  EXPECT_THAT(rules("-- squawk-ignore\nALTER TABLE t DROP a, ALTER b TYPE text;"), ElementsAre());
+  EXPECT_THAT(rules("-- squawk-ignore\nALTER TABLE t DROP a;"), ElementsAre("ban-drop-column")) << "without a rule";
+  EXPECT_THAT(rules("-- squawk-ignore-file\nALTER TABLE t DROP a, ALTER b TYPE text;"), ElementsAre());
+  EXPECT_THAT(rules("/* squawk-ignore ban-drop-column */ ALTER TABLE t DROP a; ALTER TABLE t ALTER a TYPE text;"),
+              ElementsAre("changing-column-type"));
+  EXPECT_THAT(
+      rules("SELECT 1;\nALTER TABLE t\n  -- squawk-ignore ban-drop-column\n  DROP a;\nALTER TABLE t DROP b;"),
+      ElementsAre("ban-drop-column"));
   EXPECT_THAT(rules("-- squawk-ignore-file ban-drop-column\nSELECT 1;\nALTER TABLE t DROP a;"), ElementsAre());
   EXPECT_THAT(rules("-- squawk-ignore other-rule\nALTER TABLE t DROP a;"), ElementsAre("ban-drop-column"));
 }
