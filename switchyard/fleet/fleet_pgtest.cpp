@@ -283,14 +283,21 @@ TEST_F(FleetTest, ManyCallersShareAFewSessions) {
     std::vector<Task<std::int32_t>> callers;
     for (std::int32_t i = 0; i < 500; ++i) {
       callers.push_back([](Fleet& on, std::int32_t number) -> Task<std::int32_t> {
-        co_return co_await on[main_db].query_value<std::int32_t>("SELECT $1::int", number);
+        co_return co_await on[main_db].query_value<std::int32_t>({.sql = "SELECT $1::int", .name = "number"},
+                                                                 number);
       }(fleet, i));
     }
     const auto answers = co_await all(std::move(callers));
     for (std::int32_t i = 0; i < 500; ++i) EXPECT_EQ(answers[static_cast<std::size_t>(i)], i);
     const FleetStatus status = fleet.status();
     EXPECT_LE(status.databases.at(0).endpoints.at(0).pool->created, 4U);
-    EXPECT_EQ(status.databases.at(0).endpoints.at(0).operations.count, 500U);
+    const EndpointStatus& endpoint = status.databases.at(0).endpoints.at(0);
+    EXPECT_GE(endpoint.operations.count, 500U) << "a look at the catalogue may be among them";
+    std::uint64_t asked = 0;
+    for (const auto& statement : endpoint.statements) {
+      if (statement.name == "number") asked += statement.count;
+    }
+    EXPECT_EQ(asked, 500U);
   });
 }
 

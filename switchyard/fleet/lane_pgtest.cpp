@@ -106,7 +106,7 @@ TEST_F(LaneTest, FunctionsOfYoursAreLeasedUnlessYouSayThatTheyAreSafe) {
     EXPECT_EQ(co_await ask(fleet, "SELECT sets(v) FROM t WHERE id = $1", 30), 0U);
     EXPECT_EQ(co_await ask(fleet, "SELECT harmless(v) FROM t WHERE id = $1", 30), 0U);
     EXPECT_GT(refused(fleet, "leased: the verdict on its text"), 0U);
-    const auto why = co_await fleet.explain_route("main", {.sql = "SELECT sets(1)"}, 5s);
+    const auto why = co_await fleet.explain_route("main", {.sql = "SELECT sets(1)"}, 30s);
     EXPECT_THAT(why->lane, HasSubstr("sets()"));
   });
   run(config("lane_safe = [\"public.harmless\"]\n"), [](Fleet& fleet) -> Task<void> {
