@@ -32,7 +32,10 @@ namespace {
 
 /// The process id that a client is told: its shard above, a number below, never negative and never 0.
 constexpr unsigned kShardShift = 24;
-constexpr std::uint32_t kNumberMask = (1U << kShardShift) - 1;
+constexpr std::uint32_t kLastNumber = (1U << kShardShift) - 1;
+/// Above every process id of Linux (PID_MAX_LIMIT): who gives the id of its key to pg_terminate_backend() or
+/// pg_cancel_backend() meets no process of the server's.
+constexpr std::uint32_t kFirstNumber = (1U << 22) + 1;
 constexpr std::uint32_t kShardMask = 0x7f;
 
 /// Without a file descriptor to spare, accepting is tried again after this.
@@ -413,10 +416,9 @@ class Gateway::Impl final : public ClientHost,
   std::uint32_t next_id() noexcept {
     std::uint32_t id = 0;
     do {
-      number_ = (number_ + 1) & kNumberMask;
+      number_ = number_ == kLastNumber ? kFirstNumber : number_ + 1;
       id = shard_ << kShardShift | number_;
-    } while (number_ == 0 || clients_.contains(id) || expected_.contains(id) ||
-             (joined_ && settings_.shards->is_travelled(id)));
+    } while (clients_.contains(id) || expected_.contains(id) || (joined_ && settings_.shards->is_travelled(id)));
     return id;
   }
 
@@ -670,7 +672,7 @@ class Gateway::Impl final : public ClientHost,
   Fleet& fleet_;
   GatewaySettings settings_;
   std::uint32_t shard_;
-  std::uint32_t number_ = 0;
+  std::uint32_t number_ = kLastNumber;
   std::uint32_t authenticated_ = 0;
   bool closed_ = false;
   bool joined_ = false;
