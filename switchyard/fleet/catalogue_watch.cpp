@@ -17,6 +17,8 @@ namespace {
 
 /// The shard is not busy with catalogues for more than about this share of its time.
 constexpr int kRestPerReading = 10;
+/// Between the end of a look and the next one.
+constexpr Duration kLeastRest = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -59,8 +61,9 @@ Task<void> CatalogueWatch::run() {
       if (was_read) co_await sleep(took);
       continue;
     }
-    Duration rest = kLookEvery;
-    if (was_read) rest = std::max<Duration>(rest, kRestPerReading * took);
+    // From its beginning on, as its answer counts from there: where everything takes long, what is known stays so.
+    Duration rest = std::max<Duration>(kLookEvery - took, kLeastRest);
+    if (was_read) rest = std::max<Duration>(kLookEvery, kRestPerReading * took);
     timer_.arm(deadline_after(runtime::now(), rest));
     co_await wake_.wait();
   }

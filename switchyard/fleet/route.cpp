@@ -147,7 +147,7 @@ void Route::send(session::OperationState& operation) noexcept {
   advance(attempt);
 }
 
-bool Route::share(session::OperationState& operation) noexcept {
+bool Route::share(session::OperationState& operation) noexcept try {
   const auto refuse = [&](std::string_view why) {
     operation.lane_reason = why;
     return false;
@@ -192,6 +192,10 @@ bool Route::share(session::OperationState& operation) noexcept {
   operation.set_phase(session::OperationState::Phase::created);
   give_attempt(attempt);
   operation.release();
+  return false;
+} catch (const std::exception&) {
+  operation.set_phase(session::OperationState::Phase::created);
+  operation.lane_reason = "leased: memory is short";
   return false;
 }
 

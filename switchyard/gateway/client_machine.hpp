@@ -117,7 +117,7 @@ class ClientMachine {
   /// Texts ran that are not understood yet; they pin until judge_again() has understood them.
   [[nodiscard]] bool unjudged() const noexcept { return !unjudged_.empty(); }
   void judge_again() noexcept;
-  [[nodiscard]] std::span<const std::string> unjudged_texts() const noexcept { return unjudged_; }
+  [[nodiscard]] std::vector<std::string> take_unjudged_texts() noexcept { return std::exchange(unjudged_, {}); }
   /// DISCARD ALL: nothing on the session is the client's any more, and whoever gets it has to reset it.
   [[nodiscard]] bool gives_up_session() const noexcept { return gives_up_; }
   void detach() noexcept;

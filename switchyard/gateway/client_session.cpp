@@ -98,11 +98,16 @@ bool ClientSession::take_session(const base::ReadBuffer* in) noexcept {
   again_.clear();
   wanted_use_ = ClientMachine::Use::anything;
   ByteView again;
-  if (reads_ && in != nullptr) wanted_use_ = read_in(*in, again);
+  try {
+    if (reads_ && in != nullptr) wanted_use_ = read_in(*in, again);
+    again_.assign(again);
+  } catch (const std::exception&) {
+    wanted_use_ = ClientMachine::Use::anything;
+    again_.clear();
+  }
   if (reads_ && (wanted_use_ != ClientMachine::Use::anything || reads_->policy().view)) {
     from = &reads_->sessions();
     call = reads_->call();
-    again_.assign(again);
   }
   if (ServerLink* link = from->take(id_, call)) {
     use(*link);
@@ -239,16 +244,23 @@ void ClientSession::on_bytes(base::ReadBuffer& in) noexcept {
   if (link_ != nullptr && mux_->held() && !mux_->settled()) go_on();
 }
 
+void ClientSession::end_without_memory() noexcept {
+  if (link_ != nullptr) {
+    ServerLink& link = let_go();
+    link.destination().end(link, Error(ErrorKind::Closed, "memory is short"));
+  }
+  // What is missing there can't be told there.
+  if (stream_->out().failed()) return finish();
+  end(kOutOfMemory, "out of memory");
+}
+
 void ClientSession::after_machine() noexcept {
-  switch (mux_->state()) {
+  // Messages that found no room are not sent, and would be waited for.
+  const bool lacks_room = stream_->out().failed() || (link_ != nullptr && link_->session()->out().failed());
+  switch (lacks_room ? ClientMachine::State::no_memory : mux_->state()) {
     case ClientMachine::State::running: break;
     case ClientMachine::State::goodbye: return finish();
-    case ClientMachine::State::no_memory:
-      if (link_ != nullptr) {
-        ServerLink& link = let_go();
-        link.destination().end(link, Error(ErrorKind::Closed, "memory is short"));
-      }
-      return end(kOutOfMemory, "out of memory");
+    case ClientMachine::State::no_memory: return end_without_memory();
     case ClientMachine::State::client_broke: return end(kProtocolViolation, mux_->error());
     case ClientMachine::State::server_broke:
       if (state_ == State::opening) return refuse(Error(ErrorKind::Protocol, mux_->error()));
@@ -306,7 +318,7 @@ ServerLink& ClientSession::let_go() noexcept {
 }
 
 void ClientSession::dismiss_session(Claim claims) noexcept {
-  const std::vector<std::string> texts(mux_->unjudged_texts().begin(), mux_->unjudged_texts().end());
+  const std::vector<std::string> texts = mux_->take_unjudged_texts();
   ServerLink& link = let_go();
   link.destination().dismiss(link, claims, texts);
 }

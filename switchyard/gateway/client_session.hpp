@@ -208,6 +208,8 @@ class ClientSession final : private runtime::Stream::Handler,
   /// What the machine has left to do: bytes to write, a session to leave.
   void after_machine() noexcept;
   void leave_session() noexcept;
+  /// The client goes, and nobody else.
+  void end_without_memory() noexcept;
   [[nodiscard]] bool must_keep() const noexcept;
   /// At texts of it that are not understood yet.
   void look_again() noexcept;

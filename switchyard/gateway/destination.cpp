@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <utility>
 
 namespace switchyard::inline v0::gateway {
@@ -428,8 +429,21 @@ void Destination::acquire_more(Ask ask) noexcept {
     if (ask == Ask::if_there_is_room && !has_room()) return;
     Result<DatabaseHandle> handle = fleet_.database(database_);
     if (!handle.ok()) return fail_waiters(handle.error());
-    Acquisition& acquisition = *acquisitions_.emplace_back(std::make_unique<Acquisition>());
-    acquisition.task.start(acquire(acquisition, *handle));
+    if (!start_acquisition(nullptr, *std::move(handle))) return;
+  }
+}
+
+bool Destination::start_acquisition(Waiter* waiter, DatabaseHandle handle) noexcept {
+  Acquisition* begun = nullptr;
+  try {
+    begun = acquisitions_.emplace_back(std::make_unique<Acquisition>()).get();
+    begun->waiter = waiter;
+    begun->task.start(acquire(*begun, std::move(handle)));
+    return true;
+  } catch (const std::bad_alloc&) {
+    // The sweep asks again, and nobody waits for longer than he may.
+    if (begun != nullptr) std::erase_if(acquisitions_, [&](const auto& one) { return one.get() == begun; });
+    return false;
   }
 }
 
@@ -448,9 +462,7 @@ void Destination::acquire_for_each() noexcept {
     if (acquisition_of(*waiter) != nullptr) continue;
     const DatabaseHandle* const handle = database();
     if (handle == nullptr) return fail_waiters(Error(ErrorKind::Closed, "the fleet was closed"));
-    Acquisition& acquisition = *acquisitions_.emplace_back(std::make_unique<Acquisition>());
-    acquisition.waiter = waiter;
-    acquisition.task.start(acquire(acquisition, handle->with_context(waiter->call_)));
+    if (!start_acquisition(waiter, handle->with_context(waiter->call_))) return;
   }
 }
 

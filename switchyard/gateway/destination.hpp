@@ -173,6 +173,8 @@ class Destination {
   enum class Ask : bool { if_there_is_room, in_any_case };
   [[nodiscard]] Task<void> acquire(Acquisition& acquisition, DatabaseHandle handle);
   void acquire_more(Ask ask = Ask::if_there_is_room) noexcept;
+  /// False: memory is short.
+  [[nodiscard]] bool start_acquisition(Waiter* waiter, DatabaseHandle handle) noexcept;
   [[nodiscard]] bool has_room() const noexcept;
   [[nodiscard]] std::size_t acquiring() const noexcept;
   /// What is asked for and nobody waits for any more.
