@@ -254,6 +254,23 @@ def main():
                 at.configure(text.format("commerce_server", at.names["analytics"]))
                 problems.same(at.run("query", "--on", "commerce", "--csv", "SELECT total() AS n").stdout.split(), ["n", rows])
 
+        @case(cases, "with move_on_configure a gateway moves what is left where the database was stood in for")
+        def _(problems):
+            with ground('when_unconfigured = "main"\ntables = ["facts", "notes"]\nmove_on_configure = true\n') as at:
+                gateway = at.start("gateway", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
+                try:
+                    deadline = time.monotonic() + SECONDS
+                    while time.monotonic() < deadline and gateway.poll() is None:
+                        if at.try_psql("main", "SELECT 1 FROM switchyard.moves WHERE phase = 'switched'").stdout.strip() == "1":
+                            break
+                        time.sleep(0.1)
+                    problems.same(at.value("analytics", "SELECT count(*) FROM facts"), "20000")
+                    problems.want("moved to the database 'analytics'" in at.try_psql("main", "SELECT * FROM facts").stderr, "main")
+                finally:
+                    gateway.terminate()
+                    said = gateway.communicate(timeout=SECONDS)[1]
+                problems.want("switchyard move confirm --from main --to analytics" in said, said)
+
         @case(cases, "owners says whose a table is, why, and what contradicts")
         def _(problems):
             with ground('tables = ["facts", "notes"]\n') as at:

@@ -4,6 +4,7 @@
 #include "gateway_door.hpp"
 #include "gateway_successor.hpp"
 #include "logging.hpp"
+#include "move_watch.hpp"
 #include "running_fleet.hpp"
 
 #include <switchyard/base/units.hpp>
@@ -152,6 +153,7 @@ class GatewayProgram {
     door_ = GatewayDoor::open(*fleet, std::move(door)).value_or_throw();
     http::LiveFleetSource source(*fleet);
     const BackupWatch backups(fleet->config());
+    const MoveWatch moves(fleet->config());
     source.set_backups([&backups](const std::string& database) { return backups.of(database); });
     source.set_door([this] { return door_->status(); });
     source.set_other_shards([this](const std::function<void(Fleet&)>& what) { door_->each_other_fleet(what); });

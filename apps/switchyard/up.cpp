@@ -4,6 +4,7 @@
 #include "fleet_choice.hpp"
 #include "gateway_door.hpp"
 #include "logging.hpp"
+#include "move_watch.hpp"
 #include "private_fleet.hpp"
 #include "up_reporter.hpp"
 #include "up_screen.hpp"
@@ -219,6 +220,7 @@ class Up {
                 .value_or_throw();
     http::LiveFleetSource source(*fleet);
     const BackupWatch backups(fleet->config());
+    const MoveWatch moves(fleet->config());
     source.set_backups([&backups](const std::string& database) { return backups.of(database); });
     const auto router = http::make_fleet_router(source);
     http::HttpServer server(std::move(listener), *router);

@@ -178,7 +178,7 @@ constexpr std::array kKeys{
     KeySpec{"database.*.spool_max_bytes", size, "256MB", "a spool that holds more refuses writes; 0: any"},
     KeySpec{"database.*.spool_max_entries", count, "100000", "a spool that holds more refuses writes; 0: any"},
     KeySpec{"database.*.spool_max_age", duration, "7d", "a spool whose oldest write is older refuses writes; 0: any"},
-    KeySpec{"database.*.move_on_configure", flag, "false", "move the tables here as soon as the database is configured", 0, 0, "", stored},
+    KeySpec{"database.*.move_on_configure", flag, "false", "switchyard up and gateway move `tables` here from the database that stood in, as soon as this one is configured", 0, 0, "", active},
     KeySpec{"database.*.tables", list, "", "tables that belong here, wherever they live now; stronger than what migrations say", 0, 0, "", active},
     KeySpec{"database.*.slow_query", duration, "1s", "statements longer than this are logged as [SLOW QUERY]"},
     KeySpec{"database.*.slow_acquire", duration, "500ms", "waits longer than this are logged as [SLOW POOL]"},
