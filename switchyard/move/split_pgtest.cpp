@@ -26,6 +26,11 @@ CREATE FUNCTION shop.number() RETURNS text LANGUAGE sql AS $$ SELECT 'B' || next
 CREATE TABLE shop.customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE);
 CREATE TABLE shop.orders (id bigserial PRIMARY KEY, customer bigint NOT NULL REFERENCES shop.customers,
   number text NOT NULL DEFAULT shop.number(), state shop.state NOT NULL DEFAULT 'open', total shop.amount NOT NULL DEFAULT 0);
+CREATE TABLE shop.events (id bigint, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE shop.events_2024 PARTITION OF shop.events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE shop.a_rest PARTITION OF shop.events DEFAULT;
+CREATE VIEW shop.recent AS SELECT * FROM shop.events WHERE at > '2024-06-01';
+INSERT INTO shop.events SELECT n, date '2024-01-01' + n * 10 FROM generate_series(1, 60) n;
 CREATE VIEW shop.open_orders WITH (security_barrier = true) AS SELECT * FROM shop.orders WHERE state = 'open';
 CREATE VIEW shop."Open Totals" AS SELECT c.name, sum(o.total) AS total FROM shop.open_orders o JOIN shop.customers c
   ON c.id = o.customer GROUP BY c.name;
@@ -61,9 +66,9 @@ class SplitTest : public ::testing::Test, protected testing::MoveGround {
     PqSession session(db.endpoint().keywords());
     for (const char* sql :
          {"SELECT * FROM shop.orders", "SELECT * FROM shop.open_orders", "SELECT * FROM shop.\"Open Totals\"",
-          "SELECT * FROM shop.totals", "SELECT * FROM shop.by_function", "SELECT * FROM shop.orders_of('a')",
-          "SELECT shop.count_orders()", "CALL shop.pay(1)", "UPDATE shop.open_orders SET total = 1",
-          "UPDATE shop.a_names SET name = 'z' WHERE id = 1"}) {
+          "SELECT * FROM shop.totals", "SELECT * FROM shop.recent", "SELECT * FROM shop.by_function",
+          "SELECT * FROM shop.orders_of('a')", "SELECT shop.count_orders()", "CALL shop.pay(1)",
+          "UPDATE shop.open_orders SET total = 1", "UPDATE shop.a_names SET name = 'z' WHERE id = 1"}) {
       const auto result = session.execute(sql);
       EXPECT_EQ(result.sqlstate(), "SYMOV") << sql << ": " << result.error();
       EXPECT_NE(result.error().find(where), std::string::npos) << sql << ": " << result.error();
@@ -110,6 +115,42 @@ TEST_F(SplitTest, TheWayBackBringsThemHome) {
             other.query_value("SELECT count(*) FROM pg_class WHERE relname = 'pair' AND relkind = 'c'"));
   EXPECT_EQ(run().phase, Phase::switched) << "and it may go again";
   expect_works(other);
+}
+
+/// Runs that end without a word, each behind a later step, and the next one goes on.
+TEST_F(SplitTest, TheNextRunGoesOnWhereverTheLastOneEnded) {
+  struct Gone {};
+  const schema::CatalogueImage before = image("main");
+  const auto dies_behind = [&](int n, Verb verb) {
+    int steps = 0;
+    options.on_step = [&](std::string_view) {
+      if (++steps == n) throw Gone();
+    };
+    bool died = false;
+    try {
+      run(verb);
+    } catch (const Gone&) {
+      died = true;
+    }
+    options.on_step = nullptr;
+    return died;
+  };
+  bool forward = true, back = true;
+  // Some on 15, others on 18.
+  const int first =
+      main.query_value("SELECT current_setting('server_version_num')::int / 10000 % 2") == "1" ? 1 : 2;
+  for (int n = first; (forward || back) && n < 40 && !HasFailure(); n += 3) {
+    forward = dies_behind(n, &Mover::run);
+    EXPECT_EQ(run().phase, Phase::switched) << "behind step " << n;
+    expect_works(other);
+    expect_refused(main, "moved to the database 'other'");
+    back = dies_behind(n, &Mover::rollback);
+    EXPECT_EQ(run(&Mover::rollback).phase, Phase::returned) << "behind step " << n;
+    expect_same(before, image("main"));
+    expect_works(main);
+    expect_refused(other, "back at the database 'main'");
+    run(&Mover::confirm);
+  }
 }
 
 TEST_F(SplitTest, AbortedTheTargetHasNoneOfThem) {
