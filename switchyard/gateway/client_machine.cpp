@@ -8,6 +8,7 @@
 #include <switchyard/protocol/messages/session.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -245,6 +246,10 @@ void ClientMachine::read_client(base::ReadBuffer& in) {
     if (own_ != Own::none || spoilt_ || waits_for_hub_ ||
         !on_message(frame, in.readable().substr(0, frame.total))) {
       held_ = true;
+      if (const std::size_t ran = std::exchange(ran_, 0); ran != 0) {
+        // Behind what is not consumed there is room for more. Positions in errors stay as they are.
+        std::memset(in.prepare(0) - in.size() + protocol::kFrameHeader, ' ', ran);
+      }
       return;
     }
     in.consume(frame.total);

@@ -402,6 +402,7 @@ class ClientMachine {
   Use use_ = Use::anything;
   bool used_ = false;  ///< the one read has ended
   ReadStage read_stage_ = ReadStage::before;
+  std::size_t ran_ = 0;         ///< of the text of the first message: it is blank from now on
   bool drops_message_ = false;  ///< the first: what ran of it has failed
   Again again_ = Again::no;
   std::size_t again_at_ = 0;

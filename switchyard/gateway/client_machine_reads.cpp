@@ -5,7 +5,6 @@
 #include <switchyard/protocol/messages/query.hpp>
 
 #include <algorithm>
-#include <cstring>
 
 namespace switchyard::inline v0::gateway {
 namespace {
@@ -112,8 +111,7 @@ bool ClientMachine::split_text(const protocol::Frame& frame) {
   if (!on_query(protocol::next_frame(part.view(), protocol::frontend_limits(), max_message_size_), part.view()))
     return true;
   if (Step* const step = state_->last()) step->part = true;
-  // It was written by the client, into memory that can be written: positions in errors stay as they are.
-  std::memset(const_cast<char*>(sql.data()), ' ', *end);
+  ran_ = *end;
   return true;
 }
 
