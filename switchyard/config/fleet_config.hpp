@@ -157,6 +157,7 @@ struct MigrationsConfig {
   Setting<std::string> history_schema;      ///< empty = the database's schema
   Setting<std::vector<std::string>> after;  ///< databases whose migrations go first
   std::map<std::string, Setting<std::string>> placeholders;  ///< ${schema} -> "commerce"
+  Setting<std::string> encoding = std::string("UTF-8");
   Setting<std::string> placeholder_prefix = std::string("${");
   Setting<std::string> placeholder_suffix = std::string("}");
 };

@@ -193,6 +193,8 @@ constexpr std::array kKeys{
     KeySpec{"database.*.migrations.history_schema", text, "schema", "schema of the history table", 0, 0, "", active},
     KeySpec{"database.*.migrations.after", list, "", "databases whose migrations are applied first"},
     KeySpec{"database.*.migrations.placeholders.*", text, "", "value of a placeholder of the scripts: ${NAME}"},
+    KeySpec{"database.*.migrations.encoding", text, "UTF-8",
+            "what scripts are written in, where their own .conf does not say otherwise: ISO-8859-1, UTF-16 ..."},
     KeySpec{"database.*.migrations.placeholder_prefix", text, "${", "what a placeholder begins with"},
     KeySpec{"database.*.migrations.placeholder_suffix", text, "}", "what it ends with"},
     KeySpec{"database.*.backup.frequency", duration, "1h", "time between backups; status and alerts tell when one is overdue"},

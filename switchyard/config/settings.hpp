@@ -120,6 +120,7 @@ void visit_database(const std::string& prefix, Database& database, Visitor& visi
   for (auto& [name, setting] : database.migrations.placeholders) {
     visit(prefix + "migrations.placeholders." + name, setting);
   }
+  visit(prefix + "migrations.encoding", database.migrations.encoding);
   visit(prefix + "migrations.placeholder_prefix", database.migrations.placeholder_prefix);
   visit(prefix + "migrations.placeholder_suffix", database.migrations.placeholder_suffix);
   visit(prefix + "backup.frequency", database.backup.frequency);

@@ -29,7 +29,8 @@ Result<std::string> read_file(const fs::path& path) {
   return text;
 }
 
-Result<Migration> read_migration(const fs::path& path, scripts::FileName name, std::string script) {
+Result<Migration> read_migration(const fs::path& path, scripts::FileName name, std::string script,
+                                 std::string_view encoding) {
   Migration migration;
   migration.name = std::move(name);
   migration.script = std::move(script);
@@ -45,7 +46,8 @@ Result<Migration> read_migration(const fs::path& path, scripts::FileName name, s
   }
   auto bytes = read_file(path);
   if (!bytes.ok()) return bytes.error();
-  auto text = scripts::decode(*bytes, migration.config.encoding);
+  const std::string& own = migration.config.encoding;
+  auto text = scripts::decode(*bytes, own.empty() ? encoding : own);
   if (!text.ok()) return text.error().with_context(migration.path);
   migration.text = std::move(*text);
   migration.checksum = scripts::flyway_checksum(migration.text);
@@ -75,7 +77,8 @@ void sort_by_description(std::vector<Migration>& files) {
 
 }  // namespace
 
-Result<std::vector<Migration>> read_folder(const std::string& folder, std::vector<std::string>& ignored) {
+Result<std::vector<Migration>> read_folder(const std::string& folder, std::vector<std::string>& ignored,
+                                           std::string_view encoding) {
   std::error_code error;
   std::vector<fs::path> paths;
   for (fs::recursive_directory_iterator at(folder, fs::directory_options::follow_directory_symlink, error), end;
@@ -96,7 +99,8 @@ Result<std::vector<Migration>> read_folder(const std::string& folder, std::vecto
       continue;
     }
     if (!*name) continue;
-    auto migration = read_migration(path, std::move(**name), path.lexically_relative(folder).generic_string());
+    auto migration =
+        read_migration(path, std::move(**name), path.lexically_relative(folder).generic_string(), encoding);
     if (!migration.ok()) return migration.error();
     found.push_back(std::move(*migration));
   }

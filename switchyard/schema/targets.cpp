@@ -230,7 +230,7 @@ Result<std::vector<MigrationTarget>> find_targets(const FleetConfig& fleet, std:
       }
     }
     for (const std::string& folder : target.folders) {
-      auto found = read_folder(folder, ignored);
+      auto found = read_folder(folder, ignored, *database.migrations.encoding);
       if (!found.ok()) return found.error().with_database(database.name);
       std::ranges::move(*found, std::back_inserter(files));
     }

@@ -13,7 +13,7 @@ namespace switchyard::inline v0::scripts {
 struct ScriptConfig {
   std::optional<bool> execute_in_transaction;  ///< nothing: as its statements need it
   std::optional<bool> placeholder_replacement;
-  std::string encoding;  ///< empty: UTF-8
+  std::string encoding;  ///< empty: as the others of its folder
   bool should_execute = true;
 };
 
