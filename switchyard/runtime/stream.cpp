@@ -71,17 +71,12 @@ int seconds_of(Duration value) {
   return static_cast<int>(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(value).count()));
 }
 
-/// What the kernel holds of a connection beyond what its peer may be sent now (TCP_NOTSENT_LOWAT), bytes. Without
-/// a bound it is megabytes, and who passes things on hears of a slow or failed receiver only when they are full.
-constexpr int kMostWaitingInKernel = 128 * 1024;
-
 /// 0 or an errno. libpq ignores none of these failures either.
 int apply_tcp_options(int fd, const ConnectOptions& options) {
   const auto set = [fd](int level, int name, int value) {
     return ::setsockopt(fd, level, name, &value, sizeof(value)) == 0 ? 0 : errno;
   };
   if (const int error = set(IPPROTO_TCP, TCP_NODELAY, 1)) return error;
-  if (const int error = set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMostWaitingInKernel)) return error;
   if (const int error = set(SOL_SOCKET, SO_KEEPALIVE, options.keepalives ? 1 : 0)) return error;
   if (options.keepalives) {
     if (options.keepalives_idle > Duration::zero()) {
@@ -587,7 +582,6 @@ Result<std::unique_ptr<Stream>> StreamFactory::adopt(int fd, const SocketAddress
   if (!peer.empty() && !peer.is_unix()) {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMostWaitingInKernel, sizeof(kMostWaitingInKernel));
   }
   return stream;
 }

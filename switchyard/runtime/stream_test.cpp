@@ -454,18 +454,6 @@ TEST(Stream, CarriesBigTransfersBothWaysAtOnceWithoutLoss) {
   });
 }
 
-TEST(Stream, WhatAPeerDoesNotTakeWaitsHereAndNotInTheKernel) {
-  on_shard([]() -> Task<void> {
-    Connected both = co_await Connected::over(loopback());
-    const std::string all(8 << 20, 'x');
-    for (Stream* stream : {both.client.get(), both.server.get()}) {
-      stream->out().put(all);
-      stream->flush_now();
-      EXPECT_GT(stream->unsent(), all.size() - (1 << 20));
-    }
-  });
-}
-
 TEST(Stream, AResetByThePeerIsToldAsOne) {
   on_shard([]() -> Task<void> {
     Connected both = co_await Connected::over(loopback());

@@ -138,6 +138,20 @@ TEST(Folder, RefusesTwoFilesOfOneVersion) {
   EXPECT_FALSE(arrange({file("R__a.sql"), file("R__a.sql")}, {}).ok());
 }
 
+TEST(Folder, IsReadInItsEncodingButForFilesThatSayAnother) {
+  const TempFolder folder;
+  folder.write("V1__a.sql", "SELECT '\xE4'");
+  folder.write("V2__b.sql", "SELECT '\xC3\xA4'");
+  folder.write("V2__b.sql.conf", "encoding=UTF-8");
+  std::vector<std::string> ignored;
+  const auto files = read_folder(folder.path().string(), ignored, "ISO-8859-1").value_or_throw();
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_EQ(files[0].text, "SELECT '\xC3\xA4'");
+  EXPECT_EQ(files[0].checksum, files[1].checksum);
+  EXPECT_THAT(read_folder(folder.path().string(), ignored).error().what(), HasSubstr("V1__a.sql"));
+  EXPECT_THAT(read_folder(folder.path().string(), ignored, "EBCDIC").error().what(), HasSubstr("EBCDIC"));
+}
+
 TEST(Targets, AreFoundWhereTheDocumentsPutThem) {
   const TempFolder folder;
   folder.write("migrations/main/V1__a.sql", "SELECT 1;");
