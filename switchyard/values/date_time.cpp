@@ -196,7 +196,9 @@ void append_timestamp(std::string& out, std::int64_t micros, TimestampKind kind,
   const Civil date = civil_from_days(days);
   append_civil(out, date);
   out += style == TimestampStyle::json ? 'T' : ' ';
-  append_time(out, micros - days * kMicrosPerDay);
+  // Of the first day there is only a part: its beginning does not fit.
+  const std::int64_t rest = micros % kMicrosPerDay;
+  append_time(out, rest < 0 ? rest + kMicrosPerDay : rest);
   if (kind == TimestampKind::with_zone) out += style == TimestampStyle::json ? "+00:00" : "+00";
   if (date.year <= 0) out += " BC";
 }

@@ -4,6 +4,9 @@
 
 #include <tests/support/row_bytes.hpp>
 
+#include <cstdint>
+#include <limits>
+
 namespace switchyard {
 namespace {
 
@@ -68,6 +71,9 @@ TEST(Timestamp, IsWrittenAndReadAsTheServerDoes) {
   EXPECT_EQ(TimestampTz::parse("2000-01-01 00:00:00Z")->microseconds_since_2000(), 0);
   EXPECT_EQ(*Timestamp::parse("infinity"), Timestamp::infinity());
   EXPECT_EQ(Timestamp::negative_infinity().to_string(), "-infinity");
+  // No server has it, but somebody may send it.
+  EXPECT_EQ(Timestamp::from_microseconds(std::numeric_limits<std::int64_t>::min() + 50'331'648).to_string(),
+            "290279-12-22 19:59:55.55584 BC");
 }
 
 TEST(Timestamp, WhatIsNoTimestampIsRefused) {
